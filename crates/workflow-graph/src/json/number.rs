@@ -1,0 +1,115 @@
+//! Numbers that remember how they were spelled.
+
+use std::fmt;
+
+/// A JSON number, kept as its text: `1`, `1.0` and `1e0` are different spellings, and no digit
+/// of a large integer is lost. Also Python's `NaN`, `Infinity` and `-Infinity`.
+///
+/// Two numbers are equal when they are spelled alike.
+///
+/// ```
+/// use workflow_graph::json::Number;
+/// assert_eq!(Number::from(18446744073709551615_u64).as_u64(), Some(u64::MAX));
+/// assert_eq!(Number::from(1.0).as_str(), "1.0");
+/// assert_eq!(Number::from(1.0).as_u64(), Some(1));
+/// assert!(!Number::from(f64::NAN).is_finite());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Number(Box<str>);
+
+impl Number {
+    /// Only the parser calls this, with text that follows the grammar.
+    pub(super) fn from_spelling(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text of the number.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether Python would read it as an `int`: no fraction, no exponent, finite.
+    pub fn is_integer(&self) -> bool {
+        self.0.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+    }
+
+    /// Whether it is a finite number.
+    pub fn is_finite(&self) -> bool {
+        !self.0.ends_with(['N', 'y'])
+    }
+
+    /// The value as a `u64`, when it is whole and in range; `2.0` is whole.
+    pub fn as_u64(&self) -> Option<u64> {
+        self.0.parse().ok().or_else(|| self.whole_digits()?.parse().ok())
+    }
+
+    /// The value as an `i64`, when it is whole and in range; `2.0` is whole.
+    pub fn as_i64(&self) -> Option<i64> {
+        self.0.parse().ok().or_else(|| self.whole_digits()?.parse().ok())
+    }
+
+    /// The nearest `f64`.
+    pub fn as_f64(&self) -> f64 {
+        match &*self.0 {
+            "NaN" => f64::NAN,
+            "Infinity" => f64::INFINITY,
+            "-Infinity" => f64::NEG_INFINITY,
+            // The grammar of JSON numbers is part of what `f64` reads.
+            text => text.parse().unwrap_or(f64::NAN),
+        }
+    }
+
+    pub(super) fn to_serde(&self) -> serde_json::Value {
+        if self.is_integer() {
+            if let Ok(value) = self.0.parse::<u64>() {
+                return value.into();
+            }
+            if let Ok(value) = self.0.parse::<i64>() {
+                return value.into();
+            }
+        }
+        serde_json::Number::from_f64(self.as_f64())
+            .map_or_else(|| serde_json::Value::from(&*self.0), serde_json::Value::Number)
+    }
+
+    pub(super) fn from_serde(number: &serde_json::Number) -> Self {
+        Self(number.to_string().into())
+    }
+
+    /// The digits before the point of a spelling such as `-12.000`.
+    fn whole_digits(&self) -> Option<&str> {
+        let (whole, fraction) = self.0.split_once('.')?;
+        (!fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0')).then_some(whole)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<u64> for Number {
+    fn from(value: u64) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl From<i64> for Number {
+    fn from(value: i64) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl From<f64> for Number {
+    /// Spelled as Python would: a whole number keeps its `.0`.
+    fn from(value: f64) -> Self {
+        if value.is_nan() {
+            return Self("NaN".into());
+        }
+        if value.is_infinite() {
+            return Self(if value > 0.0 { "Infinity" } else { "-Infinity" }.into());
+        }
+        Self(format!("{value:?}").into())
+    }
+}

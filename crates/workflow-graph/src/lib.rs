@@ -1,0 +1,35 @@
+//! Typed editing of ComfyUI workflows in API format.
+//!
+//! ```
+//! use workflow_graph::{Json, Workflow};
+//!
+//! let text = br#"{"3": {"class_type": "KSampler", "inputs": {"seed": 18446744073709551615, "model": ["4", 0]}}}"#;
+//! let mut workflow = Workflow::from_json(&Json::parse(text)?)?;
+//! let replaced = workflow.set(&"3".parse()?, "seed", Json::from(7_u64))?;
+//! assert_eq!(replaced, Some(Json::from(18446744073709551615_u64)));
+//! assert_eq!(
+//!     workflow.to_json().to_string(),
+//!     r#"{"3":{"class_type":"KSampler","inputs":{"seed":7,"model":["4",0]}}}"#
+//! );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing here does IO, and no text makes it panic. A workflow that is read and written
+//! unchanged is the same JSON value: members in the same order, unknown members kept, every
+//! number spelled as it was.
+//!
+//! # What it does not do
+//!
+//! It does not know what nodes a server has: whether a class exists or a value is in range is
+//! the server's answer. It reads API format; a UI-format workflow is recognized and refused.
+
+pub mod check;
+mod ids;
+pub mod json;
+mod workflow;
+
+pub use crate::{
+    ids::{ClassType, InvalidId, NodeId},
+    json::Json,
+    workflow::{EditError, Input, Node, ReadError, Workflow, WorkflowDigest},
+};
