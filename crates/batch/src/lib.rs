@@ -1,1 +1,37 @@
-//! See Cargo.toml.
+//! Jobs that survive a restart.
+//!
+//! A job is a record that never changes and a log that only grows; where it stands is computed
+//! from the log by one function, [`State::next`], for live work and for recovery alike.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use batch::{Event, JobRecord, JobStore, MemoryJobs, State};
+//! use workflow_graph::Json;
+//!
+//! let jobs = MemoryJobs::default();
+//! let at = "2026-01-02T03:04:05Z".parse()?;
+//! let id = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
+//! jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?)).await?;
+//! jobs.append(&id, Event::SubmitStarted, at).await?;
+//!
+//! // After a crash here the job is looked up at the server, never sent again.
+//! let unfinished = jobs.unfinished().await?;
+//! assert_eq!(unfinished[0].state, State::Submitting);
+//! # Ok(())
+//! # }
+//! ```
+
+mod event;
+mod ids;
+mod job;
+mod state;
+pub mod store;
+
+pub use crate::{
+    event::{Event, Failure, UnreadableEvent},
+    ids::{InvalidJobId, JobId},
+    job::{Job, JobRecord, LogEntry},
+    state::{IllegalEvent, InvalidState, State},
+    store::{InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs, StoreError},
+};

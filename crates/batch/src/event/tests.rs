@@ -1,0 +1,90 @@
+use proptest::prelude::*;
+use workflow_graph::Json;
+
+use super::{Event, Failure};
+
+fn any_text() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(any::<String>())
+}
+
+fn any_failure() -> impl Strategy<Value = Failure> {
+    let details = prop_oneof![
+        Just(Json::Null),
+        any::<String>().prop_map(Json::from),
+        any::<u64>().prop_map(|seed| Json::object([("seed", Json::from(seed))])),
+    ];
+    (any::<String>(), any::<String>(), any_text(), any_text(), details, any_text()).prop_map(
+        |(kind, message, node, class_type, details, hint)| Failure {
+            kind,
+            message,
+            node,
+            class_type,
+            details,
+            hint,
+        },
+    )
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        Just(Event::SubmitStarted),
+        Just(Event::Accepted),
+        any_failure().prop_map(|failure| Event::Refused { failure }),
+        Just(Event::Started),
+        Just(Event::Finished),
+        any_failure().prop_map(|failure| Event::ExecutionFailed { failure }),
+        Just(Event::Cancelled),
+        Just(Event::TimedOut),
+        any::<String>().prop_map(|reason| Event::Lost { reason }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_stored_is_read_back(event in any_event()) {
+        let text = event.to_json().to_string();
+        let stored = Json::parse(text.as_bytes()).unwrap();
+        prop_assert_eq!(Event::from_json(&stored).unwrap(), event);
+    }
+}
+
+#[test]
+fn the_stored_form_is_this_one() {
+    let failure = Failure {
+        node: Some("3".to_owned()),
+        details: Json::object([("value", Json::from(1.0))]),
+        ..Failure::new("execution_error", "no")
+    };
+    insta::assert_snapshot!(
+        Event::ExecutionFailed { failure }.to_json(),
+        @r#"{"version":1,"event":"execution_failed","failure":{"kind":"execution_error","message":"no","node":"3","details_json":"{\"value\":1.0}"}}"#
+    );
+    insta::assert_snapshot!(
+        Event::Lost { reason: "gone".to_owned() }.to_json(),
+        @r#"{"version":1,"event":"lost","reason":"gone"}"#
+    );
+}
+
+#[test]
+fn a_member_that_a_later_version_added_is_passed_over() {
+    let stored = Json::parse(br#"{"version":1,"event":"started","gpu":0}"#).unwrap();
+    assert_eq!(Event::from_json(&stored).unwrap(), Event::Started);
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let refused = [
+        r#"{"version":2,"event":"started"}"#,
+        r#"{"event":"started"}"#,
+        r#"{"version":1}"#,
+        r#"{"version":1,"event":"exploded"}"#,
+        r#"{"version":1,"event":"refused"}"#,
+        r#"{"version":1,"event":"refused","failure":{"kind":"k"}}"#,
+        r#"{"version":1,"event":"refused","failure":{"kind":"k","message":"m","node":3}}"#,
+        r#"{"version":1,"event":"refused","failure":{"kind":"k","message":"m","details_json":"{"}}"#,
+    ];
+    let texts = refused.map(|text| {
+        Event::from_json(&Json::parse(text.as_bytes()).unwrap()).unwrap_err().to_string()
+    });
+    insta::assert_snapshot!(texts.join("\n"));
+}

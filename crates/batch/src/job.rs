@@ -1,0 +1,151 @@
+//! What is known of one job.
+
+use jiff::Timestamp;
+use workflow_graph::Json;
+
+use crate::{Event, Failure, IllegalEvent, JobId, State};
+
+/// What is written down of a job before ComfyUI hears of it; it never changes afterwards.
+///
+/// ```
+/// use batch::{JobId, JobRecord};
+/// use workflow_graph::Json;
+///
+/// let id: JobId = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
+/// let record = JobRecord {
+///     tool: "image_generate".to_owned(),
+///     seed: Some(u64::MAX),
+///     ..JobRecord::new(id, "2026-01-02T03:04:05Z".parse()?, Json::parse(b"{}")?)
+/// };
+/// assert_eq!(record.workflow.to_string(), "{}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRecord {
+    /// The job, and the prompt id that ComfyUI is given.
+    pub id: JobId,
+    /// When it was written down.
+    pub created_at: Timestamp,
+    /// The server it is meant for, as a URL without credentials.
+    pub server: String,
+    /// The prompt in API format, exactly as it is sent.
+    pub workflow: Json,
+    /// The same graph for ComfyUI's editor, which ComfyUI writes into the pictures it saves.
+    pub ui_workflow: Option<Json>,
+    /// The digest of the workflow, as text: equal digests ask ComfyUI for the same work.
+    pub workflow_digest: String,
+    /// The output nodes to execute; `None` is all of them.
+    pub targets: Option<Vec<String>>,
+    /// What the caller asked for, as an object.
+    pub parameters: Json,
+    /// The seed, over the whole range of 64 bits.
+    pub seed: Option<u64>,
+    /// The template that the workflow was made from.
+    pub template: Option<String>,
+    /// The model it uses.
+    pub model: Option<String>,
+    /// The tool or command that asked for it.
+    pub tool: String,
+    /// The caller's own name for it.
+    pub label: Option<String>,
+}
+
+/// One line of a job's log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogEntry {
+    /// Its place in the log, from 0 and without gaps.
+    pub seq: u32,
+    /// When it happened, by the clock of whoever wrote it.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// A job with its log, and the state that follows from it.
+///
+/// ```
+/// use batch::{Event, Job, JobRecord, State};
+/// use workflow_graph::Json;
+///
+/// let at = "2026-01-02T03:04:05Z".parse()?;
+/// let id = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
+/// let mut job = Job::new(JobRecord::new(id, at, Json::parse(b"{}")?));
+/// job.apply(Event::SubmitStarted, at)?;
+/// assert_eq!(job.state, State::Submitting);
+/// assert!(job.apply(Event::Finished, at).is_err(), "it was never accepted");
+/// assert_eq!(job.log.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// What was written down first.
+    pub record: JobRecord,
+    /// Where it stands.
+    pub state: State,
+    /// All that happened since, oldest first.
+    pub log: Vec<LogEntry>,
+}
+
+impl JobRecord {
+    /// A record that says no more than what to run: texts are empty, options absent and the
+    /// parameters an empty object.
+    pub fn new(id: JobId, created_at: Timestamp, workflow: Json) -> Self {
+        Self {
+            id,
+            created_at,
+            server: String::new(),
+            workflow,
+            ui_workflow: None,
+            workflow_digest: String::new(),
+            targets: None,
+            parameters: Json::object([]),
+            seed: None,
+            template: None,
+            model: None,
+            tool: String::new(),
+            label: None,
+        }
+    }
+}
+
+impl Job {
+    /// A job to which nothing happened yet.
+    pub fn new(record: JobRecord) -> Self {
+        Self { record, state: State::Recorded, log: Vec::new() }
+    }
+
+    /// The job that a stored log describes: recovery, through the same function as live work.
+    pub fn replay(
+        record: JobRecord,
+        log: impl IntoIterator<Item = (Event, Timestamp)>,
+    ) -> Result<Self, IllegalEvent> {
+        let mut job = Self::new(record);
+        for (event, at) in log {
+            job.apply(event, at)?;
+        }
+        Ok(job)
+    }
+
+    /// Adds what happened to the log. A refused event leaves the job as it was.
+    pub fn apply(&mut self, event: Event, at: Timestamp) -> Result<State, IllegalEvent> {
+        self.state = self.state.next(&event)?;
+        let seq = self.log.last().map_or(0, |last| last.seq.saturating_add(1));
+        self.log.push(LogEntry { seq, at, event });
+        Ok(self.state)
+    }
+
+    /// When execution began; `None` also when that was never seen.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.log.iter().find(|entry| entry.event == Event::Started).map(|entry| entry.at)
+    }
+
+    /// When the job came to its end.
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        self.log.last().filter(|_| self.state.is_final()).map(|entry| entry.at)
+    }
+
+    /// Why it failed, when it did.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.log.iter().find_map(|entry| entry.event.failure())
+    }
+}

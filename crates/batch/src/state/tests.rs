@@ -1,0 +1,88 @@
+use proptest::prelude::*;
+use workflow_graph::Json;
+
+use super::State;
+use crate::{Event, Failure, Job, JobRecord};
+
+fn all_events() -> Vec<Event> {
+    let failure = || Failure::new("kind", "message");
+    vec![
+        Event::SubmitStarted,
+        Event::Accepted,
+        Event::Refused { failure: failure() },
+        Event::Started,
+        Event::Finished,
+        Event::ExecutionFailed { failure: failure() },
+        Event::Cancelled,
+        Event::TimedOut,
+        Event::Lost { reason: String::new() },
+    ]
+}
+
+/// One row a state, one column an event in the order of [`all_events`]; a dot is a refusal.
+#[test]
+fn every_pair_of_state_and_event_is_decided() {
+    let mut table = String::new();
+    for state in State::ALL {
+        let next = all_events().iter().map(|event| state.next(event).map_or(".", |to| to.as_str()));
+        table += &format!("{state:>10}: {}\n", next.collect::<Vec<_>>().join(" "));
+    }
+    insta::assert_snapshot!(table, @r"
+      recorded: submitting . . . . . cancelled timed_out .
+    submitting: . queued failed . . . cancelled timed_out lost
+        queued: . . . running succeeded failed cancelled timed_out lost
+       running: . . . . succeeded failed cancelled timed_out lost
+     succeeded: . . . . . . . . .
+        failed: . . . . . . . . .
+     cancelled: . . . . . . . . .
+      timed_out: . . . . . . . . .
+          lost: . . . . . . . . .
+    ");
+}
+
+#[test]
+fn a_refusal_lists_exactly_the_events_that_are_taken() {
+    for state in State::ALL {
+        let taken: Vec<_> = all_events()
+            .iter()
+            .filter(|event| state.next(event).is_ok())
+            .map(Event::name)
+            .collect();
+        assert_eq!(taken, state.takes(), "{state}");
+        assert_eq!(state.is_final(), taken.is_empty(), "{state}");
+    }
+}
+
+#[test]
+fn names_are_read_back() {
+    for state in State::ALL {
+        assert_eq!(state.as_str().parse(), Ok(state));
+    }
+    insta::assert_snapshot!(
+        "done".parse::<State>().unwrap_err(),
+        @"`done` is no state of a job; the states are recorded, submitting, queued, running, succeeded, failed, cancelled, timed_out, lost"
+    );
+    insta::assert_snapshot!(
+        State::Lost.next(&Event::Started).unwrap_err(),
+        @"a job that is lost takes no event `started`; that state is final"
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_replayed_log_gives_the_job_that_lived(choices in prop::collection::vec(0..9_usize, 0..40)) {
+        let at: jiff::Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let record = JobRecord::new(uuid::Uuid::nil().into(), at, Json::Null);
+        let mut live = Job::new(record.clone());
+        for choice in choices {
+            let before = live.clone();
+            if live.apply(all_events()[choice].clone(), at).is_err() {
+                prop_assert_eq!(&live, &before);
+            }
+        }
+        let log = live.log.iter().map(|entry| {
+            (Event::from_json(&entry.event.to_json()).unwrap(), entry.at)
+        });
+        prop_assert_eq!(Job::replay(record, log).unwrap(), live);
+    }
+}

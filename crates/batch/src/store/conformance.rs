@@ -1,0 +1,208 @@
+//! What every [`JobStore`] must do, as a test that any of them can be given.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! batch::store::conformance::job_store(&batch::MemoryJobs::default()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+#![expect(
+    clippy::expect_used,
+    reason = "this is a test that other crates run; it fails by panicking"
+)]
+
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+use workflow_graph::Json;
+
+use super::{JobCursor, JobQuery, JobStore, StoreError};
+use crate::{Event, Failure, Job, JobId, JobRecord, State};
+
+/// Runs the whole suite on a store that has no jobs yet.
+///
+/// # Panics
+///
+/// When the store breaks a promise of [`JobStore`]; the message says which.
+pub async fn job_store(store: &dyn JobStore) {
+    an_empty_store_knows_nothing(store).await;
+    a_record_comes_back_as_it_was_written(store).await;
+    an_id_is_taken_once(store).await;
+    a_log_grows_and_decides_the_state(store).await;
+    an_impossible_event_changes_nothing(store).await;
+    of_writers_that_exclude_each_other_one_wins(store).await;
+    unfinished_jobs_come_oldest_first(store).await;
+    pages_follow_each_other_without_gap(store).await;
+}
+
+/// A job whose every member has a value that a careless store would change.
+pub fn demanding_record(id: JobId, created_at: Timestamp) -> JobRecord {
+    let workflow = r#"{"57:8":{"class_type":"KSampler","inputs":{"seed":18446744073709551615,"cfg":1.0,"x":NaN},"_meta":{"title":"a \"b\" é🦊"}},"3":{"class_type":"VAEDecode","inputs":{"samples":["57:8",0]}}}"#;
+    JobRecord {
+        server: "http://127.0.0.1:8188/".to_owned(),
+        ui_workflow: Some(json(r#"{"nodes":[],"version":0.4}"#)),
+        workflow_digest: "9f".repeat(32),
+        targets: Some(vec!["57:8".to_owned(), String::new()]),
+        parameters: json(r#"{"z":1e5,"a":null,"prompt":"{{seed}}"}"#),
+        seed: Some(u64::MAX),
+        template: Some("portrait".to_owned()),
+        model: Some("a b\\c.safetensors".to_owned()),
+        tool: "image_generate".to_owned(),
+        label: Some("'; DROP TABLE jobs; --".to_owned()),
+        ..JobRecord::new(id, created_at, json(workflow))
+    }
+}
+
+async fn an_empty_store_knows_nothing(store: &dyn JobStore) {
+    let page = store.list(&JobQuery::default()).await.expect("listing");
+    assert_eq!((page.total, page.jobs.len()), (0, 0), "the suite needs an empty store");
+    assert_eq!(page.next_cursor, None);
+    let id = new_id();
+    assert_eq!(store.get(&id).await.expect("get"), None);
+    let refused = store.append(&id, Event::SubmitStarted, moment(0)).await;
+    assert!(matches!(refused, Err(StoreError::UnknownJob { id: named }) if named == id));
+}
+
+async fn a_record_comes_back_as_it_was_written(store: &dyn JobStore) {
+    let full = demanding_record(new_id(), moment(1));
+    let plain = JobRecord::new(new_id(), moment(2), Json::Null);
+    for record in [full, plain] {
+        store.create(record.clone()).await.expect("create");
+        let job = store.get(&record.id).await.expect("get").expect("a recorded job is found");
+        assert_eq!(job, Job::new(record));
+    }
+}
+
+async fn an_id_is_taken_once(store: &dyn JobStore) {
+    let record = JobRecord::new(new_id(), moment(3), Json::Null);
+    store.create(record.clone()).await.expect("create");
+    let second = JobRecord { tool: "other".to_owned(), ..record.clone() };
+    let refused = store.create(second).await;
+    assert!(matches!(refused, Err(StoreError::Duplicate { id }) if id == record.id));
+    let job = store.get(&record.id).await.expect("get").expect("the first one stays");
+    assert_eq!(job.record, record);
+}
+
+async fn a_log_grows_and_decides_the_state(store: &dyn JobStore) {
+    let record = JobRecord::new(new_id(), moment(4), Json::Null);
+    let mut expected = Job::new(record.clone());
+    store.create(record.clone()).await.expect("create");
+    let failure = Failure {
+        node: Some("57:8".to_owned()),
+        class_type: Some("KSampler".to_owned()),
+        details: deeply_nested(),
+        hint: Some("use a smaller picture".to_owned()),
+        ..Failure::new("OutOfMemoryError", "line one\nline two")
+    };
+    let events =
+        [Event::SubmitStarted, Event::Accepted, Event::Started, Event::ExecutionFailed { failure }];
+    // The clock may step back between two events; the order of the log does not follow it.
+    for (event, at) in events.into_iter().zip([moment(9), moment(5), moment(7), moment(6)]) {
+        let state = store.append(&record.id, event.clone(), at).await.expect("a legal event");
+        assert_eq!(Ok(state), expected.apply(event, at));
+        assert_eq!(store.get(&record.id).await.expect("get").as_ref(), Some(&expected));
+    }
+    assert_eq!(expected.finished_at(), Some(moment(6)));
+}
+
+async fn an_impossible_event_changes_nothing(store: &dyn JobStore) {
+    let record = JobRecord::new(new_id(), moment(5), Json::Null);
+    store.create(record.clone()).await.expect("create");
+    store.append(&record.id, Event::Cancelled, moment(5)).await.expect("a legal event");
+    let before = store.get(&record.id).await.expect("get");
+    let refused = store.append(&record.id, Event::SubmitStarted, moment(6)).await;
+    match refused {
+        Err(StoreError::Illegal { id, source }) => {
+            assert_eq!(
+                (id, source.state, source.event),
+                (record.id, State::Cancelled, "submit_started")
+            );
+        }
+        other => assert!(other.is_err(), "a final job took an event"),
+    }
+    assert_eq!(store.get(&record.id).await.expect("get"), before);
+}
+
+async fn of_writers_that_exclude_each_other_one_wins(store: &dyn JobStore) {
+    for round in 0..8 {
+        let record = JobRecord::new(new_id(), moment(10 + round), Json::Null);
+        store.create(record.clone()).await.expect("create");
+        let writers = [Event::SubmitStarted, Event::SubmitStarted, Event::SubmitStarted]
+            .map(|event| store.append(&record.id, event, moment(10)));
+        let results = join_all(writers).await;
+        let won = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(won, 1, "one of three exclusive events is taken: {results:?}");
+        let job = store.get(&record.id).await.expect("get").expect("the job is there");
+        assert_eq!((job.log.len(), job.state), (1, State::Submitting));
+        store.append(&record.id, Event::Cancelled, moment(11)).await.expect("a legal event");
+    }
+}
+
+async fn unfinished_jobs_come_oldest_first(store: &dyn JobStore) {
+    let late = JobRecord::new(new_id(), moment(1_000), Json::Null);
+    let early = JobRecord::new(new_id(), moment(-1_000), Json::Null);
+    for record in [&late, &early] {
+        store.create(record.clone()).await.expect("create");
+        store.append(&record.id, Event::SubmitStarted, moment(0)).await.expect("a legal event");
+    }
+    let unfinished = store.unfinished().await.expect("unfinished");
+    assert_eq!(unfinished.first().map(|job| job.record.id), Some(early.id));
+    assert_eq!(unfinished.last().map(|job| job.record.id), Some(late.id));
+    assert!(unfinished.iter().all(|job| !job.state.is_final()));
+    assert!(unfinished.iter().any(|job| job.log.len() == 1), "unfinished jobs have their logs");
+    for id in [late.id, early.id] {
+        let lost = Event::Lost { reason: "in neither queue nor history".to_owned() };
+        store.append(&id, lost, moment(0)).await.expect("a legal event");
+    }
+}
+
+async fn pages_follow_each_other_without_gap(store: &dyn JobStore) {
+    let same_moment = moment(2_000);
+    for _ in 0..5 {
+        store.create(JobRecord::new(new_id(), same_moment, Json::Null)).await.expect("create");
+    }
+    let whole = JobQuery { limit: JobQuery::LIMIT_MAX, ..JobQuery::default() };
+    let all = store.list(&whole).await.expect("listing");
+    assert_eq!(all.total, u64::try_from(all.jobs.len()).expect("fits"));
+    let places: Vec<_> = all.jobs.iter().map(|job| JobCursor::from(&job.record)).collect();
+    assert!(places.is_sorted_by(|earlier, later| earlier > later), "newest first: {places:?}");
+
+    let mut paged = Vec::new();
+    let mut query = JobQuery { limit: 2, ..JobQuery::default() };
+    loop {
+        let page = store.list(&query).await.expect("listing");
+        assert!(page.jobs.len() <= 2 && page.total == all.total);
+        paged.extend(page.jobs);
+        // A job that arrives in between belongs before the first page and disturbs none.
+        let Some(next) = page.next_cursor else { break };
+        query.cursor = Some(next.to_string().parse().expect("a cursor survives as text"));
+    }
+    assert_eq!(paged, all.jobs);
+
+    let lost = JobQuery { states: vec![State::Lost], limit: 0, ..JobQuery::default() };
+    let page = store.list(&lost).await.expect("listing");
+    assert_eq!((page.jobs.len(), page.total), (1, 2), "a page size of 0 is taken as 1");
+    assert!(page.jobs.iter().all(|job| job.state == State::Lost));
+}
+
+/// JSON that is as deep as a reader allows, so that one more level would be refused.
+fn deeply_nested() -> Json {
+    let depth = workflow_graph::json::DEPTH_MAX;
+    json(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)))
+}
+
+fn json(text: &str) -> Json {
+    Json::parse(text.as_bytes()).expect("the suite's own JSON")
+}
+
+fn new_id() -> JobId {
+    Uuid::new_v4().into()
+}
+
+/// A moment with all nine digits of its second, `seconds` after a fixed one.
+fn moment(seconds: i64) -> Timestamp {
+    let base = Timestamp::new(1_767_323_045, 123_456_789).expect("a legal moment");
+    base + SignedDuration::from_secs(seconds)
+}
