@@ -1,0 +1,86 @@
+//! Reading the configuration file: which setting stands on which line.
+
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Problem, SETTINGS, Source,
+    resolve::nearest,
+    source::{Given, Raw},
+};
+
+/// Everything the file sets, in the order of its lines, and everything that is wrong with it.
+pub(super) fn read(path: &Path, text: &str) -> (Vec<Given>, Vec<Problem>) {
+    let mut reader = Reader { path, text, given: Vec::new(), problems: Vec::new() };
+    match DeTable::parse(text) {
+        Ok(document) => reader.table("", document.get_ref()),
+        Err(error) => {
+            let place = reader.place(error.span().map_or(0, |span| span.start));
+            let message = error.message().to_owned();
+            reader.problems.push(Problem::Syntax { place, message });
+        }
+    }
+    reader.given.sort_by_key(|(offset, _)| *offset);
+    let given = reader.given.into_iter().map(|(_, given)| given).collect();
+    (given, reader.problems)
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    given: Vec<(usize, Given)>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let key = format!("{prefix}{}", name.get_ref());
+            let section = format!("{key}.");
+            match (SETTINGS.iter().find(|setting| setting.key() == key), value.get_ref()) {
+                (Some(setting), value) => {
+                    let source = self.place(name.span().start);
+                    let given = Given { key: setting.key(), source, raw: raw(value) };
+                    self.given.push((name.span().start, given));
+                }
+                (None, DeValue::Table(inner))
+                    if SETTINGS.iter().any(|setting| setting.key().starts_with(&section)) =>
+                {
+                    self.table(&section, inner);
+                }
+                (None, _) => {
+                    let place = self.place(name.span().start);
+                    let nearest = nearest(&key, SETTINGS.iter().map(super::Setting::key));
+                    self.problems.push(Problem::UnknownKey { place, key, nearest });
+                }
+            }
+        }
+    }
+
+    fn place(&self, offset: usize) -> Source {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        Source::File { path: self.path.to_owned(), line }
+    }
+}
+
+fn raw(value: &DeValue<'_>) -> Raw {
+    match value {
+        DeValue::String(text) => Raw::Text(text.clone().into_owned()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Raw::Other(number.to_string()), Raw::Whole),
+        DeValue::Float(number) => Raw::Other(number.to_string()),
+        DeValue::Boolean(flag) => Raw::Other(flag.to_string()),
+        DeValue::Datetime(_) => Raw::Other("a date".to_owned()),
+        DeValue::Table(_) => Raw::Other("a table".to_owned()),
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| match item.get_ref() {
+                DeValue::String(text) => Some(text.clone().into_owned()),
+                _ => None,
+            })
+            .collect::<Option<_>>()
+            .map_or_else(|| Raw::Other("a list with more than texts in it".to_owned()), Raw::List),
+    }
+}

@@ -1,0 +1,174 @@
+//! What a MediaFactory process is told: its server, its folders, its limits.
+//!
+//! [`Config`] is plain data: a library fills it in as it likes, starting from [`Config::new`]. Programs
+//! get theirs from [`load`], which lays a TOML file, environment variables and flags over the
+//! defaults, names the source of every value, and reports everything that is wrong at once.
+//! [`SETTINGS`] is the one table that all of this, `config show` and the README are made from.
+//!
+//! Nothing here reads the environment: it comes in as an argument. Only [`load`] touches a file, the
+//! configuration file itself.
+
+mod error;
+mod file;
+mod load;
+mod resolve;
+mod settings;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use comfy_client::{Auth, Secret, ServerUrl};
+
+pub use self::{
+    error::{Error, Problem},
+    load::{is_name_of_ours, load},
+    resolve::{Directories, Resolved, ResolvedSetting, Sources, Warning, resolve},
+    settings::{SETTINGS, Setting},
+    source::Source,
+};
+
+/// Everything that can be set, with nothing left to be looked up.
+///
+/// Any combination of values is legal, so there is no builder.
+///
+/// ```
+/// use mediafactory::config::Config;
+/// let mut config = Config::new("/var/lib/mediafactory");
+/// config.max_concurrent_jobs = 1;
+/// assert!(config.comfyui.is_none(), "no server until one is named");
+/// assert_eq!(config.output_dir, std::path::Path::new("/var/lib/mediafactory/output"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The ComfyUI server. `None` when nothing names one: [`Config::default_server`] is then used,
+    /// and a program may put the simulator in its place.
+    pub comfyui: Option<Backend>,
+    /// The folder of the database and of what was made.
+    pub data_dir: PathBuf,
+    /// The folder where finished files also stand under readable names.
+    pub output_dir: PathBuf,
+    /// How long assets are kept after they were made; `None` keeps them for ever.
+    pub asset_ttl: Option<Duration>,
+    /// How long a job may take from being recorded to its end.
+    pub job_timeout: Duration,
+    /// How many jobs are given to the server at the same time; the others wait here.
+    pub max_concurrent_jobs: u32,
+    /// How long opening a connection to ComfyUI may take.
+    pub connect_timeout: Duration,
+    /// How long ComfyUI may take to answer one request.
+    pub reply_timeout: Duration,
+    /// The folder where facts about model files are kept between runs.
+    pub model_cache_dir: PathBuf,
+    /// What only the HTTP server needs.
+    pub http: HttpConfig,
+    /// Which log lines are written, as a `tracing` filter such as `info,comfy_client=debug`.
+    pub log: String,
+    /// Whether the built-in simulator may stand in for a server.
+    pub simulate: Simulate,
+}
+
+/// A ComfyUI server and how to be let in.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Its address, without credentials.
+    pub url: ServerUrl,
+    /// What to identify with, when the server asks for it.
+    pub auth: Option<Auth>,
+}
+
+/// What only the HTTP server needs.
+///
+/// ```
+/// use mediafactory::config::HttpConfig;
+/// assert!(HttpConfig::default().bind.ip().is_loopback());
+/// ```
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Where it listens.
+    pub bind: SocketAddr,
+    /// What callers must present as a bearer token; `None` lets everyone in.
+    pub token: Option<Secret>,
+    /// `Host` headers that are answered besides those of this machine.
+    pub allowed_hosts: Vec<String>,
+    /// Web origins whose pages may call.
+    pub allowed_origins: Vec<String>,
+    /// The largest request body that is read, in bytes.
+    pub body_bytes_max: u64,
+}
+
+/// Whether the built-in simulator may stand in for a ComfyUI server.
+///
+/// ```
+/// use mediafactory::config::Simulate;
+/// assert_eq!(Simulate::Fallback.to_string(), "fallback");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Simulate {
+    /// No: a server that does not answer is an error.
+    #[default]
+    Never,
+    /// Only when no server is configured and none answers at [`Config::default_server`].
+    Fallback,
+    /// Yes, and no server is asked.
+    Always,
+}
+
+/// Where a ComfyUI listens that was started without further arguments.
+const DEFAULT_SERVER: &str = "http://127.0.0.1:8188";
+
+impl Config {
+    /// The defaults, with everything under one folder.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        Self {
+            comfyui: None,
+            output_dir: data_dir.join("output"),
+            model_cache_dir: data_dir.join("models"),
+            data_dir,
+            asset_ttl: None,
+            job_timeout: Duration::from_secs(600),
+            max_concurrent_jobs: 3,
+            connect_timeout: Duration::from_secs(10),
+            reply_timeout: Duration::from_secs(60),
+            http: HttpConfig::default(),
+            log: "warn".to_owned(),
+            simulate: Simulate::Never,
+        }
+    }
+
+    /// The server that is used when none is configured: this machine's own, at ComfyUI's usual port.
+    pub fn default_server() -> &'static str {
+        DEFAULT_SERVER
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            token: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            // Room for a long workflow with its UI twin; pictures travel by path or resource.
+            body_bytes_max: 8 * 1024 * 1024,
+        }
+    }
+}
+
+impl fmt::Display for Simulate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Never => "never",
+            Self::Fallback => "fallback",
+            Self::Always => "always",
+        })
+    }
+}
