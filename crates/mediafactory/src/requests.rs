@@ -1,0 +1,224 @@
+//! Plain data in, plain data out: what callers ask and what they are told.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use assets::Asset;
+use batch::{Failure, JobId, Progress, State};
+use jiff::Timestamp;
+use workflow_graph::Json;
+
+/// A picture to be made from words.
+///
+/// ```
+/// use mediafactory::GenerateRequest;
+/// let request = GenerateRequest::new("a red fox in the snow");
+/// assert!(request.template.is_none());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateRequest {
+    /// What the picture shows.
+    pub prompt: String,
+    /// What it should not show, where the model knows how to use that.
+    pub negative_prompt: Option<String>,
+    /// The template to use; without one the first whose models the server has.
+    pub template: Option<String>,
+    /// The file name of the checkpoint or diffusion model to use, as the server lists it.
+    pub model: Option<String>,
+    /// Further parameters of the template by name, such as `width`, `steps` or `seed`.
+    pub parameters: BTreeMap<String, Json>,
+    /// How long it may run; the configured deadline when not given.
+    pub timeout: Option<Duration>,
+}
+
+impl GenerateRequest {
+    /// A request with nothing but the text.
+    pub fn new(prompt: impl Into<String>) -> Self {
+        Self { prompt: prompt.into(), ..Self::default() }
+    }
+}
+
+/// A workflow to be run as it is.
+///
+/// ```
+/// use mediafactory::{Json, RunWorkflow};
+/// let run = RunWorkflow::new(Json::parse(br#"{"1": {"class_type": "EmptyImage", "inputs": {}}}"#)?);
+/// assert!(run.targets.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunWorkflow {
+    /// The workflow in API format.
+    pub workflow: Json,
+    /// The same workflow in UI format, to be embedded in what comes out.
+    pub ui_workflow: Option<Json>,
+    /// The output nodes to run; all when not given.
+    pub targets: Option<Vec<String>>,
+    /// How long it may run; the configured deadline when not given.
+    pub timeout: Option<Duration>,
+}
+
+impl RunWorkflow {
+    /// All outputs of a workflow in API format.
+    pub fn new(workflow: Json) -> Self {
+        Self { workflow, ..Self::default() }
+    }
+}
+
+/// A job that has been recorded and is on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartedJob {
+    /// The job; also the prompt id at the server.
+    pub job: JobId,
+    /// The template it was made from.
+    pub template: Option<String>,
+    /// The model file it uses.
+    pub model: Option<String>,
+    /// The seed it uses.
+    pub seed: Option<u64>,
+    /// The parameters in force, defaults included, as an object.
+    pub parameters: Json,
+    /// What was chosen for the caller and why, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// All that is known of one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobReport {
+    /// The job; also the prompt id at the server.
+    pub job: JobId,
+    /// Where it stands.
+    pub state: State,
+    /// The server it runs on, without credentials.
+    pub server: String,
+    /// The template it was made from.
+    pub template: Option<String>,
+    /// The model file it uses.
+    pub model: Option<String>,
+    /// The seed it uses.
+    pub seed: Option<u64>,
+    /// The parameters in force, as an object.
+    pub parameters: Json,
+    /// What was chosen for the caller and why, in sentences.
+    pub notes: Vec<String>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When the server began with it, as far as it was seen.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// The latest progress, while it runs in this process.
+    pub progress: Option<Progress>,
+    /// Why it did not succeed.
+    pub failure: Option<Failure>,
+    /// What came out of it.
+    pub assets: Vec<Asset>,
+}
+
+/// The end of a wait.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Waited {
+    /// The job has ended, one way or another: its state says which.
+    Finished(JobReport),
+    /// The wait is over and the job is not.
+    StillRunning(JobReport),
+}
+
+/// Which assets to list, newest first.
+///
+/// ```
+/// use mediafactory::AssetFilter;
+/// assert_eq!(AssetFilter::default().limit, None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssetFilter {
+    /// Only those of one job.
+    pub job: Option<JobId>,
+    /// Only those whose media type begins so, such as `image/`.
+    pub media_type: Option<String>,
+    /// At most so many, up to 100; 20 when not given.
+    pub limit: Option<u32>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The items of this page.
+    pub items: Vec<T>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// Where the next page begins, when there is one.
+    pub next_cursor: Option<String>,
+}
+
+/// A picture made small enough to be shown inline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InlinePicture {
+    /// The encoded picture.
+    pub bytes: Vec<u8>,
+    /// Its media type, such as `image/jpeg`.
+    pub media_type: String,
+    /// Its width in pixels.
+    pub width: u32,
+    /// Its height in pixels.
+    pub height: u32,
+}
+
+/// The files of one kind that the server has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelList {
+    /// The folder, such as `checkpoints`.
+    pub kind: String,
+    /// The file names as loaders take them.
+    pub files: Vec<String>,
+}
+
+/// One node class as a search finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeMatch {
+    /// The class, such as `KSampler`.
+    pub class_type: String,
+    /// The name shown to people.
+    pub display_name: String,
+    /// Where the front end lists it.
+    pub category: String,
+    /// The types it takes, without repeats.
+    pub inputs: Vec<String>,
+    /// The types it gives.
+    pub outputs: Vec<String>,
+}
+
+/// The state of the server and of what this process does with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// The server, without credentials.
+    pub server: String,
+    /// Its ComfyUI version.
+    pub version: Option<String>,
+    /// Whether it is `comfy-sim`: pictures are drawn, not generated.
+    pub simulated: bool,
+    /// Whether its socket is open.
+    pub socket_open: bool,
+    /// Prompts it runs now.
+    pub queue_running: u32,
+    /// Prompts that wait.
+    pub queue_pending: u32,
+    /// Its devices.
+    pub devices: Vec<Device>,
+    /// How many jobs stand in each state, without the states that no job is in.
+    pub jobs: Vec<(State, u64)>,
+}
+
+/// One device of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name as the server prints it.
+    pub name: String,
+    /// `cuda`, `cpu` and the like.
+    pub kind: String,
+    /// Its memory in bytes.
+    pub vram_total_bytes: Option<u64>,
+    /// What is free of it, in bytes.
+    pub vram_free_bytes: Option<u64>,
+}
