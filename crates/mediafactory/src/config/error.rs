@@ -162,11 +162,17 @@ pub enum Problem {
         /// Where the address comes from.
         url: Source,
     },
-    /// A path needs the home folder and nobody said where that is.
+    /// A path begins with `~` and nobody said where that is.
     #[error("{place}: `{key}` needs the home folder, and HOME is not set; write an absolute path")]
     NoHome {
-        /// Where it stands; the default when nobody set it.
+        /// Where it stands.
         place: Source,
+        /// The setting.
+        key: &'static str,
+    },
+    /// A folder that nobody set, and whose default lies in the home folder that nobody set either.
+    #[error("`{key}` has no default, because HOME is not set; set it to an absolute path")]
+    NoDefaultFolder {
         /// The setting.
         key: &'static str,
     },

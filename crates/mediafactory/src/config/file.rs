@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Problem, SETTINGS, Source,
+    Problem, SETTINGS, Setting, Source,
     resolve::nearest,
     source::{Given, Raw},
 };
@@ -51,7 +51,11 @@ impl Reader<'_> {
                 }
                 (None, _) => {
                     let place = self.place(name.span().start);
-                    let nearest = nearest(&key, SETTINGS.iter().map(super::Setting::key));
+                    let sections =
+                        SETTINGS.iter().filter_map(|setting| setting.key().split_once('.'));
+                    let names =
+                        SETTINGS.iter().map(Setting::key).chain(sections.map(|(name, _)| name));
+                    let nearest = nearest(&key, names);
                     self.problems.push(Problem::UnknownKey { place, key, nearest });
                 }
             }
@@ -76,11 +80,11 @@ fn raw(value: &DeValue<'_>) -> Raw {
         DeValue::Table(_) => Raw::Other("a table".to_owned()),
         DeValue::Array(items) => items
             .iter()
-            .map(|item| match item.get_ref() {
-                DeValue::String(text) => Some(text.clone().into_owned()),
-                _ => None,
-            })
+            .map(|item| item.get_ref().as_str().map(str::to_owned))
             .collect::<Option<_>>()
-            .map_or_else(|| Raw::Other("a list with more than texts in it".to_owned()), Raw::List),
+            .map_or_else(
+                || Raw::Other("a list in which not every member is text".to_owned()),
+                Raw::List,
+            ),
     }
 }

@@ -58,7 +58,11 @@ pub fn load(
     let flagged = flagged.map(|(_, path)| PathBuf::from(path));
     let file = match (flagged.or_else(|| path_in("MEDIAFACTORY_CONFIG")), directories.config_file())
     {
-        (Some(named), _) => read(&named).map(Some),
+        (Some(named), _) => {
+            // Relative paths in the file start from its folder, so that has to be a whole one.
+            let base = directories.working.clone().unwrap_or_default();
+            read(&base.join(named)).map(Some)
+        }
         (None, Some(usual)) => match read(&usual) {
             Err(Problem::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 Ok(None)

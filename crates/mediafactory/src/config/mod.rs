@@ -117,7 +117,7 @@ pub enum Simulate {
     Never,
     /// Only when no server is configured and none answers at [`Config::default_server`].
     Fallback,
-    /// Yes, and no server is asked.
+    /// Yes, even where a server is configured.
     Always,
 }
 
@@ -134,10 +134,10 @@ impl Config {
             model_cache_dir: data_dir.join("models"),
             data_dir,
             asset_ttl: None,
-            job_timeout: Duration::from_secs(600),
+            job_timeout: Duration::from_mins(10),
             max_concurrent_jobs: 3,
             connect_timeout: Duration::from_secs(10),
-            reply_timeout: Duration::from_secs(60),
+            reply_timeout: Duration::from_mins(1),
             http: HttpConfig::default(),
             log: "warn".to_owned(),
             simulate: Simulate::Never,

@@ -181,7 +181,7 @@ pub fn resolve(sources: Sources) -> Result<Resolved, Error> {
         found.map_or(Source::Default, |(_, source)| source.clone())
     };
     if data_dir.is_none() && source_of("data_dir") == Source::Default {
-        problems.push(Problem::NoHome { place: Source::Default, key: "data_dir" });
+        problems.push(Problem::NoDefaultFolder { key: "data_dir" });
     }
     let config = finished(draft, &source_of, &mut problems, &mut warnings);
     if let Some(error) = Error::of(problems) {
@@ -401,13 +401,17 @@ fn known_variables() -> impl Iterator<Item = &'static str> {
 }
 
 /// How like two names must be, from 0 to 1, for one to be offered instead of the other.
-const LIKENESS_MIN: f64 = 0.75;
+const LIKENESS_MIN: f64 = 0.6;
 
 /// The candidate that `name` was probably meant to be.
 pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    // What all names begin with says nothing about which of them was meant.
+    let own = |name: &str| name.strip_prefix("MEDIAFACTORY_").unwrap_or(name).to_lowercase();
     candidates
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| {
+            (strsim::normalized_damerau_levenshtein(&own(name), &own(candidate)), candidate)
+        })
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .min_by(|(a, _), (b, _)| b.total_cmp(a))
         .map(|(_, candidate)| candidate.to_owned())
 }

@@ -197,7 +197,7 @@ pub static SETTINGS: &[Setting] = &[
             maximum: TTL_HOURS_MAX,
             unit: "hours",
             set: |config, hours| {
-                config.asset_ttl = (hours > 0).then(|| Duration::from_secs(hours * 3600));
+                config.asset_ttl = (hours > 0).then(|| Duration::from_hours(hours));
             },
         },
         show: |config| Some(config.asset_ttl.map_or(0, |ttl| ttl.as_secs() / 3600).to_string()),
@@ -226,7 +226,7 @@ pub static SETTINGS: &[Setting] = &[
             unit: "",
             // The bound holds, so the number always fits.
             set: |config, jobs| {
-                config.max_concurrent_jobs = u32::try_from(jobs).unwrap_or(u32::MAX)
+                config.max_concurrent_jobs = u32::try_from(jobs).unwrap_or(u32::MAX);
             },
         },
         show: |config| Some(config.max_concurrent_jobs.to_string()),

@@ -68,6 +68,9 @@ pub(super) enum Raw {
     Other(String),
 }
 
+/// How much of a wrong value is repeated: enough to recognize it.
+const SHOWN_CHARS_MAX: usize = 60;
+
 impl Raw {
     /// The text, when it is one.
     pub(super) fn text(&self) -> Option<&str> {
@@ -81,7 +84,12 @@ impl Raw {
 impl fmt::Display for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Words(text) | Self::Text(text) => write!(f, "{text:?}"),
+            Self::Words(text) | Self::Text(text) => {
+                match text.char_indices().nth(SHOWN_CHARS_MAX) {
+                    Some((end, _)) => write!(f, "{:?}…", text.get(..end).unwrap_or_default()),
+                    None => write!(f, "{text:?}"),
+                }
+            }
             Self::Whole(number) => write!(f, "{number}"),
             Self::List(_) => f.write_str("a list"),
             Self::Other(description) => f.write_str(description),

@@ -1,6 +1,6 @@
 //! What a configuration makes of what it is given.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use super::*;
 
@@ -125,7 +125,7 @@ allowed_origins = []
     assert_eq!(config.data_dir, Path::new("/home/ann/pictures"));
     assert_eq!(config.output_dir, Path::new("/etc/mf/out"), "beside the file that says so");
     assert_eq!(config.model_cache_dir, Path::new("/home/ann/pictures/models"));
-    assert_eq!(config.asset_ttl, Some(Duration::from_secs(48 * 3600)));
+    assert_eq!(config.asset_ttl, Some(Duration::from_hours(48)));
     assert_eq!(config.simulate, Simulate::Fallback);
     assert_eq!(config.reply_timeout, Duration::from_secs(5));
     assert_eq!(config.http.bind.port(), 9000);
@@ -205,10 +205,13 @@ fn every_mistake_is_told_with_its_place_and_what_would_work() {
         ("MEDIAFACTORY_SIMULATE", "yes"),
         ("MEDIAFACTORY_HTTP_TOKEN", "s3cr3t\n"),
         ("COMFY_MCP_ASSET_TTL_HOURS", "-1"),
+        ("MEDIAFACTORY_HTTP_BIND", &"long ".repeat(1000)),
     ];
     let from_file = file_cases.map(|text| (format!("{text:?}"), with_file(text)));
-    let from_environment = environment_cases
-        .map(|pair| (format!("{}={:?}", pair.0, pair.1), with_environment(&[pair])));
+    let from_environment = environment_cases.map(|(name, value)| {
+        let case = format!("{name}={:?}", value.get(..40).unwrap_or(value));
+        (case, with_environment(&[(name, value)]))
+    });
     let from_flags = [("log", "  "), ("lgo", "info"), ("data-dir", "x")]
         .map(|pair| (format!("{pair:?}"), Sources { flags: owned(&[pair]), ..sources() }));
     let homeless = [("no home", Sources::default()), ("~", with_file("data_dir = \"~/x\""))].map(
@@ -227,7 +230,7 @@ fn every_mistake_is_told_with_its_place_and_what_would_work() {
             let in_path = secret == "ann" && case.contains("~ann");
             assert!(in_path || !(text.contains(secret) || debug.contains(secret)), "{text}");
         }
-        told.push_str(&format!("{case}\n    {}\n", text.replace('\n', "\n    ")));
+        writeln!(told, "{case}\n    {}", text.replace('\n', "\n    ")).unwrap();
     }
     insta::assert_snapshot!(told);
 }
