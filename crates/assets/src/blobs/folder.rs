@@ -1,0 +1,231 @@
+//! Blobs as files of one folder.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+use tokio::{io::AsyncWriteExt as _, task};
+use uuid::Uuid;
+
+use super::{BlobStore, ByteStream, StoredBlob};
+use crate::{BlobDigest, Error};
+
+/// Blobs as files below one folder: `sha256/ab/abcdef…`.
+///
+/// Bytes come into a file of their own below `incoming`, are hashed on the way, forced to the
+/// disk and only then given their name, so a file under `sha256` is whole whenever the process
+/// or the machine stops. What a stopped process left in `incoming` is removed at the next
+/// [`FolderBlobs::open`]. Several processes may use one folder at a time.
+///
+/// A blob that is there is not written again; only if its file has another size than the same
+/// bytes have now is it replaced. Damage that keeps the size is found by [`BlobStore::read`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use assets::{BlobStore, FolderBlobs};
+/// let folder = tempfile::tempdir()?;
+/// let blobs = FolderBlobs::open(folder.path()).await?;
+/// let stored = blobs.put_bytes("fox".into()).await?;
+/// let path = blobs.path(&stored.digest).await?.ok_or("it is a file")?;
+/// assert_eq!(std::fs::read(path)?, b"fox");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct FolderBlobs {
+    root: PathBuf,
+    /// Held shared while this value lives, so that no other process sweeps `incoming`.
+    _in_use: fs::File,
+}
+
+/// A file in `incoming` that is removed unless it became a blob.
+struct Incoming {
+    path: PathBuf,
+}
+
+impl FolderBlobs {
+    /// Uses `root`, which is created when it is not there.
+    pub async fn open(root: impl Into<PathBuf>) -> Result<Self, Error> {
+        let root = root.into();
+        blocking(move || Self::open_blocking(root)).await
+    }
+
+    fn open_blocking(root: PathBuf) -> Result<Self, Error> {
+        for folder in [root.join("sha256"), root.join("incoming")] {
+            fs::create_dir_all(&folder).map_err(io_error("create the folder", &folder))?;
+        }
+        let lock_path = root.join("lock");
+        let lock = fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(io_error("open", &lock_path))?;
+        // Nobody else holds the lock: what lies in `incoming` belongs to nobody.
+        if lock.try_lock().is_ok() {
+            sweep(&root.join("incoming"))?;
+            lock.unlock().map_err(io_error("unlock", &lock_path))?;
+        }
+        lock.lock_shared().map_err(io_error("lock", &lock_path))?;
+        Ok(Self { root, _in_use: lock })
+    }
+
+    fn blob_path(&self, digest: &BlobDigest) -> PathBuf {
+        let name = digest.to_string();
+        let shard = name.get(..2).unwrap_or_default();
+        self.root.join("sha256").join(shard).join(&name)
+    }
+
+    async fn receive(
+        &self,
+        incoming: &Incoming,
+        mut bytes: ByteStream,
+        size_limit_bytes: u64,
+    ) -> Result<(fs::File, BlobDigest, u64), Error> {
+        let path = &incoming.path;
+        let mut file = tokio::fs::File::create_new(path).await.map_err(io_error("create", path))?;
+        let mut hash = Sha256::new();
+        let mut size_bytes = 0_u64;
+        while let Some(chunk) = bytes.next().await {
+            let chunk =
+                chunk.map_err(|source| Error::Incoming { received_bytes: size_bytes, source })?;
+            size_bytes = size_bytes.saturating_add(chunk.len().try_into().unwrap_or(u64::MAX));
+            if size_bytes > size_limit_bytes {
+                return Err(Error::TooLarge { limit_bytes: size_limit_bytes });
+            }
+            hash.update(&chunk);
+            file.write_all(&chunk).await.map_err(io_error("write", path))?;
+        }
+        file.flush().await.map_err(io_error("write", path))?;
+        Ok((file.into_std().await, BlobDigest::of_hashed(hash), size_bytes))
+    }
+}
+
+#[async_trait]
+impl BlobStore for FolderBlobs {
+    async fn put(&self, bytes: ByteStream, size_limit_bytes: u64) -> Result<StoredBlob, Error> {
+        let incoming =
+            Incoming { path: self.root.join("incoming").join(Uuid::new_v4().to_string()) };
+        let (file, digest, size_bytes) = self.receive(&incoming, bytes, size_limit_bytes).await?;
+        let target = self.blob_path(&digest);
+        let is_new = blocking(move || publish(&file, &incoming, &target, size_bytes)).await?;
+        Ok(StoredBlob { digest, size_bytes, is_new })
+    }
+
+    async fn read(&self, digest: &BlobDigest) -> Result<Bytes, Error> {
+        let (digest, path) = (*digest, self.blob_path(digest));
+        blocking(move || {
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                    return Err(Error::NoSuchBlob { digest });
+                }
+                Err(source) => return Err(Error::Io { doing: "read", path, source }),
+            };
+            let found = BlobDigest::of(&bytes);
+            if found == digest {
+                Ok(Bytes::from(bytes))
+            } else {
+                Err(Error::DamagedBlob { digest, found })
+            }
+        })
+        .await
+    }
+
+    async fn path(&self, digest: &BlobDigest) -> Result<Option<PathBuf>, Error> {
+        Ok(self.has(digest).await?.then(|| self.blob_path(digest)))
+    }
+
+    async fn has(&self, digest: &BlobDigest) -> Result<bool, Error> {
+        let path = self.blob_path(digest);
+        blocking(move || Ok(size_of(&path)?.is_some())).await
+    }
+
+    async fn remove(&self, digest: &BlobDigest) -> Result<bool, Error> {
+        let path = self.blob_path(digest);
+        match tokio::fs::remove_file(&path).await {
+            Ok(()) => Ok(true),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(Error::Io { doing: "remove", path, source }),
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // Usually the file has its final name by now. What cannot be removed is swept later.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Gives a received file its final name, and says whether the name was free.
+fn publish(
+    file: &fs::File,
+    incoming: &Incoming,
+    target: &Path,
+    size_bytes: u64,
+) -> Result<bool, Error> {
+    let shard = target.parent().unwrap_or(target);
+    let is_new = size_of(target)? != Some(size_bytes);
+    if is_new {
+        file.sync_all().map_err(io_error("write to the disk", &incoming.path))?;
+        match fs::create_dir(shard) {
+            Ok(()) => sync_folder(shard.parent().unwrap_or(shard))?,
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => {
+                return Err(Error::Io { doing: "create the folder", path: shard.into(), source });
+            }
+        }
+        fs::rename(&incoming.path, target).map_err(io_error("create", target))?;
+    }
+    // Also for a blob that was there: whoever wrote it may not have come to this line yet.
+    sync_folder(shard)?;
+    Ok(is_new)
+}
+
+fn size_of(path: &Path) -> Result<Option<u64>, Error> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_file().then(|| metadata.len())),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Io { doing: "look at", path: path.into(), source }),
+    }
+}
+
+/// Makes names in a folder survive a power failure. Windows has no such call for folders, and
+/// journals its names.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    if cfg!(unix) {
+        fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io_error("write to the disk", folder))?;
+    }
+    Ok(())
+}
+
+fn sweep(incoming: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(incoming).map_err(io_error("list", incoming))? {
+        let path = entry.map_err(io_error("list", incoming))?.path();
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        tracing::debug!(path = %path.display(), "removed what a stopped process left");
+    }
+    Ok(())
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::Io { doing, path: path.into(), source }
+}
+
+/// Runs file work where waiting for the disk holds up no task.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    task::spawn_blocking(work).await.unwrap_or_else(|source| {
+        Err(Error::Backend { doing: "finish its file work", source: Box::new(source) })
+    })
+}
