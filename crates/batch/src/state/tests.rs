@@ -23,20 +23,22 @@ fn all_events() -> Vec<Event> {
 #[test]
 fn every_pair_of_state_and_event_is_decided() {
     let mut table = String::new();
+    let events = all_events();
     for state in State::ALL {
-        let next = all_events().iter().map(|event| state.next(event).map_or(".", |to| to.as_str()));
-        table += &format!("{state:>10}: {}\n", next.collect::<Vec<_>>().join(" "));
+        let next = events.iter().map(|event| state.next(event).map_or(".", |to| to.as_str()));
+        let next: Vec<_> = next.collect();
+        table += &format!("{}: {}\n", state.as_str(), next.join(" "));
     }
     insta::assert_snapshot!(table, @r"
-      recorded: submitting . . . . . cancelled timed_out .
+    recorded: submitting . . . . . cancelled timed_out .
     submitting: . queued failed . . . cancelled timed_out lost
-        queued: . . . running succeeded failed cancelled timed_out lost
-       running: . . . . succeeded failed cancelled timed_out lost
-     succeeded: . . . . . . . . .
-        failed: . . . . . . . . .
-     cancelled: . . . . . . . . .
-      timed_out: . . . . . . . . .
-          lost: . . . . . . . . .
+    queued: . . . running succeeded failed cancelled timed_out lost
+    running: . . . . succeeded failed cancelled timed_out lost
+    succeeded: . . . . . . . . .
+    failed: . . . . . . . . .
+    cancelled: . . . . . . . . .
+    timed_out: . . . . . . . . .
+    lost: . . . . . . . . .
     ");
 }
 
