@@ -23,6 +23,7 @@
 //! It does not know what nodes a server has: whether a class exists or a value is in range is
 //! the server's answer. It reads API format; a UI-format workflow is recognized and refused.
 
+pub mod catalog;
 pub mod check;
 mod ids;
 pub mod json;
