@@ -1,2 +1,70 @@
-//! See Cargo.toml.
-fn main() {}
+//! Checks and generators of this workspace: `cargo xtask check`, `cargo xtask gen [--check]`.
+
+mod documents;
+mod error;
+mod layers;
+mod metadata;
+mod sources;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use crate::{error::Error, metadata::Member};
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  check          hold the workspace against its rules: layers, sources, generated documents
+  gen            write the generated parts of the documents
+  gen --check    only say which of them are out of date";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let root = workspace_root();
+    let done = match arguments.as_slice() {
+        ["check"] => check(&root),
+        ["gen"] => documents::write(&root).map(|()| Vec::new()),
+        ["gen", "--check"] => documents::check(&root),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
+        Ok(violations) => {
+            for violation in &violations {
+                eprintln!("{violation}");
+            }
+            eprintln!("{} broken rules", violations.len());
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut beneath = std::error::Error::source(&error);
+            while let Some(source) = beneath {
+                eprintln!("  because: {source}");
+                beneath = source.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every rule that is broken, one sentence each.
+fn check(root: &Path) -> Result<Vec<String>, Error> {
+    let members = Member::of_workspace(root)?;
+    let layers = layers::check(&members).into_iter().map(|violation| violation.to_string());
+    let sources = sources::check(root, &members)?;
+    let documents = documents::check(root)?;
+    println!("checked {} crates, {} source files", members.len(), sources.files);
+    Ok(layers.chain(sources.violations).chain(documents).collect())
+}
+
+fn workspace_root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
