@@ -1,0 +1,266 @@
+//! Following one prompt to its end.
+
+pub(crate) mod event;
+pub(crate) mod mailbox;
+
+use std::{fmt, sync::Arc};
+
+use futures::future::BoxFuture;
+use tokio::time::{self, Instant};
+
+pub use self::event::Event;
+use self::mailbox::{Check, Mailbox};
+use crate::{
+    client::Client, error::Error, history::HistoryEntry, ids::PromptId, outcome::Outcome,
+    outputs::NodeOutput,
+};
+
+/// Follows one prompt: its events as they come, and at the end its outcome.
+///
+/// Get it from [`Session::watch`](crate::Session::watch) *before* submitting, so that no event is
+/// missed, and call [`Watch::next`] or [`Watch::finish`] *after*: from then on, a prompt that is
+/// neither in the queue nor in the history counts as [`Outcome::Lost`].
+///
+/// The outcome is what the history says. The watch asks when an event says that the prompt may
+/// have ended, every few seconds, and after the socket was lost; so it also ends when the session
+/// is closed, and when events never come.
+pub struct Watch {
+    client: Client,
+    prompt: PromptId,
+    mailbox: Arc<Mailbox>,
+    /// A request under way. Kept here, so that dropping the future of [`Watch::next`] loses
+    /// nothing.
+    check: Option<BoxFuture<'static, Result<Verdict, Error>>>,
+    schedule: Option<Schedule>,
+    silence: Option<Silence>,
+    seen: Vec<NodeOutput>,
+    end: Option<Result<End, Error>>,
+}
+
+/// How a prompt ended, and what it left.
+///
+/// ```
+/// use comfy_client::{Ended, Outcome};
+/// let ended = Ended { outcome: Outcome::Lost, entry: None, unrecorded: Vec::new() };
+/// assert_eq!(ended.outputs().count(), 0);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The history entry that says so; `None` exactly when it is [`Outcome::Lost`].
+    pub entry: Option<HistoryEntry>,
+    /// What nodes reported over the socket and the history does not have.
+    pub unrecorded: Vec<NodeOutput>,
+}
+
+impl Ended {
+    /// Everything that nodes reported, from the history first. A prompt that failed has what was
+    /// made before.
+    pub fn outputs(&self) -> impl Iterator<Item = &NodeOutput> {
+        self.entry.iter().flat_map(|entry| &entry.outputs).chain(&self.unrecorded)
+    }
+}
+
+enum Verdict {
+    Ended(Box<HistoryEntry>),
+    Waiting,
+    Unknown,
+}
+
+#[derive(Debug)]
+enum End {
+    Recorded(Box<HistoryEntry>),
+    Lost,
+}
+
+#[derive(Debug)]
+struct Schedule {
+    history_at: Instant,
+    queue_at: Instant,
+}
+
+/// The time since when the server owes an answer.
+#[derive(Debug)]
+struct Silence {
+    since: Instant,
+    last_error: Option<Error>,
+}
+
+impl Watch {
+    pub(crate) fn new(client: Client, prompt: PromptId, mailbox: Arc<Mailbox>) -> Self {
+        Self {
+            client,
+            prompt,
+            mailbox,
+            check: None,
+            schedule: None,
+            silence: None,
+            seen: Vec::new(),
+            end: None,
+        }
+    }
+
+    /// The prompt that is watched.
+    pub fn prompt_id(&self) -> &PromptId {
+        &self.prompt
+    }
+
+    /// The next event; `None` when the prompt has ended or its server is gone, which
+    /// [`Watch::finish`] then tells. The future may be dropped and the call made again.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.mailbox.take() {
+                self.note(&event);
+                return Some(event);
+            }
+            if self.end.is_some() {
+                return None;
+            }
+            self.advance().await;
+        }
+    }
+
+    /// Waits for the end, past all events that were not read.
+    ///
+    /// Fails with [`Error::ServerGone`] when there was no usable answer for
+    /// [`Limits::gone_after`](crate::Limits::gone_after), and at once when the server refuses the
+    /// credentials or the history entry is larger than a limit.
+    pub async fn finish(mut self) -> Result<Ended, Error> {
+        loop {
+            if self.next().await.is_none()
+                && let Some(end) = self.end.take()
+            {
+                return end.map(|end| ended(end, self.seen));
+            }
+        }
+    }
+
+    /// Remembers outputs, of which the history may lack some.
+    fn note(&mut self, event: &Event) {
+        if let Event::Executed { output, .. } = event {
+            self.seen.retain(|seen| seen.node != output.node);
+            self.seen.push(output.clone());
+        }
+    }
+
+    /// Waits for one thing to happen and takes it in.
+    async fn advance(&mut self) {
+        if self.mailbox.take_heard() {
+            self.silence = self.check.is_some().then(Silence::new);
+        }
+        let wake_at = self.begin_what_is_due();
+        let answer = async {
+            match &mut self.check {
+                Some(check) => check.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = answer => self.settle(answer),
+            () = self.mailbox.changed() => {}
+            () = time::sleep_until(wake_at) => self.give_up_when_gone(),
+        }
+    }
+
+    /// Begins a check if it is time for one, and returns when to look again.
+    fn begin_what_is_due(&mut self) -> Instant {
+        let limits = self.client.limits();
+        let (now, gone_after) = (Instant::now(), limits.gone_after);
+        let schedule = self.schedule.get_or_insert_with(|| Schedule {
+            history_at: now + limits.history_poll_every,
+            queue_at: now + limits.queue_poll_every,
+        });
+        if self.check.is_none() {
+            let on_time = (now >= schedule.history_at).then_some(Check::History);
+            if let Some(asked) = self.mailbox.take_check().max(on_time) {
+                let with_queue = asked == Check::HistoryAndQueue || now >= schedule.queue_at;
+                if with_queue {
+                    schedule.queue_at = now + limits.queue_poll_every;
+                }
+                schedule.history_at = now + limits.history_poll_every;
+                self.check = Some(Box::pin(look_up(self.client.clone(), self.prompt, with_queue)));
+                self.silence.get_or_insert_with(Silence::new);
+            }
+        }
+        let gone_at = self.silence.as_ref().map(|silence| silence.since + gone_after);
+        match (gone_at, self.check.is_some()) {
+            (Some(gone_at), true) => gone_at,
+            (Some(gone_at), false) => gone_at.min(schedule.history_at),
+            (None, _) => schedule.history_at,
+        }
+    }
+
+    fn settle(&mut self, answer: Result<Verdict, Error>) {
+        self.check = None;
+        match answer {
+            Ok(Verdict::Ended(entry)) => self.end = Some(Ok(End::Recorded(entry))),
+            Ok(Verdict::Unknown) => self.end = Some(Ok(End::Lost)),
+            Ok(Verdict::Waiting) => self.silence = None,
+            // Waiting will not change these.
+            Err(error @ (Error::Refused { .. } | Error::BodyTooLarge { .. })) => {
+                self.end = Some(Err(error));
+            }
+            Err(error) => {
+                tracing::debug!(prompt = %self.prompt, %error, "the server gave no usable answer");
+                // It may be restarting, which would empty its queue.
+                if let Some(schedule) = &mut self.schedule {
+                    schedule.queue_at = Instant::now();
+                }
+                self.silence.get_or_insert_with(Silence::new).last_error = Some(error);
+                self.give_up_when_gone();
+            }
+        }
+    }
+
+    fn give_up_when_gone(&mut self) {
+        let after = self.client.limits().gone_after;
+        if let Some(silence) = self.silence.take_if(|silence| silence.since.elapsed() >= after) {
+            self.check = None;
+            self.end = Some(Err(Error::ServerGone {
+                server: self.client.url().clone(),
+                prompt: self.prompt,
+                after,
+                source: silence.last_error.map(Box::new),
+            }));
+        }
+    }
+}
+
+impl Silence {
+    fn new() -> Self {
+        Self { since: Instant::now(), last_error: None }
+    }
+}
+
+/// What has become of a prompt. It moves from the queue to the history, so the history is asked
+/// once more before it counts as unknown.
+async fn look_up(client: Client, prompt: PromptId, with_queue: bool) -> Result<Verdict, Error> {
+    if let Some(entry) = client.history_of(&prompt).await? {
+        return Ok(Verdict::Ended(Box::new(entry)));
+    }
+    if !with_queue || client.queue().await?.holds(&prompt) {
+        return Ok(Verdict::Waiting);
+    }
+    let entry = client.history_of(&prompt).await?;
+    Ok(entry.map_or(Verdict::Unknown, |entry| Verdict::Ended(Box::new(entry))))
+}
+
+fn ended(end: End, seen: Vec<NodeOutput>) -> Ended {
+    let (outcome, entry) = match end {
+        End::Recorded(entry) => (entry.outcome(), Some(*entry)),
+        End::Lost => (Outcome::Lost, None),
+    };
+    let is_recorded = |output: &NodeOutput| {
+        entry.iter().flat_map(|entry| &entry.outputs).any(|known| known.node == output.node)
+    };
+    let unrecorded = seen.into_iter().filter(|output| !is_recorded(output)).collect();
+    Ended { outcome, entry, unrecorded }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("prompt", &self.prompt).finish_non_exhaustive()
+    }
+}
