@@ -145,7 +145,7 @@ async fn an_asset_comes_back_as_it_was_inserted(store: &dyn AssetStore) {
 }
 
 async fn an_output_is_recorded_once(store: &dyn AssetStore) {
-    let first = plain_asset(2);
+    let first = Asset { blob: BlobDigest::of(b"recorded once"), ..plain_asset(2) };
     let again = Asset { id: new_id(), file_name: "other".to_owned(), ..first.clone() };
     let sibling = Asset {
         id: new_id(),
@@ -215,7 +215,7 @@ async fn conditions_narrow_the_list(store: &dyn AssetStore) {
     ];
     for (query, expected) in cases {
         let page = store.list(&query).await.expect("list");
-        assert_eq!((page.total, page.assets.len()), (expected, page.assets.len()), "{query:?}");
+        assert_eq!(page.total, expected, "{query:?}");
         assert_eq!(page.total, u64::try_from(page.assets.len()).expect("fits"), "{query:?}");
     }
 }

@@ -180,15 +180,7 @@ impl Error {
     /// by their bytes, and an output is recorded once.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Retry::AfterFreeingSpace
-                }
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    Retry::AfterGrantingAccess
-                }
-                _ => Retry::Later,
-            },
+            Self::Io { source, .. } => after_io_error(source.kind()),
             Self::Incoming { .. } | Self::Backend { .. } => Retry::Later,
             Self::InvalidId { .. }
             | Self::InvalidCursor
@@ -208,5 +200,16 @@ impl Error {
 
     pub(crate) fn invalid_id(what: &'static str, text: &str, expected: &'static str) -> Self {
         Self::InvalidId { what, text: text.chars().take(80).collect(), expected }
+    }
+}
+
+fn after_io_error(kind: io::ErrorKind) -> Retry {
+    use io::ErrorKind as K;
+    if matches!(kind, K::StorageFull | K::QuotaExceeded) {
+        Retry::AfterFreeingSpace
+    } else if matches!(kind, K::PermissionDenied | K::ReadOnlyFilesystem) {
+        Retry::AfterGrantingAccess
+    } else {
+        Retry::Later
     }
 }

@@ -34,7 +34,8 @@ pub fn sniff(head: &[u8], file_name: &str) -> &'static str {
 /// wanted.
 ///
 /// ```
-/// assert_eq!(assets::media::picture_size(b"GIF89a\x40\x00\x20\x00\x00\x00\x00;"), Some((64, 32)));
+/// let gif = b"GIF89a\x40\x00\x20\x00\x80\x00\x00\xff\x00\x00\x00\x00\x00,\x00\x00\x00\x00\x40\x00\x20\x00\x00";
+/// assert_eq!(assets::media::picture_size(gif), Some((64, 32)));
 /// assert_eq!(assets::media::picture_size(b"no picture"), None);
 /// ```
 pub fn picture_size(bytes: &[u8]) -> Option<(u32, u32)> {
@@ -79,7 +80,7 @@ fn iso_media_type(brand: &[u8]) -> &'static str {
     }
 }
 
-/// WebM is Matroska with this word as its document type, which stands near the beginning.
+/// `WebM` is Matroska with this word as its document type, which stands near the beginning.
 fn matroska_type(head: &[u8]) -> &'static str {
     let beginning = head.get(..64).unwrap_or(head);
     if beginning.windows(4).any(|word| word == b"webm") { "video/webm" } else { "video/x-matroska" }

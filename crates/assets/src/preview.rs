@@ -116,13 +116,18 @@ fn decode(bytes: &[u8], limits: &PreviewLimits) -> Result<DynamicImage, Error> {
         .map_err(|source| Error::NotAPicture { source: Box::new(source) })?;
     let mut decoder_limits = Limits::default();
     decoder_limits.max_alloc = Some(limits.memory_bytes_max);
-    reader.limits(decoder_limits);
+    reader.limits(decoder_limits.clone());
     let mut decoder = reader.into_decoder().map_err(|error| decode_error(error, limits))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.source_pixels_max {
         let pixels_max = limits.source_pixels_max;
         return Err(Error::PictureTooLarge { width, height, pixels_max });
     }
+    // The decoder counts its own buffers only; the pixels that it fills are counted here.
+    decoder_limits
+        .reserve(decoder.total_bytes())
+        .and_then(|()| decoder.set_limits(decoder_limits))
+        .map_err(|error| decode_error(error, limits))?;
     let orientation = decoder.orientation().map_err(|error| decode_error(error, limits))?;
     let mut picture =
         DynamicImage::from_decoder(decoder).map_err(|error| decode_error(error, limits))?;
@@ -131,12 +136,11 @@ fn decode(bytes: &[u8], limits: &PreviewLimits) -> Result<DynamicImage, Error> {
 }
 
 fn decode_error(error: ImageError, limits: &PreviewLimits) -> Error {
-    match error {
-        ImageError::Limits(source) => Error::PictureMemory {
-            memory_bytes_max: limits.memory_bytes_max,
-            source: Box::new(source),
-        },
-        other => Error::NotAPicture { source: Box::new(other) },
+    let memory_bytes_max = limits.memory_bytes_max;
+    if matches!(error, ImageError::Limits(_)) {
+        Error::PictureMemory { memory_bytes_max, source: Box::new(error) }
+    } else {
+        Error::NotAPicture { source: Box::new(error) }
     }
 }
 

@@ -191,7 +191,7 @@ fn publish(
 
 fn size_of(path: &Path) -> Result<Option<u64>, Error> {
     match fs::metadata(path) {
-        Ok(metadata) => Ok(metadata.is_file().then(|| metadata.len())),
+        Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
         Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Io { doing: "look at", path: path.into(), source }),
     }
