@@ -113,7 +113,6 @@ fn sources<'a>(workflow: &'a Workflow, id: &NodeId) -> Vec<&'a NodeId> {
 }
 
 fn arrows(nodes: &[NodeId]) -> String {
-    let names: Vec<&str> =
-        nodes.iter().chain(nodes.first()).map(NodeId::as_str).collect();
+    let names: Vec<&str> = nodes.iter().chain(nodes.first()).map(NodeId::as_str).collect();
     names.join(" -> ")
 }

@@ -69,3 +69,9 @@ macro_rules! opaque_id {
 
 opaque_id!(NodeId, "node id");
 opaque_id!(ClassType, "node class");
+
+impl NodeId {
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number.to_string().into())
+    }
+}

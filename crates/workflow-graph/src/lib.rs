@@ -27,6 +27,7 @@ pub mod catalog;
 pub mod check;
 mod ids;
 pub mod json;
+pub mod patch;
 mod workflow;
 
 pub use crate::{

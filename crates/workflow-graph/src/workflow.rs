@@ -1,11 +1,14 @@
 //! A workflow in API format: what ComfyUI calls a prompt.
 
+mod error;
+mod primitives;
+
 use std::{collections::BTreeMap, fmt};
 
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 
+pub use self::error::{EditError, ReadError};
 use crate::{
     ids::{ClassType, NodeId},
     json::{Json, Object},
@@ -63,90 +66,6 @@ pub enum Input {
     },
     /// Anything else, kept exactly as it was read.
     Literal(Json),
-}
-
-/// Why a JSON value is not a workflow in API format.
-///
-/// ```
-/// use workflow_graph::{Json, ReadError, Workflow};
-/// let ui = Json::parse(br#"{"nodes": [], "links": []}"#)?;
-/// assert_eq!(Workflow::from_json(&ui), Err(ReadError::UiFormat));
-/// # Ok::<(), workflow_graph::json::ParseError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// It is a workflow as the front end saves it.
-    #[error(
-        "this is a workflow in UI format (it has `nodes` and `links`); export it in API format \
-         (front end: Workflow > Export (API))"
-    )]
-    UiFormat,
-    /// It is the body of a `POST /prompt`, not the prompt in it.
-    #[error("this is a request body with a `prompt` member; give the value of `prompt` alone")]
-    RequestBody,
-    /// It is not an object of nodes at all.
-    #[error("a workflow in API format is an object of nodes by id, but this is {found}")]
-    NotAnObject {
-        /// The kind of JSON value found.
-        found: &'static str,
-    },
-    /// It has no node.
-    #[error("the workflow has no nodes")]
-    Empty,
-    /// A node cannot be read.
-    #[error("node {id:?} {problem}")]
-    Node {
-        /// The key of the node.
-        id: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-/// Why an input was not set.
-///
-/// ```
-/// use workflow_graph::{Json, Workflow};
-/// let json = Json::parse(br#"{"1": {"class_type": "A", "inputs": {"x": 1}}}"#)?;
-/// let mut workflow = Workflow::from_json(&json)?;
-/// let error = workflow.set(&"2".parse()?, "x", Json::from(1_u64)).unwrap_err();
-/// assert_eq!(error.to_string(), "there is no node 2; the workflow has 1");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum EditError {
-    /// The workflow has no such node.
-    #[error("there is no node {node}; the workflow has {}", join(have))]
-    NoSuchNode {
-        /// The node asked for.
-        node: NodeId,
-        /// The nodes there are.
-        have: Vec<NodeId>,
-    },
-    /// The node has no such input.
-    #[error("node {node} ({class_type}) has no input `{input}`; it has {}", join(have))]
-    NoSuchInput {
-        /// The node.
-        node: NodeId,
-        /// Its class.
-        class_type: ClassType,
-        /// The input asked for.
-        input: String,
-        /// The inputs written on the node.
-        have: Vec<String>,
-    },
-    /// The input is linked: setting a value would silently cut the link.
-    #[error("input `{input}` of node {node} is a link from node {from}; unlink it first")]
-    WouldCutLink {
-        /// The node.
-        node: NodeId,
-        /// Its input.
-        input: String,
-        /// Where the link comes from.
-        from: NodeId,
-    },
 }
 
 /// The identity of what a workflow computes: SHA-256 over the classes and inputs of its nodes,
@@ -255,7 +174,10 @@ impl Node {
     fn read(id: &str, value: &Json) -> Result<Self, ReadError> {
         let problem = |problem: String| ReadError::Node { id: id.to_owned(), problem };
         let members = value.as_object().ok_or_else(|| {
-            problem(format!("must be an object with `class_type` and `inputs`, but is {}", value.kind()))
+            problem(format!(
+                "must be an object with `class_type` and `inputs`, but is {}",
+                value.kind()
+            ))
         })?;
         let class_type = match members.get("class_type") {
             None => return Err(problem("has no `class_type`".to_owned())),
@@ -281,7 +203,8 @@ impl Node {
         Ok(Self { class_type, inputs, members })
     }
 
-    fn to_json(&self) -> Json {
+    /// The JSON value of the node, members in the order they were read.
+    pub fn to_json(&self) -> Json {
         let member = |(name, value): (&String, &Json)| {
             let value = match name.as_str() {
                 "class_type" => Json::from(self.class_type.as_str()),
@@ -365,21 +288,5 @@ fn sorted(json: &Json) -> Json {
         }
         Json::Array(items) => Json::Array(items.iter().map(sorted).collect()),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => json.clone(),
-    }
-}
-
-/// How many names an error lists; a workflow may have thousands of nodes.
-const NAMES_LISTED_MAX: usize = 20;
-
-fn join(names: &[impl fmt::Display]) -> String {
-    let mut listed: Vec<String> =
-        names.iter().take(NAMES_LISTED_MAX).map(ToString::to_string).collect();
-    match names.len().saturating_sub(NAMES_LISTED_MAX) {
-        0 if listed.is_empty() => "none".to_owned(),
-        0 => listed.join(", "),
-        more => {
-            listed.push(format!("and {more} more"));
-            listed.join(", ")
-        }
     }
 }

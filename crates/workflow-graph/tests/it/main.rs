@@ -1,0 +1,5 @@
+//! The integration tests of `workflow-graph`, as one binary.
+
+mod graphs;
+mod ground_truth;
+mod patch;
