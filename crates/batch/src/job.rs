@@ -1,5 +1,7 @@
 //! What is known of one job.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use workflow_graph::Json;
 
@@ -48,6 +50,10 @@ pub struct JobRecord {
     pub tool: String,
     /// The caller's own name for it.
     pub label: Option<String>,
+    /// What was chosen for the caller and why, in sentences.
+    pub notes: Vec<String>,
+    /// How long it may run at the server; `None` is the engine's limit.
+    pub running_time_max: Option<Duration>,
 }
 
 /// One line of a job's log.
@@ -104,6 +110,8 @@ impl JobRecord {
             model: None,
             tool: String::new(),
             label: None,
+            notes: Vec::new(),
+            running_time_max: None,
         }
     }
 }

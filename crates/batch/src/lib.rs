@@ -22,16 +22,20 @@
 //! # }
 //! ```
 
+mod engine;
 mod event;
 mod ids;
 mod job;
+mod progress;
 mod state;
 pub mod store;
 
 pub use crate::{
+    engine::{CancelError, Engine, EngineOptions, FinishError, Finisher, StartError},
     event::{Event, Failure, UnreadableEvent},
     ids::{InvalidJobId, JobId},
     job::{Job, JobRecord, LogEntry},
+    progress::{NodeProgress, Progress},
     state::{IllegalEvent, InvalidState, State},
     store::{InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs, StoreError},
 };

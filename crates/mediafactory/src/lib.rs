@@ -1,1 +1,55 @@
-//! See Cargo.toml.
+//! The front door of MediaFactory: from a request to a finished, traceable media file.
+//!
+//! ```no_run
+//! use mediafactory::{Factory, GenerateRequest, config::Config};
+//!
+//! # async fn run() -> Result<(), mediafactory::Error> {
+//! let factory = Factory::open(Config::new("/var/lib/mediafactory")).await?;
+//! let made = factory.generate(GenerateRequest::new("a red fox in the snow")).await?;
+//! for asset in &made.assets {
+//!     println!("{} (seed {:?})", factory.asset_path(asset).display(), made.seed);
+//! }
+//! factory.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Factory`] is the only place where the steps stand in order: a template becomes a workflow,
+//! the workflow a job, the job's results become assets that know where they came from. Plain
+//! data goes in and comes out; every failure is an [`Error`] with a code, a hint and an answer to
+//! whether trying again is safe.
+//!
+//! # What it does not do
+//!
+//! It starts no ComfyUI and no simulator, reads no environment, and uses one server at a time.
+
+mod collect;
+pub mod config;
+mod error;
+mod factory;
+mod failure;
+mod jobs;
+mod nearest;
+mod nodes;
+mod requests;
+mod results;
+mod server;
+mod start;
+mod templates;
+
+pub use assets::{Asset, AssetId, Origin, ServerFile};
+pub use batch::{Failure, JobId, NodeProgress, Progress, State};
+pub use comfy_client::{Auth, Secret, ServerUrl};
+pub use workflow_graph::{Json, Workflow};
+
+pub use crate::{
+    error::{Error, FailureCode, Retry},
+    factory::Factory,
+    requests::{
+        AssetFilter, Device, GenerateRequest, Health, InlinePicture, JobReport, ModelList,
+        NodeMatch, Page, RunWorkflow, StartedJob, Waited,
+    },
+    templates::{
+        FilledTemplate, Parameter, ParameterKind, Target, Template, TemplateModel, Templates,
+    },
+};

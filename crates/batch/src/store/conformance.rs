@@ -13,6 +13,8 @@
     reason = "this is a test that other crates run; it fails by panicking"
 )]
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -51,6 +53,8 @@ pub fn demanding_record(id: JobId, created_at: Timestamp) -> JobRecord {
         model: Some("a b\\c.safetensors".to_owned()),
         tool: "image_generate".to_owned(),
         label: Some("'; DROP TABLE jobs; --".to_owned()),
+        notes: vec!["used the first of 3".to_owned(), String::new(), "\n\"".to_owned()],
+        running_time_max: Some(Duration::from_millis(1_500)),
         ..JobRecord::new(id, created_at, json(workflow))
     }
 }

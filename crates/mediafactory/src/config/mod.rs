@@ -57,7 +57,7 @@ pub struct Config {
     pub output_dir: PathBuf,
     /// How long assets are kept after they were made; `None` keeps them for ever.
     pub asset_ttl: Option<Duration>,
-    /// How long a job may take from being recorded to its end.
+    /// How long a job may run at the server; waiting in a queue does not count.
     pub job_timeout: Duration,
     /// How many jobs are given to the server at the same time; the others wait here.
     pub max_concurrent_jobs: u32,

@@ -206,7 +206,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "job_timeout_seconds",
         environment: &["MEDIAFACTORY_JOB_TIMEOUT_SECONDS", "COMFYUI_MCP_DEFAULT_TIMEOUT_SECONDS"],
         default: "600",
-        description: "How long a job may take, waiting included, unless the caller says otherwise.",
+        description: "How long a job may run at the server, waiting not included, unless the caller says otherwise.",
         kind: Kind::Whole {
             minimum: 1,
             maximum: JOB_SECONDS_MAX,

@@ -118,8 +118,11 @@ fn parameter(workflow: &Workflow, raw: FileParameter) -> Result<Parameter, Strin
     if raw.targets.is_empty() {
         return Err(format!("parameter `{}` has no targets", raw.name));
     }
-    let targets =
-        raw.targets.iter().map(|to| target(workflow, &to.node, &to.input)).collect::<Result<_, _>>();
+    let targets = raw
+        .targets
+        .iter()
+        .map(|to| target(workflow, &to.node, &to.input))
+        .collect::<Result<_, _>>();
     Ok(Parameter {
         default: raw.default.map(|value| literal(&raw.name, value)).transpose()?,
         name: raw.name,

@@ -42,7 +42,10 @@ fn a_value_that_looks_like_json_or_a_placeholder_stays_text() {
     let filled = filled.fill(&given(&[("prompt", Json::from(prompt))]), 7).unwrap();
     let node = filled.workflow.node(&"6".parse().unwrap()).unwrap();
     assert_eq!(node.input("text").unwrap().to_json(), Json::from(prompt));
-    assert_eq!((filled.seed, filled.model.as_deref()), (Some(7), Some("sd_xl_base_1.0.safetensors")));
+    assert_eq!(
+        (filled.seed, filled.model.as_deref()),
+        (Some(7), Some("sd_xl_base_1.0.safetensors"))
+    );
 }
 
 #[test]

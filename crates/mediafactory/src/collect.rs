@@ -1,0 +1,223 @@
+//! From the server's files to assets that know where they came from.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use assets::{Asset, AssetId, BlobStore, Origin, ServerFile, media};
+use async_trait::async_trait;
+use batch::{Event, Failure, FinishError, Finisher, Job, State, StoreError};
+use comfy_client::{Client, Ended, FileRef, Folder};
+use futures::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use store_sqlite::SqliteStore;
+use uuid::Uuid;
+
+/// The largest file that is fetched: a long video of today has a tenth of it.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+
+/// How much of a blob is read to learn what it is; the size of a picture may stand behind long
+/// metadata.
+const HEAD_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Fetches what a finished job left on the server and records it.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    pub(crate) client: Client,
+    pub(crate) store: SqliteStore,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) output_dir: PathBuf,
+    pub(crate) asset_ttl: Option<Duration>,
+}
+
+#[async_trait]
+impl Finisher for Collector {
+    async fn finish(&self, job: &Job, ended: &Ended) -> Result<State, FinishError> {
+        let mut found = Vec::new();
+        let mut next_index: HashMap<&str, u32> = HashMap::new();
+        for output in ended.outputs() {
+            let entry = ended.entry.as_ref();
+            let real_node = entry.and_then(|entry| entry.real_node(&output.node));
+            let node = real_node.unwrap_or(output.node.as_str());
+            for file in output.files().filter(|file| file.folder != Folder::Input) {
+                let index = next_index.entry(node).or_default();
+                found
+                    .push(self.asset(job, node, *index, file).await.map_err(FinishError::Results)?);
+                *index = index.saturating_add(1);
+            }
+        }
+        for asset in &found {
+            if let Err(error) = self.place(asset).await {
+                tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
+            }
+        }
+        let finished =
+            self.store.finish_job(&job.record.id, Event::Finished, Timestamp::now(), found);
+        finished.await.map_err(|error| FinishError::Store(in_job_store(error)))
+    }
+}
+
+impl Collector {
+    async fn asset(
+        &self,
+        job: &Job,
+        node: &str,
+        index: u32,
+        file: &FileRef,
+    ) -> Result<Asset, Failure> {
+        let not_kept = |error: &dyn std::error::Error| {
+            let mut failure =
+                Failure::new("results_not_kept", format!("cannot keep {file}: {error}"));
+            failure.node = Some(node.to_owned());
+            failure.hint = Some(
+                "the prompt succeeded and its files are still on the server; make room or restore \
+                 the connection, then run it again: the server has the results cached"
+                    .to_owned(),
+            );
+            failure
+        };
+        let view = self.client.view(file).await.map_err(|error| not_kept(&error))?;
+        let bytes = view.map(|piece| piece.map_err(Into::into));
+        let stored = self.blobs.put(Box::pin(bytes), FILE_BYTES_MAX).await;
+        let stored = stored.map_err(|error| not_kept(&error))?;
+        let head = self.head(&stored.digest).await.map_err(|error| not_kept(&error))?;
+        let record = &job.record;
+        let now = Timestamp::now();
+        let origin = Origin {
+            workflow_digest: record.workflow_digest.clone(),
+            workflow: record.workflow.clone(),
+            parameters: record.parameters.clone(),
+            seed: record.seed,
+            model: record.model.clone(),
+            template: record.template.clone(),
+            server: record.server.clone(),
+            server_file: ServerFile {
+                filename: file.filename.clone(),
+                subfolder: file.subfolder.clone(),
+                folder: file.folder.as_str().to_owned(),
+            },
+            started_at: job.started_at(),
+            finished_at: Some(now),
+            ..Origin::new(record.id.as_uuid(), node, index)
+        };
+        let mut asset = Asset::new(AssetId::from(Uuid::now_v7()), stored.digest, origin, now);
+        asset.media_type = media::sniff(&head, &file.filename).to_owned();
+        asset.size_bytes = stored.size_bytes;
+        asset.file_name = readable_name(&asset, &file.filename);
+        (asset.width, asset.height) = media::picture_size(&head).unzip();
+        asset.expires_at = self
+            .asset_ttl
+            .and_then(|ttl| now.checked_add(SignedDuration::try_from(ttl).ok()?).ok());
+        Ok(asset)
+    }
+
+    /// The beginning of a blob.
+    async fn head(&self, digest: &assets::BlobDigest) -> Result<Vec<u8>, assets::Error> {
+        use tokio::io::AsyncReadExt as _;
+        let Some(path) = self.blobs.path(digest).await? else {
+            return Ok(self.blobs.read(digest).await?.to_vec());
+        };
+        let read = async {
+            let mut head = Vec::new();
+            tokio::fs::File::open(&path).await?.take(HEAD_BYTES_MAX).read_to_end(&mut head).await?;
+            Ok(head)
+        };
+        read.await.map_err(|source| assets::Error::Io { doing: "read", path: path.clone(), source })
+    }
+
+    /// Puts a copy of the blob into the output folder under its readable name. A copy and not a
+    /// link: who edits the file there must not change the blob.
+    async fn place(&self, asset: &Asset) -> Result<(), String> {
+        let to = self.output_dir.join(&asset.file_name);
+        let blob = self.blobs.path(&asset.blob).await.map_err(|error| error.to_string())?;
+        let Some(blob) = blob else { return Ok(()) };
+        if tokio::fs::try_exists(&to).await.unwrap_or(false) {
+            return Ok(());
+        }
+        let temporary = self.output_dir.join(format!(".{}.part", asset.id));
+        let copied = copy(&blob, &temporary, &to).await;
+        if copied.is_err() && tokio::fs::remove_file(&temporary).await.is_err() {
+            tracing::debug!(path = %temporary.display(), "there was no part of a copy to remove");
+        }
+        copied.map_err(|error| format!("cannot write {}: {error}", to.display()))
+    }
+}
+
+fn in_job_store(error: store_sqlite::Error) -> StoreError {
+    match error {
+        store_sqlite::Error::Job(error) => error,
+        other => StoreError::Backend { doing: "finish a job", source: Box::new(other) },
+    }
+}
+
+async fn copy(from: &Path, temporary: &Path, to: &Path) -> Result<(), std::io::Error> {
+    tokio::fs::copy(from, temporary).await?;
+    tokio::fs::File::open(temporary).await?.sync_all().await?;
+    tokio::fs::rename(temporary, to).await
+}
+
+/// A name that says what the file is and never meets another file's: what it was made with, its
+/// seed, the beginning of its digest. The server's own name repeats on every new server.
+fn readable_name(asset: &Asset, server_name: &str) -> String {
+    let origin = &asset.origin;
+    let what = match &origin.template {
+        Some(template) => template.clone(),
+        None => stem(server_name),
+    };
+    let digest: String = asset.blob.to_string().chars().take(12).collect();
+    let seed = origin.seed.map(|seed| format!("_{seed}")).unwrap_or_default();
+    let extension = extension(server_name);
+    format!("{}{seed}_{digest}{extension}", plain(&what))
+}
+
+fn stem(name: &str) -> String {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    stem.trim_end_matches(|character: char| character == '_' || character.is_ascii_digit())
+        .to_owned()
+}
+
+fn extension(name: &str) -> String {
+    name.rsplit_once('.').map(|(_, extension)| format!(".{}", plain(extension))).unwrap_or_default()
+}
+
+/// The longest part of a file name that comes from elsewhere.
+const NAME_CHARS_MAX: usize = 64;
+
+/// Letters, digits, `-` and `_` only: a server's file name is text from a stranger.
+fn plain(text: &str) -> String {
+    let plain: String =
+        text.chars()
+            .map(|character| {
+                if character.is_ascii_alphanumeric() || character == '-' { character } else { '_' }
+            })
+            .take(NAME_CHARS_MAX)
+            .collect();
+    if plain.is_empty() { "output".to_owned() } else { plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use assets::BlobDigest;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(template: Option<&str>, seed: Option<u64>, server_name: &str, expected: &str) {
+        let mut origin = Origin::new(Uuid::nil(), "9", 0);
+        (origin.template, origin.seed) = (template.map(str::to_owned), seed);
+        let id = AssetId::from(Uuid::nil());
+        let asset = Asset::new(id, BlobDigest::of(b"x"), origin, Timestamp::UNIX_EPOCH);
+        assert_eq!(readable_name(&asset, server_name), expected);
+    }
+
+    #[test]
+    fn names_say_what_a_file_is_and_stay_in_their_folder() {
+        check(Some("sdxl_txt2img"), Some(7), "a_00001_.png", "sdxl_txt2img_7_2d711642b726.png");
+        check(None, None, "ComfyUI_00001_.png", "ComfyUI_2d711642b726.png");
+        check(None, None, "../../etc/passwd", "______etc_passwd_2d711642b726.__etc_passwd");
+        check(None, None, "00001", "output_2d711642b726");
+    }
+}

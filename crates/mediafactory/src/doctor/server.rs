@@ -1,0 +1,208 @@
+//! What has to be right at the server.
+
+use std::time::Duration;
+
+use comfy_client::{Client, SystemStats};
+
+use super::Finding;
+use crate::{
+    config::Config,
+    error::Error,
+    failure,
+    templates::{Template, Templates},
+};
+
+/// How long each question may take here. A person waits, and a server that is slower than this is
+/// worth being told of.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The oldest version whose protocol we speak, and the newest that all of it was tried with.
+const OLDEST: Version = Version { major: 0, minor: 8 };
+const TESTED: Version = Version { major: 0, minor: 33 };
+
+/// The folders that hold what a picture is made with.
+const MODEL_KINDS: [&str; 2] = ["checkpoints", "diffusion_models"];
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    const CHECK: &str = "server";
+    let stats = async {
+        let client = super::client(config, PATIENCE)?;
+        let stats = client.system_stats().await.map_err(failure::client)?;
+        Ok::<_, Error>((client, stats))
+    };
+    let (client, stats) = match stats.await {
+        Ok(found) => found,
+        Err(error) => return vec![unreachable(CHECK, &error)],
+    };
+    let mut findings = vec![identity(CHECK, &client, &stats), version(&stats), socket(&client).await];
+    let (models, runnable) = models(&client).await;
+    findings.push(models);
+    findings.push(runnable);
+    findings
+}
+
+fn unreachable(check: &'static str, error: &Error) -> Finding {
+    let hint = error.hint().unwrap_or("start ComfyUI, or correct `comfyui.url`");
+    Finding::problem(check, error.to_string()).with_advice(hint)
+}
+
+fn identity(check: &'static str, client: &Client, stats: &SystemStats) -> Finding {
+    let server = client.url();
+    let environment = stats.raw.at(&["system", "deploy_environment"]);
+    if environment.and_then(|text| text.as_str()) == Some("comfy-sim") {
+        return Finding::warning(check, format!("{server} is the built-in simulator"))
+            .with_advice("its pictures are drawn, not generated; set COMFYUI_URL to a real server");
+    }
+    let devices: Vec<_> = stats.devices.iter().map(|device| device.name.as_str()).collect();
+    Finding::ok(check, format!("{server} is ComfyUI, with {}", devices.join(", ")))
+}
+
+fn version(stats: &SystemStats) -> Finding {
+    const CHECK: &str = "version";
+    let Some(text) = &stats.comfyui_version else {
+        return Finding::warning(CHECK, "the server does not tell its version")
+            .with_advice(format!("MediaFactory needs ComfyUI {OLDEST} or later"));
+    };
+    match Version::of(text) {
+        None => Finding::warning(CHECK, format!("`{text}` is a version of unknown form")),
+        Some(version) if version < OLDEST => {
+            Finding::problem(CHECK, format!("{text} is older than {OLDEST}"))
+                .with_advice("update ComfyUI")
+        }
+        Some(version) if version > TESTED => {
+            Finding::ok(CHECK, format!("{text}, newer than {TESTED}, the last one tested"))
+        }
+        Some(_) => Finding::ok(CHECK, text.clone()),
+    }
+}
+
+async fn socket(client: &Client) -> Finding {
+    const CHECK: &str = "socket";
+    match tokio::time::timeout(PATIENCE, client.open_session()).await {
+        Ok(Ok(session)) => {
+            session.close().await;
+            Finding::ok(CHECK, "the WebSocket opens")
+        }
+        Ok(Err(error)) => {
+            Finding::warning(CHECK, failure::client(error).to_string())
+                .with_advice(NO_SOCKET)
+        }
+        Err(_) => Finding::warning(CHECK, format!("the WebSocket did not open within {PATIENCE:?}"))
+            .with_advice(NO_SOCKET),
+    }
+}
+
+const NO_SOCKET: &str =
+    "jobs run without it, but show no progress; let the proxy before the server pass `Upgrade`";
+
+/// What is there to make pictures with, and which templates can run with it.
+async fn models(client: &Client) -> (Finding, Finding) {
+    const MODELS: &str = "models";
+    const TEMPLATES: &str = "templates";
+    let mut files: Vec<(&str, Vec<String>)> = Vec::new();
+    for kind in MODEL_KINDS {
+        match client.models(kind).await {
+            Ok(found) => files.push((kind, found.unwrap_or_default())),
+            Err(error) => {
+                let error = failure::client(error);
+                let message = format!("the server does not list its {kind}: {error}");
+                let unknown = Finding::warning(TEMPLATES, "unknown without the list of models");
+                return (Finding::warning(MODELS, message), unknown);
+            }
+        }
+    }
+    let counts: Vec<_> =
+        files.iter().map(|(kind, files)| format!("{} {kind}", files.len())).collect();
+    let counts = counts.join(", ");
+    let models = if files.iter().all(|(_, files)| files.is_empty()) {
+        Finding::warning(MODELS, counts)
+            .with_advice("put a checkpoint into ComfyUI's folder models/checkpoints")
+    } else {
+        Finding::ok(MODELS, counts)
+    };
+    let runnable = match Templates::own() {
+        Ok(templates) => runnable(TEMPLATES, client, &templates).await,
+        Err(error) => Finding::problem(TEMPLATES, error.to_string()),
+    };
+    (models, runnable)
+}
+
+async fn runnable(check: &'static str, client: &Client, templates: &Templates) -> Finding {
+    let (mut ready, mut missing) = (Vec::new(), Vec::new());
+    for template in templates.all() {
+        match missing_files(client, template).await {
+            Ok(files) if files.is_empty() => ready.push(template.name.as_str()),
+            Ok(files) => missing.push(format!("{} needs {}", template.name, files.join(" and "))),
+            Err(error) => return Finding::warning(check, error.to_string()),
+        }
+    }
+    if ready.is_empty() {
+        return Finding::warning(check, "no template has all the models it names")
+            .with_advice(format!(
+                "name a model that is there with `--model`, or get what is missing: {}",
+                missing.join("; ")
+            ));
+    }
+    Finding::ok(check, format!("{} can run as they are", ready.join(", ")))
+}
+
+/// The files a template names that the server does not list.
+async fn missing_files(client: &Client, template: &Template) -> Result<Vec<String>, Error> {
+    let mut missing = Vec::new();
+    for model in &template.models {
+        let there = client.models(&model.folder).await.map_err(failure::client)?.unwrap_or_default();
+        if !there.contains(&model.file) {
+            missing.push(format!("{}/{}", model.folder, model.file));
+        }
+    }
+    Ok(missing)
+}
+
+/// The part of a version that protocols change with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version {
+    major: u32,
+    minor: u32,
+}
+
+impl Version {
+    /// Reads `0.33.0`, and `v0.33` too.
+    fn of(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
+        let major = parts.next()?.parse().ok()?;
+        let minor = parts.next()?.parse().ok()?;
+        Some(Self { major, minor })
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use comfy_client::SystemStats;
+    use workflow_graph::Json;
+
+    use super::*;
+    use crate::doctor::Level;
+
+    #[track_caller]
+    fn check_version(text: &str, level: Level, message: &str) {
+        let json = format!(r#"{{"system": {{"comfyui_version": "{text}"}}, "devices": []}}"#);
+        let stats = SystemStats::from_json(Json::parse(json.as_bytes()).unwrap());
+        let finding = version(&stats);
+        assert_eq!((finding.level, finding.message.as_str()), (level, message));
+    }
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        check_version("0.33.0", Level::Ok, "0.33.0");
+        check_version("0.8.2", Level::Ok, "0.8.2");
+        check_version("0.7.9", Level::Problem, "0.7.9 is older than 0.8");
+        check_version("0.100.0", Level::Ok, "0.100.0, newer than 0.33, the last one tested");
+        check_version("nightly", Level::Warning, "`nightly` is a version of unknown form");
+    }
+}

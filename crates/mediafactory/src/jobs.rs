@@ -1,0 +1,225 @@
+//! Jobs: what is known of them, waiting for them, stopping them.
+
+use std::time::Duration;
+
+use assets::{AssetQuery, AssetStore};
+use batch::{CancelError, Event, Failure, Job, JobId, JobStore, Progress, State};
+use tokio::{sync::watch, time::Instant};
+use workflow_graph::Json;
+
+use crate::{
+    error::{Error, FailureCode, Retry},
+    factory::{Factory, WAIT_MAX},
+    failure,
+    requests::{GenerateRequest, JobReport, RunWorkflow, Waited},
+};
+
+/// How often a job that another process follows is read again.
+const POLL_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long `cancel` waits for the server to stop a job. A node that computes in one long call
+/// notices later; the job then ends as cancelled on its own.
+const CANCEL_WAIT: Duration = Duration::from_secs(15);
+
+impl Factory {
+    /// [`start_generate`](Self::start_generate), and waits until the pictures are here. A job
+    /// that does not succeed is an error.
+    pub async fn generate(&self, request: GenerateRequest) -> Result<JobReport, Error> {
+        let started = self.start_generate(request).await?;
+        self.wait_for_success(&started.job).await
+    }
+
+    /// [`start_workflow`](Self::start_workflow), and waits until its results are here. A job
+    /// that does not succeed is an error.
+    pub async fn run_workflow(&self, run: RunWorkflow) -> Result<JobReport, Error> {
+        let started = self.start_workflow(run).await?;
+        self.wait_for_success(&started.job).await
+    }
+
+    async fn wait_for_success(&self, job: &JobId) -> Result<JobReport, Error> {
+        match self.wait(job, WAIT_MAX).await? {
+            Waited::Finished(report) => Self::require_success(report),
+            Waited::StillRunning(report) => {
+                let message = format!("job {} did not end within a day", report.job);
+                Err(Error::new(FailureCode::TimedOut, message).with_hint("ask for the job later"))
+            }
+        }
+    }
+
+    /// The progress of a job that is under way in this process; the channel closes when its task
+    /// has ended.
+    pub fn progress(&self, job: &JobId) -> Option<watch::Receiver<Progress>> {
+        self.parts.engine.progress(job)
+    }
+
+    /// Waits until a job has ended, but no longer than `at_most`.
+    pub async fn wait(&self, job: &JobId, at_most: Duration) -> Result<Waited, Error> {
+        let until = Instant::now() + at_most.min(WAIT_MAX);
+        loop {
+            let report = self.job(job).await?;
+            if report.state.is_final() {
+                return Ok(Waited::Finished(report));
+            }
+            if Instant::now() >= until {
+                return Ok(Waited::StillRunning(report));
+            }
+            match self.progress(job) {
+                // Closed or final: either way the log is read once more.
+                Some(mut progress) => {
+                    let ended = progress.wait_for(|progress| progress.state.is_final());
+                    drop(tokio::time::timeout_at(until, ended).await);
+                }
+                None => tokio::time::sleep_until(until.min(Instant::now() + POLL_PAUSE)).await,
+            }
+        }
+    }
+
+    /// All that is known of a job, whichever process runs it.
+    pub async fn job(&self, id: &JobId) -> Result<JobReport, Error> {
+        let found = JobStore::get(&self.parts.store, id).await;
+        let job = found
+            .map_err(|error| failure::storage("the job cannot be read", error))?
+            .ok_or_else(|| unknown(id))?;
+        let query = AssetQuery {
+            job: Some(id.as_uuid()),
+            limit: AssetQuery::LIMIT_MAX,
+            ..AssetQuery::default()
+        };
+        let page = AssetStore::list(&self.parts.store, &query).await;
+        let mut page =
+            page.map_err(|error| failure::storage("the assets cannot be read", error))?;
+        // Within a job, the order in which the server listed them.
+        page.assets.reverse();
+        let progress = self.progress(id).map(|progress| progress.borrow().clone());
+        Ok(report(job, page.assets, progress))
+    }
+
+    /// Stops one job: takes it out of the queue, or interrupts it if it runs. Stopping a job that
+    /// has ended changes nothing. The answer comes when the job has ended, or says that it still
+    /// runs when the server takes long to stop it.
+    pub async fn cancel(&self, id: &JobId) -> Result<JobReport, Error> {
+        self.parts.engine.cancel(id).await.map_err(|error| match error {
+            CancelError::UnknownJob(id) => unknown(&id),
+            CancelError::Server(error) => failure::client(error),
+            error => failure::storage("the job cannot be stopped", error),
+        })?;
+        match self.wait(id, CANCEL_WAIT).await? {
+            Waited::Finished(report) | Waited::StillRunning(report) => Ok(report),
+        }
+    }
+
+    /// Turns the report of a job that ended otherwise than well into its failure.
+    pub fn require_success(report: JobReport) -> Result<JobReport, Error> {
+        let job = report.job;
+        match report.state {
+            State::Succeeded => Ok(report),
+            State::Cancelled => {
+                Err(Error::new(FailureCode::Cancelled, format!("job {job} was cancelled")))
+            }
+            State::TimedOut => {
+                let message = format!("job {job} ran past its deadline and was stopped");
+                Err(Error::new(FailureCode::TimedOut, message)
+                    .with_hint("allow it more time, or ask for fewer steps or a smaller picture"))
+            }
+            State::Failed => Err(failed(&job, report.failure.as_ref())),
+            State::Lost => Err(lost(&job, report.failure.as_ref())),
+            State::Recorded | State::Submitting | State::Queued | State::Running => {
+                let message = format!("job {job} has not ended; it is {}", report.state);
+                Err(Error::new(FailureCode::TimedOut, message).with_retry(Retry::Safe))
+            }
+        }
+    }
+}
+
+fn report(job: Job, assets: Vec<assets::Asset>, progress: Option<Progress>) -> JobReport {
+    let failure = job.log.iter().find_map(|entry| match &entry.event {
+        Event::Lost { reason } => Some(Failure::new("lost", reason.as_str())),
+        event => event.failure().cloned(),
+    });
+    JobReport {
+        job: job.record.id,
+        state: job.state,
+        started_at: job.started_at(),
+        finished_at: job.finished_at(),
+        server: job.record.server,
+        template: job.record.template,
+        model: job.record.model,
+        seed: job.record.seed,
+        parameters: job.record.parameters,
+        notes: job.record.notes,
+        created_at: job.record.created_at,
+        progress: progress.filter(|_| !job.state.is_final()),
+        failure,
+        assets,
+    }
+}
+
+fn unknown(id: &JobId) -> Error {
+    Error::new(FailureCode::JobNotFound, format!("there is no job {id}"))
+        .with_hint("job ids are given by `generate` and `execute_workflow`")
+}
+
+fn lost(job: &JobId, failure: Option<&Failure>) -> Error {
+    let why = failure.map(|failure| format!(": {}", failure.message)).unwrap_or_default();
+    Error::new(FailureCode::Lost, format!("what became of job {job} is not known{why}"))
+        .with_hint("look at the server's history before you run it again: it may have run")
+        .with_retry(Retry::CheckFirst)
+}
+
+fn failed(job: &JobId, failure: Option<&Failure>) -> Error {
+    let Some(failure) = failure else {
+        return Error::new(FailureCode::ExecutionFailed, format!("job {job} failed"));
+    };
+    let (code, hint, retry) = explain(failure);
+    let place = match (&failure.node, &failure.class_type) {
+        (Some(node), Some(class)) if !failure.message.contains(class.as_str()) => {
+            format!(" in node {node} ({class})")
+        }
+        _ => String::new(),
+    };
+    let text = |value: &Option<String>| value.as_deref().map_or(Json::Null, Json::from);
+    let details = Json::object([
+        ("kind", Json::from(failure.kind.as_str())),
+        ("node", text(&failure.node)),
+        ("class_type", text(&failure.class_type)),
+        ("server", failure.details.clone()),
+    ]);
+    let error = Error::new(code, format!("job {job} failed{place}: {}", failure.message));
+    let hint = failure.hint.as_deref().or(hint);
+    let error = match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    };
+    error.with_details(details).with_retry(retry)
+}
+
+/// What a failure means for whoever asked.
+fn explain(failure: &Failure) -> (FailureCode, Option<&'static str>, Retry) {
+    if is_out_of_memory(failure) {
+        let hint = "use a smaller picture, fewer frames or a smaller batch, or free memory first";
+        return (FailureCode::OutOfMemory, Some(hint), Retry::Safe);
+    }
+    match failure.kind.as_str() {
+        "comfyui_unreachable" => (FailureCode::ComfyuiUnreachable, None, Retry::Safe),
+        "comfyui_refused" => (FailureCode::ComfyuiRejected, None, Retry::Never),
+        "missing_node_type" => (
+            FailureCode::NodesMissing,
+            Some("install the custom node that has this class, or use another class"),
+            Retry::Never,
+        ),
+        "results_not_kept" => (FailureCode::StorageFailed, None, Retry::Safe),
+        kind if kind == "invalid_prompt" || kind.starts_with("prompt_") => (
+            FailureCode::ComfyuiRejected,
+            Some("correct the inputs that are named; `get_node_info` lists what a node takes"),
+            Retry::Never,
+        ),
+        _ => (FailureCode::ExecutionFailed, None, Retry::Never),
+    }
+}
+
+/// As ComfyUI's own samplers tell it: by the class of the exception, or by the advice that the
+/// server appends for some drivers.
+fn is_out_of_memory(failure: &Failure) -> bool {
+    failure.kind.ends_with("OutOfMemoryError")
+        || failure.message.contains("you ran out of memory on your GPU")
+}

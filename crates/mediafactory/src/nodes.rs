@@ -1,0 +1,156 @@
+//! What node classes the server has: looking one up, and searching all of them.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Mutex, time::Instant};
+use workflow_graph::Json;
+
+use crate::{
+    error::{Error, FailureCode},
+    factory::Factory,
+    failure, nearest,
+    requests::{NodeMatch, Page},
+};
+
+/// How long the list of all classes is kept. Classes change with a restart of the server, model
+/// files at any time; single classes are asked for afresh each time.
+const CACHE_TIME: Duration = Duration::from_mins(5);
+
+/// How many matches a search gives at most.
+const MATCHES_MAX: u32 = 100;
+
+/// The server's answer to `/object_info`, which has megabytes.
+#[derive(Debug, Default)]
+pub(crate) struct NodeCache {
+    // Held over the request on purpose: two callers shall not fetch megabytes twice.
+    latest: Mutex<Option<(Instant, Arc<Json>)>>,
+}
+
+impl Factory {
+    /// The definition of one node class, as the server gives it.
+    pub async fn node_info(&self, class: &str) -> Result<Json, Error> {
+        let info = self.parts.client.object_info_of(class).await.map_err(failure::client)?;
+        if let Some(info) = info {
+            return Ok(info);
+        }
+        let all = self.object_info().await?;
+        let names = || all.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str));
+        let near = nearest::names(class, names(), 5);
+        let details = Json::object([("nearest", failure::list(near))]);
+        Err(Error::new(
+            FailureCode::NodesMissing,
+            format!("the server has no node class `{class}`"),
+        )
+        .with_details(details)
+        .with_hint(nearest::hint("classes", class, names())))
+    }
+
+    /// Node classes whose class, name, category or types have all words of `query`, best first.
+    pub async fn search_nodes(&self, query: &str, limit: u32) -> Result<Page<NodeMatch>, Error> {
+        let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+        if words.is_empty() {
+            return Err(failure::argument("the query must have at least one word"));
+        }
+        let all = self.object_info().await?;
+        let classes = all.as_object().into_iter().flatten();
+        let mut found: Vec<(u32, NodeMatch)> = classes
+            .filter_map(|(class, definition)| {
+                let node = describe(class, definition);
+                Some((rank(&node, &words)?, node))
+            })
+            .collect();
+        found.sort_by(|(rank, node), (other_rank, other)| {
+            (rank, &node.class_type).cmp(&(other_rank, &other.class_type))
+        });
+        let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        let most = usize::try_from(limit.clamp(1, MATCHES_MAX)).unwrap_or(usize::MAX);
+        let items = found.into_iter().map(|(_, node)| node).take(most).collect();
+        Ok(Page { items, total, next_cursor: None })
+    }
+
+    async fn object_info(&self) -> Result<Arc<Json>, Error> {
+        let mut latest = self.parts.nodes.latest.lock().await;
+        if let Some((fetched, all)) = latest.as_ref()
+            && fetched.elapsed() < CACHE_TIME
+        {
+            return Ok(Arc::clone(all));
+        }
+        let all = Arc::new(self.parts.client.object_info().await.map_err(failure::client)?);
+        *latest = Some((Instant::now(), Arc::clone(&all)));
+        Ok(all)
+    }
+}
+
+fn describe(class: &str, definition: &Json) -> NodeMatch {
+    let text = |name| definition.get(name).and_then(Json::as_str).unwrap_or_default();
+    let display_name = Some(text("display_name")).filter(|name| !name.is_empty());
+    let mut inputs = Vec::new();
+    for group in ["required", "optional"] {
+        let specs = definition.at(&["input", group]).and_then(Json::as_object);
+        for spec in specs.into_iter().flat_map(|specs| specs.values()) {
+            let name = type_name(spec.as_array().and_then(|spec| spec.first()));
+            if !inputs.contains(&name) {
+                inputs.push(name);
+            }
+        }
+    }
+    let outputs = definition.get("output").and_then(Json::as_array).unwrap_or_default();
+    NodeMatch {
+        class_type: class.to_owned(),
+        display_name: display_name.unwrap_or(class).to_owned(),
+        category: text("category").to_owned(),
+        inputs,
+        outputs: outputs.iter().map(|output| type_name(Some(output))).collect(),
+    }
+}
+
+/// A list where a type stands is a combo in its old spelling.
+fn type_name(spec: Option<&Json>) -> String {
+    spec.and_then(Json::as_str).unwrap_or("COMBO").to_owned()
+}
+
+/// How well a class fits, lower is better; `None` where a word is missing.
+fn rank(node: &NodeMatch, words: &[String]) -> Option<u32> {
+    let class = node.class_type.to_lowercase();
+    let name = node.display_name.to_lowercase();
+    let category = node.category.to_lowercase();
+    let has_type = |word: &String| {
+        node.inputs.iter().chain(&node.outputs).any(|name| name.to_lowercase() == *word)
+    };
+    words
+        .iter()
+        .map(|word| match word {
+            word if class == *word || name == *word => Some(0),
+            word if class.starts_with(word.as_str()) || name.starts_with(word.as_str()) => Some(1),
+            word if class.contains(word.as_str()) || name.contains(word.as_str()) => Some(2),
+            word if category.contains(word.as_str()) => Some(3),
+            word if has_type(word) => Some(4),
+            _ => None,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_names_come_before_parts_and_categories() {
+        let definition = Json::parse(
+            br#"{"input": {"required": {"model": ["MODEL"], "sampler_name": [["euler"], {}]},
+                           "optional": {"other": ["MODEL"]}},
+                 "output": ["LATENT", ["a", "b"]], "display_name": null, "category": "sampling"}"#,
+        );
+        let node = describe("KSampler", &definition.unwrap());
+        assert_eq!((&*node.display_name, &*node.category), ("KSampler", "sampling"));
+        assert_eq!(node.inputs, ["MODEL", "COMBO"]);
+        assert_eq!(node.outputs, ["LATENT", "COMBO"]);
+        let rank =
+            |query: &str| rank(&node, &query.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(
+            [rank("ksampler"), rank("ksam"), rank("sampl"), rank("sampling"), rank("latent")],
+            [Some(0), Some(1), Some(2), Some(3), Some(4)]
+        );
+        assert_eq!((rank("ksampler video"), rank("ksam latent")), (None, Some(5)));
+    }
+}

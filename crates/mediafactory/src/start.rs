@@ -1,0 +1,352 @@
+//! From a request to a recorded job.
+
+use std::collections::{BTreeMap, HashMap};
+
+use batch::{JobId, JobRecord, StartError};
+use jiff::Timestamp;
+use uuid::Uuid;
+use workflow_graph::{Json, NodeId, Workflow};
+
+use crate::{
+    error::{Error, FailureCode, Retry},
+    factory::Factory,
+    failure, nearest,
+    requests::{GenerateRequest, RunWorkflow, StartedJob},
+    templates::{FilledTemplate, ParameterKind, Template, TemplateModel},
+};
+
+/// The parameter of a template that names its main model file.
+const MODEL_PARAMETER: &str = "model";
+
+/// Seeds that we choose stay below 2^53, so that a client whose numbers are doubles can give
+/// them back exactly.
+const RANDOM_SEED_BITS: u32 = 53;
+
+/// A template with the values to fill it with, and what was chosen for the caller.
+struct Choice {
+    template: Template,
+    given: BTreeMap<String, Json>,
+    notes: Vec<String>,
+}
+
+impl Factory {
+    /// Makes a picture from words: picks a template where none is named, sets its parameters and
+    /// starts the job. When this answers, the job is recorded and survives a crash.
+    pub async fn start_generate(&self, request: GenerateRequest) -> Result<StartedJob, Error> {
+        self.parts.engine.connect().await.map_err(failure::client)?;
+        let choice = self.choose(&request).await?;
+        let filled = choice.template.fill(&choice.given, random_seed()?)?;
+        let record = JobRecord {
+            parameters: filled.parameters.clone(),
+            seed: filled.seed,
+            template: Some(choice.template.name.clone()),
+            model: filled.model.clone(),
+            tool: "generate".to_owned(),
+            notes: choice.notes,
+            running_time_max: request.timeout,
+            ..self.record(&filled.workflow)
+        };
+        self.start(record).await
+    }
+
+    /// Runs a workflow as it is. When this answers, the job is recorded and survives a crash.
+    pub async fn start_workflow(&self, run: RunWorkflow) -> Result<StartedJob, Error> {
+        let workflow = Workflow::from_json(&run.workflow)
+            .map_err(|error| failure::argument(error.to_string()).with_source(error))?;
+        if let Some(ui) = &run.ui_workflow
+            && ui.as_object().is_none()
+        {
+            let kind = ui.kind();
+            return Err(failure::argument(format!(
+                "the UI workflow must be an object, but is {kind}"
+            )));
+        }
+        check_targets(&workflow, run.targets.as_deref())?;
+        self.parts.engine.connect().await.map_err(failure::client)?;
+        let record = JobRecord {
+            ui_workflow: run.ui_workflow,
+            targets: run.targets,
+            seed: only_seed(&workflow),
+            tool: "execute_workflow".to_owned(),
+            running_time_max: run.timeout,
+            ..self.record(&workflow)
+        };
+        self.start(record).await
+    }
+
+    /// A template with its parameters set, without running it.
+    pub fn workflow_from_template(
+        &self,
+        name: &str,
+        parameters: &BTreeMap<String, Json>,
+    ) -> Result<FilledTemplate, Error> {
+        self.templates().get(name)?.fill(parameters, random_seed()?)
+    }
+
+    fn record(&self, workflow: &Workflow) -> JobRecord {
+        let id = JobId::from(Uuid::now_v7());
+        JobRecord {
+            server: self.parts.client.url().to_string(),
+            workflow_digest: workflow.digest().to_string(),
+            ..JobRecord::new(id, Timestamp::now(), workflow.to_json())
+        }
+    }
+
+    async fn start(&self, record: JobRecord) -> Result<StartedJob, Error> {
+        let started = StartedJob {
+            job: record.id,
+            template: record.template.clone(),
+            model: record.model.clone(),
+            seed: record.seed,
+            parameters: record.parameters.clone(),
+            notes: record.notes.clone(),
+        };
+        self.parts.engine.start(record).await.map_err(not_started)?;
+        Ok(started)
+    }
+
+    async fn choose(&self, request: &GenerateRequest) -> Result<Choice, Error> {
+        let mut given = request.parameters.clone();
+        let named = [
+            ("prompt", Some(&request.prompt)),
+            ("negative_prompt", request.negative_prompt.as_ref()),
+            (MODEL_PARAMETER, request.model.as_ref()),
+        ];
+        for (name, value) in named {
+            if let Some(value) = value {
+                given.insert(name.to_owned(), Json::from(value.as_str()));
+            }
+        }
+        let mut installed = Installed { factory: self, folders: HashMap::new() };
+        if let Some(name) = &request.template {
+            let template = self.templates().get(name)?.clone();
+            installed.require(&template, &given).await?;
+            return Ok(Choice { template, given, notes: Vec::new() });
+        }
+        match given.get(MODEL_PARAMETER).and_then(Json::as_str).map(str::to_owned) {
+            Some(model) => self.choose_for_model(&mut installed, given, &model).await,
+            None => self.choose_by_models(&mut installed, given).await,
+        }
+    }
+
+    /// The first template that loads a file of this name from a folder that has it.
+    async fn choose_for_model(
+        &self,
+        installed: &mut Installed<'_>,
+        given: BTreeMap<String, Json>,
+        model: &str,
+    ) -> Result<Choice, Error> {
+        let mut fitting = Vec::new();
+        let mut known = Vec::new();
+        for template in self.templates().all() {
+            let Some(folder) = model_folder(template) else { continue };
+            let files = installed.files(folder).await?;
+            if files.iter().any(|file| file == model) {
+                fitting.push(template);
+            }
+            known.extend(files.iter().cloned());
+        }
+        let by_default = fitting
+            .iter()
+            .find(|template| template.models.iter().any(|default| default.file == model));
+        let Some(template) = by_default.or(fitting.first()) else {
+            let files = || known.iter().map(String::as_str);
+            return Err(Error::new(
+                FailureCode::ModelsMissing,
+                format!("the server has no model file `{model}`"),
+            )
+            .with_details(Json::object([(
+                "nearest",
+                failure::list(nearest::names(model, files(), 5)),
+            )]))
+            .with_hint(nearest::hint("model files", model, files())));
+        };
+        let notes = match by_default {
+            Some(_) => vec![format!("used template {}, whose model this is", template.name)],
+            None => vec![format!(
+                "used template {}, the first that loads files of that folder; name another one \
+                 with `template` if the model is of another family",
+                template.name
+            )],
+        };
+        installed.require(template, &given).await?;
+        Ok(Choice { template: (*template).clone(), given, notes })
+    }
+
+    /// The first template whose models are all there; failing that, the first checkpoint
+    /// template with a checkpoint that is there.
+    async fn choose_by_models(
+        &self,
+        installed: &mut Installed<'_>,
+        mut given: BTreeMap<String, Json>,
+    ) -> Result<Choice, Error> {
+        let templates = self.templates().all();
+        for template in templates {
+            if installed.missing(template, &given).await?.is_empty() {
+                let note = format!(
+                    "used template {}, the first whose models the server has",
+                    template.name
+                );
+                return Ok(Choice { template: template.clone(), given, notes: vec![note] });
+            }
+        }
+        for template in templates.iter().filter(|template| template.models.len() == 1) {
+            let Some(folder) = model_folder(template) else { continue };
+            let files = installed.files(folder).await?;
+            let Some(file) = files.first() else { continue };
+            let note = format!(
+                "the server has the models of no template; used template {} with {file}, the first \
+                 of {} files in {folder}",
+                template.name,
+                files.len()
+            );
+            given.insert(MODEL_PARAMETER.to_owned(), Json::from(file.as_str()));
+            return Ok(Choice { template: template.clone(), given, notes: vec![note] });
+        }
+        match templates.first() {
+            Some(first) => {
+                installed.require(first, &given).await?;
+                Err(Error::new(
+                    FailureCode::ModelsMissing,
+                    "the server has the models of no template",
+                ))
+            }
+            None => Err(Error::new(FailureCode::TemplateNotFound, "there are no templates")),
+        }
+    }
+}
+
+/// The server's model files, asked for once a folder.
+struct Installed<'a> {
+    factory: &'a Factory,
+    folders: HashMap<String, Vec<String>>,
+}
+
+impl Installed<'_> {
+    async fn files(&mut self, folder: &str) -> Result<&Vec<String>, Error> {
+        if !self.folders.contains_key(folder) {
+            let files = self.factory.parts.client.models(folder).await.map_err(failure::client)?;
+            self.folders.insert(folder.to_owned(), files.unwrap_or_default());
+        }
+        self.folders.get(folder).ok_or_else(|| failure::argument(format!("no folder `{folder}`")))
+    }
+
+    /// The model files that the template would load and the server does not have. A file that
+    /// the caller named stands in for the template's own.
+    async fn missing(
+        &mut self,
+        template: &Template,
+        given: &BTreeMap<String, Json>,
+    ) -> Result<Vec<TemplateModel>, Error> {
+        let mut missing = Vec::new();
+        for model in &template.models {
+            let mut model = model.clone();
+            if let Some(name) = named_instead(template, &model, given) {
+                model.file = name.to_owned();
+                model.url.clear();
+            }
+            if !self.files(&model.folder).await?.contains(&model.file) {
+                missing.push(model);
+            }
+        }
+        Ok(missing)
+    }
+
+    async fn require(
+        &mut self,
+        template: &Template,
+        given: &BTreeMap<String, Json>,
+    ) -> Result<(), Error> {
+        let missing = self.missing(template, given).await?;
+        let Some(first) = missing.first() else { return Ok(()) };
+        let files = self.files(&first.folder).await?;
+        let hint = nearest::hint("files there", &first.file, files.iter().map(String::as_str));
+        let names: Vec<String> =
+            missing.iter().map(|model| format!("{}/{}", model.folder, model.file)).collect();
+        let details = missing.iter().map(|model| {
+            Json::object([
+                ("folder", Json::from(model.folder.as_str())),
+                ("file", Json::from(model.file.as_str())),
+                ("url", Json::from(model.url.as_str())),
+            ])
+        });
+        let message = format!(
+            "the server lacks what template `{}` loads: {}",
+            template.name,
+            names.join(", ")
+        );
+        Err(Error::new(FailureCode::ModelsMissing, message)
+            .with_details(Json::object([("missing", Json::Array(details.collect()))]))
+            .with_hint(format!(
+                "put the files into the server's `models` folder, or name another file with \
+                 `model`; in {}: {hint}",
+                first.folder
+            )))
+    }
+}
+
+/// The file that the caller names for the input which this model is loaded by.
+fn named_instead<'a>(
+    template: &Template,
+    model: &TemplateModel,
+    given: &'a BTreeMap<String, Json>,
+) -> Option<&'a str> {
+    let parameter = template.parameters.iter().find(|parameter| {
+        parameter.kind == ParameterKind::Model
+            && parameter
+                .targets
+                .iter()
+                .any(|target| target.node == model.node && target.input == model.input)
+    })?;
+    given.get(&parameter.name)?.as_str()
+}
+
+fn model_folder(template: &Template) -> Option<&str> {
+    template.parameter(MODEL_PARAMETER)?.folder.as_deref()
+}
+
+fn check_targets(workflow: &Workflow, targets: Option<&[String]>) -> Result<(), Error> {
+    for target in targets.into_iter().flatten() {
+        let known = target.parse::<NodeId>().is_ok_and(|id| workflow.node(&id).is_some());
+        if !known {
+            let names: Vec<&str> = workflow.nodes().map(|(id, _)| id.as_str()).collect();
+            return Err(failure::argument(format!("there is no node `{target}` to run"))
+                .with_hint(nearest::hint("nodes", target, names.iter().copied())));
+        }
+    }
+    if targets.is_some_and(<[String]>::is_empty) {
+        return Err(failure::argument("the list of output nodes to run is empty")
+            .with_hint("leave it out to run all outputs"));
+    }
+    Ok(())
+}
+
+/// The seed of a workflow that has one alone; of several, none is the workflow's.
+fn only_seed(workflow: &Workflow) -> Option<u64> {
+    let mut seeds = workflow.nodes().flat_map(|(_, node)| {
+        ["seed", "noise_seed"].into_iter().filter_map(|name| node.input(name)?.to_json().as_u64())
+    });
+    let first = seeds.next();
+    if seeds.next().is_some() { None } else { first }
+}
+
+fn random_seed() -> Result<u64, Error> {
+    let random = getrandom::u64().map_err(|error| {
+        Error::new(FailureCode::StorageFailed, "this machine gives no random numbers")
+            .with_source(error)
+    })?;
+    Ok(random >> (u64::BITS - RANDOM_SEED_BITS))
+}
+
+fn not_started(error: StartError) -> Error {
+    match error {
+        StartError::TooMany { .. } => Error::new(FailureCode::LimitExceeded, error.to_string())
+            .with_hint("wait until some have ended, or cancel them")
+            .with_retry(Retry::Safe),
+        StartError::ShuttingDown => {
+            Error::new(FailureCode::Forbidden, error.to_string()).with_retry(Retry::Safe)
+        }
+        StartError::Workflow(source) => failure::argument(source.to_string()).with_source(source),
+        error => failure::storage("the job was not recorded", error),
+    }
+}
