@@ -1,1 +1,161 @@
-//! See Cargo.toml.
+//! The one database: the stores of jobs and of assets on SQLite.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use assets::{Asset, AssetQuery, AssetStore, BlobDigest, Origin};
+//! use batch::{Event, JobId, JobRecord, JobStore, State};
+//! use store_sqlite::SqliteStore;
+//! use uuid::Uuid;
+//! use workflow_graph::Json;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let store = SqliteStore::open(folder.path().join("factory.db")).await?;
+//! let at = "2026-01-02T03:04:05Z".parse()?;
+//! let id = JobId::from(Uuid::now_v7());
+//! store.create(JobRecord::new(id, at, Json::parse(b"{}")?)).await?;
+//! store.append(&id, Event::SubmitStarted, at).await?;
+//! store.append(&id, Event::Accepted, at).await?;
+//!
+//! let origin = Origin::new(id.as_uuid(), "9", 0);
+//! let asset = Asset::new(Uuid::now_v7().into(), BlobDigest::of(b"fox"), origin, at);
+//! assert_eq!(store.finish_job(&id, Event::Finished, at, vec![asset]).await?, State::Succeeded);
+//!
+//! let of_job = AssetQuery { job: Some(id.as_uuid()), ..AssetQuery::default() };
+//! assert_eq!(AssetStore::list(&store, &of_job).await?.total, 1);
+//! store.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! That a job ended and what it made commit together: after a crash there is never a job that
+//! succeeded without its assets. Several processes may open the same file.
+//!
+//! # What it does not do
+//!
+//! Bytes are not in the database but in a [`BlobStore`](assets::BlobStore). Nothing is ever
+//! removed from the log of a job.
+
+mod asset_table;
+mod columns;
+mod connections;
+mod error;
+mod jobs;
+mod schema;
+
+use std::{path::PathBuf, sync::Arc};
+
+use assets::Asset;
+use batch::{Event, JobId, State};
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::task;
+
+use crate::{
+    connections::{Readers, Writer},
+    error::Fault,
+};
+
+pub use crate::error::Error;
+
+/// One database, for [`batch::JobStore`] and [`assets::AssetStore`]. Clones use the same one.
+///
+/// A write is on the disk when its method returns `Ok`, and survives a power failure. When the
+/// last clone is dropped, the writes that are queued are done first, on the dropping thread; in
+/// async code call [`SqliteStore::close`] before.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use batch::JobStore;
+/// let store = store_sqlite::SqliteStore::open_in_memory()?;
+/// assert!(store.unfinished().await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+/// The fields drop in this order: the connection that writes is the last to close, and tidies up.
+#[derive(Debug)]
+struct Inner {
+    /// None for a database in memory, which only its one connection sees.
+    readers: Option<Arc<Readers>>,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the database in the file `path`, whose folder must exist. A file that is not there is
+    /// created, an older database is brought to the present schema, and a newer one is refused.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        // On a thread that may wait: another process may be opening the same file.
+        let opening = task::spawn_blocking(move || {
+            let writer = Writer::start(connections::open_writer(&path)?)?;
+            let readers = Some(Arc::new(Readers::new(path)));
+            Ok(Self { inner: Arc::new(Inner { readers, writer }) })
+        });
+        opening.await.map_err(|source| Error::Sqlite { source: Box::new(source) })?
+    }
+
+    /// A database that is gone with its last clone.
+    pub fn open_in_memory() -> Result<Self, Error> {
+        let writer = Writer::start(connections::open_in_memory()?)?;
+        Ok(Self { inner: Arc::new(Inner { readers: None, writer }) })
+    }
+
+    /// Adds the last event to a job's log and records what the job made, both or neither. An asset
+    /// that is already recorded is left as it is.
+    pub async fn finish_job(
+        &self,
+        id: &JobId,
+        event: Event,
+        at: Timestamp,
+        assets: Vec<Asset>,
+    ) -> Result<State, Error> {
+        let id = *id;
+        self.write(move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let state = jobs::append(&transaction, id, &event, at)?;
+            asset_table::insert(&transaction, &assets)?;
+            transaction.commit()?;
+            Ok(state)
+        })
+        .await
+    }
+
+    /// Waits for the writes that are queued and closes the database. Whatever is asked of it
+    /// afterwards, through any clone, is answered with [`Error::Closed`].
+    pub async fn close(&self) {
+        let inner = Arc::clone(&self.inner);
+        let closing = task::spawn_blocking(move || {
+            if let Some(readers) = &inner.readers {
+                readers.close();
+            }
+            inner.writer.close();
+        });
+        if let Err(error) = closing.await {
+            tracing::error!(%error, "closing the database did not end");
+        }
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.inner.writer.run(work).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        match &self.inner.readers {
+            Some(readers) => readers.run(work).await,
+            None => self.inner.writer.run(work).await,
+        }
+    }
+}

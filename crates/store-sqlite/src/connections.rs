@@ -1,0 +1,215 @@
+//! One connection that writes, on a thread of its own, and some that read.
+//!
+//! SQLite lets one connection write at a time while any number read what was last committed. So
+//! writers queue here, in order, instead of colliding there, and readers never wait for them.
+//! Other processes may use the same file: between processes SQLite's own locks decide.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task,
+};
+
+use crate::{
+    Error,
+    error::{BUSY_WAIT, Fault, in_words},
+    schema,
+};
+
+/// How many writes may wait for the writer. Small on purpose: every caller waits for its answer,
+/// so a longer queue would only hide that the disk is behind.
+const WRITES_QUEUED_MAX: usize = 64;
+
+/// How many reads run at a time. Each holds a connection with a cache of some megabytes and a
+/// thread; reads take milliseconds, so more would not answer sooner.
+const READERS_MAX: usize = 4;
+
+/// How often an attempt is repeated that SQLite does not wait with by itself, and the pause in
+/// between: together the same as [`BUSY_WAIT`].
+const MODE_ATTEMPTS_MAX: u32 = 500;
+const MODE_PAUSE: Duration = Duration::from_millis(10);
+
+type Write = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The connection that writes. Dropping it waits for the writes that are queued.
+pub(crate) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Write>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The connections that read, opened as they are needed.
+pub(crate) struct Readers {
+    path: PathBuf,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Writer {
+    pub(crate) fn start(mut connection: Connection) -> Result<Self, Error> {
+        let (queue, mut writes) = mpsc::channel::<Write>(WRITES_QUEUED_MAX);
+        let thread = thread::Builder::new()
+            .name("store-sqlite".to_owned())
+            .spawn(move || {
+                while let Some(write) = writes.blocking_recv() {
+                    write(&mut connection);
+                }
+            })
+            .map_err(|source| Error::Thread { source })?;
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Runs `write` after those that were queued before it. When the future is dropped, a queued
+    /// write still happens.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let queue = lock(&self.queue).clone().ok_or(Error::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let write = Box::new(move |connection: &mut Connection| {
+            // Nobody may be waiting for the answer any more, which changes nothing here.
+            drop(answer.send(write(connection)));
+        });
+        queue.send(write).await.map_err(|_| Error::Closed)?;
+        Ok(answered.await.map_err(|_| Error::Closed)??)
+    }
+
+    /// Takes no more writes and waits, blocking, until those that are queued are done.
+    pub(crate) fn close(&self) {
+        drop(lock(&self.queue).take());
+        let thread = lock(&self.thread).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that writes to the database panicked");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl Readers {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let permits = Arc::new(Semaphore::new(READERS_MAX));
+        Self { path, permits, idle: Mutex::default() }
+    }
+
+    /// Runs `read` where waiting for the disk holds up no task.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::Closed)?;
+        let readers = Arc::clone(self);
+        let reading = task::spawn_blocking(move || {
+            let _permit = permit;
+            let idle = lock(&readers.idle).pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => open_reader(&readers.path)?,
+            };
+            let result = read(&mut connection);
+            if !readers.permits.is_closed() {
+                lock(&readers.idle).push(connection);
+            }
+            Ok(result?)
+        });
+        reading.await.map_err(|source| Error::Sqlite { source: Box::new(source) })?
+    }
+
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        lock(&self.idle).clear();
+    }
+}
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readers").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Opens the connection that writes, and with it the database: created when it is not there, and
+/// brought to the present schema.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = open(path, flags)?;
+    write_ahead(&connection).map_err(|source| open_error(path, source))?;
+    prepare_writer(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// A database that is gone when its connection is.
+pub(crate) fn open_in_memory() -> Result<Connection, Error> {
+    let path = Path::new(":memory:");
+    let mut connection = Connection::open_in_memory().map_err(|source| open_error(path, source))?;
+    prepare_writer(&mut connection, path)?;
+    Ok(connection)
+}
+
+fn prepare_writer(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    // FULL, not NORMAL: with NORMAL a power failure may take back the last commits, and a job
+    // that was sent to ComfyUI would not be on record. A commit waits for the disk instead.
+    let set = connection
+        .pragma_update(None, "synchronous", "FULL")
+        .and_then(|()| connection.pragma_update(None, "foreign_keys", true));
+    set.map_err(|source| open_error(path, source))?;
+    schema::migrate(connection, path)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, Error> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|source| open_error(path, source))?;
+    connection.busy_timeout(BUSY_WAIT).map_err(|source| open_error(path, source))?;
+    Ok(connection)
+}
+
+/// Lets readers go on while one connection writes. The file remembers the mode, so this changes
+/// something once in its life; just then SQLite does not wait for other processes by itself.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut attempt = 0;
+    loop {
+        let set = connection.query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()));
+        let busy = matches!(&set, Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
+        attempt += 1;
+        if !busy || attempt == MODE_ATTEMPTS_MAX {
+            return set;
+        }
+        thread::sleep(MODE_PAUSE);
+    }
+}
+
+fn open_error(path: &Path, source: rusqlite::Error) -> Error {
+    match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::NotADatabase { path: path.into() },
+        Some(ErrorCode::DatabaseBusy) => Error::Busy { waited: BUSY_WAIT },
+        _ => Error::Open { path: path.into(), source: in_words(source) },
+    }
+}
+
+/// What these locks protect is whole at every moment, so a panic elsewhere is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

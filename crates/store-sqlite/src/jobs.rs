@@ -1,0 +1,260 @@
+//! The tables `jobs` and `job_log`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use batch::{
+    Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore, State, StoreError,
+};
+use jiff::Timestamp;
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, named_params,
+};
+use workflow_graph::Json;
+
+use crate::{
+    SqliteStore,
+    columns::{self, Problem, timestamp_text},
+    error::Fault,
+};
+
+#[async_trait]
+impl JobStore for SqliteStore {
+    async fn create(&self, record: JobRecord) -> Result<(), StoreError> {
+        let created = self.write(move |connection| create(connection, &record)).await;
+        created.map_err(|error| error.in_job_store("record a job"))
+    }
+
+    async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError> {
+        let id = *id;
+        let appended = self.write(move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let state = append(&transaction, id, &event, at)?;
+            transaction.commit()?;
+            Ok(state)
+        });
+        appended.await.map_err(|error| error.in_job_store("record what happened to a job"))
+    }
+
+    async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        let id = *id;
+        let found = self.read(move |connection| {
+            let transaction = connection.transaction()?;
+            let mut jobs =
+                select(&transaction, "WHERE id = :id", named_params! {":id": id.to_string()})?;
+            Ok(jobs.pop())
+        });
+        found.await.map_err(|error| error.in_job_store("read a job"))
+    }
+
+    async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
+        let query = query.clone();
+        let listed = self.read(move |connection| list(connection, &query)).await;
+        listed.map_err(|error| error.in_job_store("list jobs"))
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
+        let found = self.read(|connection| {
+            let unfinished = State::ALL.into_iter().filter(|state| !state.is_final());
+            let states = states_json(unfinished);
+            select(
+                &connection.transaction()?,
+                "WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY created_at, id",
+                named_params! {":states": states},
+            )
+        });
+        found.await.map_err(|error| error.in_job_store("read the unfinished jobs"))
+    }
+}
+
+/// Adds an event to a job's log, if it can follow. The transaction holds the lock for writing, so
+/// nobody changes the state between the check and the write.
+pub(crate) fn append(
+    transaction: &Transaction<'_>,
+    id: JobId,
+    event: &Event,
+    at: Timestamp,
+) -> Result<State, Fault> {
+    let job = id.to_string();
+    let state: Option<String> = transaction
+        .prepare_cached("SELECT state FROM jobs WHERE id = ?1")?
+        .query_row([&job], |row| row.get(0))
+        .optional()?;
+    let state: State = state
+        .ok_or(StoreError::UnknownJob { id })?
+        .parse()
+        .map_err(|error| damaged(&job, columns::problem("state", &error)))?;
+    let next = state.next(event).map_err(|source| StoreError::Illegal { id, source })?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO job_log (job, seq, at, event)
+             SELECT ?1, count(*), ?2, ?3 FROM job_log WHERE job = ?1",
+        )?
+        .execute((&job, timestamp_text(at), event.to_json().to_string()))?;
+    transaction
+        .prepare_cached("UPDATE jobs SET state = ?2 WHERE id = ?1")?
+        .execute((&job, next.as_str()))?;
+    Ok(next)
+}
+
+fn create(connection: &Connection, record: &JobRecord) -> Result<(), Fault> {
+    let targets = record.targets.as_ref().map(|targets| texts_json(targets).to_string());
+    // What is beyond 64 bits of milliseconds is for ever, as the largest number is.
+    let running_ms_max =
+        record.running_time_max.map(|max| u64::try_from(max.as_millis()).unwrap_or(u64::MAX));
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO jobs (id, created_at, state, server, workflow, ui_workflow,
+                 workflow_digest, targets, parameters, seed, template, model, tool, label,
+                 notes, running_ms_max)
+             VALUES (:id, :created_at, :state, :server, :workflow, :ui_workflow,
+                 :workflow_digest, :targets, :parameters, :seed, :template, :model, :tool, :label,
+                 :notes, :running_ms_max)
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(named_params! {
+            ":id": record.id.to_string(),
+            ":created_at": timestamp_text(record.created_at),
+            ":state": State::Recorded.as_str(),
+            ":server": record.server,
+            ":workflow": record.workflow.to_string(),
+            ":ui_workflow": record.ui_workflow.as_ref().map(Json::to_string),
+            ":workflow_digest": record.workflow_digest,
+            ":targets": targets,
+            ":parameters": record.parameters.to_string(),
+            ":seed": record.seed.map(|seed| seed.to_string()),
+            ":template": record.template,
+            ":model": record.model,
+            ":tool": record.tool,
+            ":label": record.label,
+            ":notes": texts_json(&record.notes).to_string(),
+            ":running_ms_max": running_ms_max.map(|max| max.to_string()),
+        })?;
+    match inserted {
+        0 => Err(StoreError::Duplicate { id: record.id }.into()),
+        _ => Ok(()),
+    }
+}
+
+fn list(connection: &mut Connection, query: &JobQuery) -> Result<JobPage, Fault> {
+    let transaction = connection.transaction()?;
+    let states = (!query.states.is_empty()).then(|| states_json(query.states.iter().copied()));
+    let total: i64 = transaction
+        .prepare_cached(
+            "SELECT count(*) FROM jobs
+             WHERE ?1 IS NULL OR state IN (SELECT value FROM json_each(?1))",
+        )?
+        .query_row([&states], |row| row.get(0))?;
+
+    let page_size = query.page_size();
+    let mut jobs = select(
+        &transaction,
+        "WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+             AND (:created_at IS NULL OR (created_at, id) < (:created_at, :id))
+         ORDER BY created_at DESC, id DESC LIMIT :limit",
+        named_params! {
+            ":states": states,
+            ":created_at": query.cursor.map(|cursor| timestamp_text(cursor.created_at)),
+            ":id": query.cursor.map(|cursor| cursor.id.to_string()),
+            // One more than asked for tells whether there is another page.
+            ":limit": i64::from(page_size) + 1,
+        },
+    )?;
+    let page_size = page_size.try_into().unwrap_or(usize::MAX);
+    let has_more = jobs.len() > page_size;
+    jobs.truncate(page_size);
+    Ok(JobPage {
+        next_cursor: jobs.last().filter(|_| has_more).map(|job| JobCursor::from(&job.record)),
+        jobs,
+        total: total.try_into().unwrap_or_default(),
+    })
+}
+
+/// The jobs that `condition` chooses, with their logs, as one moment knows them.
+fn select(
+    transaction: &Transaction<'_>,
+    condition: &str,
+    values: &[(&str, &dyn rusqlite::ToSql)],
+) -> Result<Vec<Job>, Fault> {
+    let mut jobs = Vec::new();
+    let mut statement = transaction.prepare_cached(&format!("SELECT * FROM jobs {condition}"))?;
+    let mut rows = statement.query(values)?;
+    while let Some(row) = rows.next()? {
+        let id: String = row.get("id")?;
+        let (record, state) = read_record(row).map_err(|problem| damaged(&id, problem))?;
+        let job = Job::replay(record, read_log(transaction, &id)?)
+            .map_err(|error| damaged(&id, columns::problem("log", &error)))?;
+        if job.state != state {
+            let why = format!("the log ends at {}, but the state is {state}", job.state);
+            return Err(damaged(&id, why).into());
+        }
+        jobs.push(job);
+    }
+    Ok(jobs)
+}
+
+fn read_log(transaction: &Transaction<'_>, job: &str) -> Result<Vec<(Event, Timestamp)>, Fault> {
+    let mut log = Vec::new();
+    let mut statement = transaction
+        .prepare_cached("SELECT seq, at, event FROM job_log WHERE job = ?1 ORDER BY seq")?;
+    let mut rows = statement.query([job])?;
+    while let Some(row) = rows.next()? {
+        let expected = log.len();
+        let entry = read_entry(row, expected)
+            .map_err(|problem| damaged(job, format!("log entry {expected}: {problem}")))?;
+        log.push(entry);
+    }
+    Ok(log)
+}
+
+fn read_entry(row: &Row<'_>, expected: usize) -> Result<(Event, Timestamp), Problem> {
+    let seq: u32 = columns::get(row, "seq")?;
+    if usize::try_from(seq) != Ok(expected) {
+        return Err(format!("the next one is number {seq}"));
+    }
+    let event = Event::from_json(&columns::json(row, "event")?)
+        .map_err(|error| columns::problem("event", &error))?;
+    Ok((event, columns::parsed(row, "at")?))
+}
+
+fn read_record(row: &Row<'_>) -> Result<(JobRecord, State), Problem> {
+    let targets = columns::optional_json(row, "targets")?;
+    let running_ms_max: Option<u64> = columns::optional_parsed(row, "running_ms_max")?;
+    let record = JobRecord {
+        id: columns::parsed(row, "id")?,
+        created_at: columns::parsed(row, "created_at")?,
+        server: columns::get(row, "server")?,
+        workflow: columns::json(row, "workflow")?,
+        ui_workflow: columns::optional_json(row, "ui_workflow")?,
+        workflow_digest: columns::get(row, "workflow_digest")?,
+        targets: targets.map(|targets| read_texts("targets", &targets)).transpose()?,
+        parameters: columns::json(row, "parameters")?,
+        seed: columns::optional_parsed(row, "seed")?,
+        template: columns::get(row, "template")?,
+        model: columns::get(row, "model")?,
+        tool: columns::get(row, "tool")?,
+        label: columns::get(row, "label")?,
+        notes: read_texts("notes", &columns::json(row, "notes")?)?,
+        running_time_max: running_ms_max.map(Duration::from_millis),
+    };
+    Ok((record, columns::parsed(row, "state")?))
+}
+
+fn texts_json(texts: &[String]) -> Json {
+    Json::Array(texts.iter().map(|text| Json::from(text.as_str())).collect())
+}
+
+fn read_texts(column: &str, json: &Json) -> Result<Vec<String>, Problem> {
+    json.as_array()
+        .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect())
+        .ok_or_else(|| columns::problem(column, &"not a list of texts"))
+}
+
+fn states_json(states: impl Iterator<Item = State>) -> String {
+    Json::Array(states.map(|state| Json::from(state.as_str())).collect()).to_string()
+}
+
+fn damaged(id: &str, problem: Problem) -> StoreError {
+    StoreError::Damaged { id: id.to_owned(), problem }
+}

@@ -1,0 +1,128 @@
+//! The tables, and how an older database gets them.
+//!
+//! [`MIGRATIONS`] is append-only: `user_version` of a database is how many of them it has had.
+//! What is already in the list is never changed, removed or reordered.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode as Code, TransactionBehavior};
+
+use crate::{
+    Error,
+    error::{BUSY_WAIT, in_words},
+};
+
+/// Marks a file as ours, in the field that SQLite has for it: "MFAC" in ASCII.
+const APPLICATION_ID: i32 = 0x4d46_4143;
+
+/// Times are text with nine digits of the second, whose order is that of time. Seeds are text,
+/// because SQLite's integers end at 63 bits. JSON is text as ComfyUI was sent it, because SQLite's
+/// own JSON knows neither `NaN` nor the spelling of numbers.
+const MIGRATIONS: [&str; 1] = [
+    // `jobs.state` repeats what the log says, for lists; it is written with the log and checked
+    // against it on every read.
+    "
+    CREATE TABLE jobs (
+        id TEXT NOT NULL PRIMARY KEY,
+        created_at TEXT NOT NULL,
+        state TEXT NOT NULL,
+        server TEXT NOT NULL,
+        workflow TEXT NOT NULL,
+        ui_workflow TEXT,
+        workflow_digest TEXT NOT NULL,
+        targets TEXT,
+        parameters TEXT NOT NULL,
+        seed TEXT,
+        template TEXT,
+        model TEXT,
+        tool TEXT NOT NULL,
+        label TEXT,
+        notes TEXT NOT NULL,
+        running_ms_max TEXT
+    ) STRICT;
+    CREATE INDEX jobs_by_age ON jobs (created_at, id);
+    CREATE INDEX jobs_by_state ON jobs (state, created_at, id);
+
+    CREATE TABLE job_log (
+        job TEXT NOT NULL REFERENCES jobs (id),
+        seq INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        event TEXT NOT NULL,
+        PRIMARY KEY (job, seq)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE assets (
+        id TEXT NOT NULL PRIMARY KEY,
+        blob TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        file_name TEXT NOT NULL,
+        width INTEGER,
+        height INTEGER,
+        created_at TEXT NOT NULL,
+        expires_at TEXT,
+        job TEXT NOT NULL,
+        node TEXT NOT NULL,
+        output_index INTEGER NOT NULL,
+        workflow_digest TEXT NOT NULL,
+        workflow TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        seed TEXT,
+        model TEXT,
+        template TEXT,
+        server TEXT NOT NULL,
+        server_filename TEXT NOT NULL,
+        server_subfolder TEXT NOT NULL,
+        server_folder TEXT NOT NULL,
+        started_at TEXT,
+        finished_at TEXT,
+        search_text TEXT NOT NULL,
+        UNIQUE (job, node, output_index)
+    ) STRICT;
+    CREATE INDEX assets_by_age ON assets (created_at, id);
+    CREATE INDEX assets_by_blob ON assets (blob);
+    CREATE INDEX assets_by_expiry ON assets (expires_at, id) WHERE expires_at IS NOT NULL;
+    ",
+];
+
+/// Brings a database to the present schema in one transaction, or leaves it as it was.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(Code::NotADatabase) => Error::NotADatabase { path: path.into() },
+        Some(Code::DatabaseBusy) => Error::Busy { waited: BUSY_WAIT },
+        Some(Code::DatabaseCorrupt) => Error::Damaged { source: in_words(source) },
+        _ => Error::Migrate { path: path.into(), source: in_words(source) },
+    };
+    // Exclusive, so that of two processes that find an old database one waits for the other.
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(failed)?;
+    let number = |sql| transaction.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(failed);
+
+    let application_id = number("SELECT application_id FROM pragma_application_id")?;
+    let is_ours = application_id == i64::from(APPLICATION_ID);
+    let is_new = application_id == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0;
+    if !is_ours && !is_new {
+        return Err(Error::Foreign { path: path.into() });
+    }
+    let found = number("SELECT user_version FROM pragma_user_version")?;
+    let supported = MIGRATIONS.len();
+    let missing = usize::try_from(found).ok().and_then(|applied| MIGRATIONS.get(applied..));
+    let Some(missing) = missing else {
+        return Err(Error::Newer {
+            path: path.into(),
+            found: found.try_into().unwrap_or(u32::MAX),
+            supported: supported.try_into().unwrap_or(u32::MAX),
+        });
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for migration in missing {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    transaction
+        .pragma_update(None, "user_version", i64::try_from(supported).unwrap_or(i64::MAX))
+        .map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
