@@ -1,2 +1,64 @@
-//! See Cargo.toml.
-fn main() {}
+//! MediaFactory on the command line: `mediafactory generate "a red fox in the snow"`.
+//!
+//! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 the job or the server
+//! failed, 2 the command line or the configuration is wrong, 130 stopped by Ctrl-C.
+
+mod arguments;
+mod config;
+mod doctor;
+mod failure;
+mod follow;
+mod generate;
+mod input;
+mod models;
+mod output;
+mod report;
+mod run;
+mod server;
+mod sim;
+mod startup;
+mod templates;
+
+use std::{process::ExitCode, time::Duration};
+
+use tokio::runtime::Runtime;
+
+use crate::{
+    arguments::{Arguments, Task},
+    failure::Failure,
+};
+
+/// What may still go on when everything is said: a file that is being written, a second Ctrl-C.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(refusal) => return output::refusal(&refusal),
+    };
+    let done = Runtime::new().map_err(|source| Failure::NoRuntime { source }).and_then(|runtime| {
+        let done = runtime.block_on(perform(arguments));
+        runtime.shutdown_timeout(LEAVE_WITHIN);
+        done
+    });
+    done.unwrap_or_else(|failure| failure.tell())
+}
+
+async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let Arguments { task, settings } = arguments;
+    // These two need no configuration, so a broken one does not stand in their way.
+    match task {
+        Task::Templates(templates) => return templates::perform(&templates),
+        Task::Sim(sim) => return sim::perform(&sim).await,
+        Task::Config(config) => return config::perform(&config, settings),
+        Task::Generate(_) | Task::Run(_) | Task::Doctor(_) | Task::Models(_) => {}
+    }
+    let resolved = startup::configure(settings)?;
+    match task {
+        Task::Generate(generate) => generate::perform(generate, &resolved).await,
+        Task::Run(run) => run::perform(run, &resolved).await,
+        Task::Doctor(doctor) => doctor::perform(&doctor, &resolved).await,
+        Task::Models(models) => models::perform(&models, &resolved).await,
+        Task::Templates(_) | Task::Sim(_) | Task::Config(_) => Ok(ExitCode::SUCCESS),
+    }
+}

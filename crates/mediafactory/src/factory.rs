@@ -112,7 +112,7 @@ impl fmt::Debug for Factory {
     }
 }
 
-fn client(config: &Config) -> Result<Client, Error> {
+pub(crate) fn client(config: &Config) -> Result<Client, Error> {
     let Backend { url, auth } = match &config.comfyui {
         Some(backend) => backend.clone(),
         None => Backend { url: default_server()?, auth: None },

@@ -25,6 +25,7 @@
 
 mod collect;
 pub mod config;
+pub mod doctor;
 mod error;
 mod factory;
 mod failure;

@@ -78,6 +78,8 @@ pub struct Resolved {
     pub warnings: Vec<Warning>,
     /// The configuration file that was read.
     pub file: Option<PathBuf>,
+    /// The configuration file that is read when none is named and it is there.
+    pub usual_file: Option<PathBuf>,
 }
 
 impl Resolved {
@@ -195,7 +197,9 @@ pub fn resolve(sources: Sources) -> Result<Resolved, Error> {
             source: source_of(setting.key()),
         })
         .collect();
-    Ok(Resolved { config, settings, warnings, file: sources.file.map(|(path, _)| path) })
+    let file = sources.file.map(|(path, _)| path);
+    let usual_file = sources.directories.config_file();
+    Ok(Resolved { config, settings, warnings, file, usual_file })
 }
 
 /// Puts together what several settings decide: who we are to the server, and folders under folders.

@@ -34,7 +34,8 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         Ok(found) => found,
         Err(error) => return vec![unreachable(CHECK, &error)],
     };
-    let mut findings = vec![identity(CHECK, &client, &stats), version(&stats), socket(&client).await];
+    let mut findings =
+        vec![identity(CHECK, &client, &stats), version(&stats), socket(&client).await];
     let (models, runnable) = models(&client).await;
     findings.push(models);
     findings.push(runnable);
@@ -50,8 +51,9 @@ fn identity(check: &'static str, client: &Client, stats: &SystemStats) -> Findin
     let server = client.url();
     let environment = stats.raw.at(&["system", "deploy_environment"]);
     if environment.and_then(|text| text.as_str()) == Some("comfy-sim") {
-        return Finding::warning(check, format!("{server} is the built-in simulator"))
-            .with_advice("its pictures are drawn, not generated; set COMFYUI_URL to a real server");
+        return Finding::warning(check, format!("{server} is the built-in simulator")).with_advice(
+            "its pictures are drawn, not generated; set COMFYUI_URL to a real server",
+        );
     }
     let devices: Vec<_> = stats.devices.iter().map(|device| device.name.as_str()).collect();
     Finding::ok(check, format!("{server} is ComfyUI, with {}", devices.join(", ")))
@@ -84,11 +86,12 @@ async fn socket(client: &Client) -> Finding {
             Finding::ok(CHECK, "the WebSocket opens")
         }
         Ok(Err(error)) => {
-            Finding::warning(CHECK, failure::client(error).to_string())
+            Finding::warning(CHECK, failure::client(error).to_string()).with_advice(NO_SOCKET)
+        }
+        Err(_) => {
+            Finding::warning(CHECK, format!("the WebSocket did not open within {PATIENCE:?}"))
                 .with_advice(NO_SOCKET)
         }
-        Err(_) => Finding::warning(CHECK, format!("the WebSocket did not open within {PATIENCE:?}"))
-            .with_advice(NO_SOCKET),
     }
 }
 
@@ -137,11 +140,12 @@ async fn runnable(check: &'static str, client: &Client, templates: &Templates) -
         }
     }
     if ready.is_empty() {
-        return Finding::warning(check, "no template has all the models it names")
-            .with_advice(format!(
+        return Finding::warning(check, "no template has all the models it names").with_advice(
+            format!(
                 "name a model that is there with `--model`, or get what is missing: {}",
                 missing.join("; ")
-            ));
+            ),
+        );
     }
     Finding::ok(check, format!("{} can run as they are", ready.join(", ")))
 }
@@ -150,7 +154,8 @@ async fn runnable(check: &'static str, client: &Client, templates: &Templates) -
 async fn missing_files(client: &Client, template: &Template) -> Result<Vec<String>, Error> {
     let mut missing = Vec::new();
     for model in &template.models {
-        let there = client.models(&model.folder).await.map_err(failure::client)?.unwrap_or_default();
+        let there =
+            client.models(&model.folder).await.map_err(failure::client)?.unwrap_or_default();
         if !there.contains(&model.file) {
             missing.push(format!("{}/{}", model.folder, model.file));
         }

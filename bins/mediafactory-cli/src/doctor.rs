@@ -1,0 +1,64 @@
+//! `mediafactory doctor`: whether everything that a job needs is there.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use mediafactory::{
+    Json,
+    config::Resolved,
+    doctor::{Finding, Level, examine},
+};
+
+use crate::{failure::Failure, output};
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Print one JSON array instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn perform(task: &Doctor, resolved: &Resolved) -> Result<ExitCode, Failure> {
+    let mut findings = configuration(resolved);
+    findings.extend(examine(&resolved.config).await);
+    if task.json {
+        output::result(&Json::Array(findings.iter().map(json).collect()).to_string())?;
+    } else {
+        output::result(&lines(&findings))?;
+    }
+    let has_problem = findings.iter().any(|finding| finding.level == Level::Problem);
+    Ok(if has_problem { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// It has been read already: a broken one is an error that stands before every task.
+fn configuration(resolved: &Resolved) -> Vec<Finding> {
+    const CHECK: &str = "configuration";
+    let file = match &resolved.file {
+        Some(file) => file.display().to_string(),
+        None => "no file; defaults, environment and command line".to_owned(),
+    };
+    let warnings =
+        resolved.warnings.iter().map(|warning| Finding::warning(CHECK, warning.to_string()));
+    std::iter::once(Finding::ok(CHECK, file)).chain(warnings).collect()
+}
+
+fn lines(findings: &[Finding]) -> String {
+    let mut rows = Vec::new();
+    for finding in findings {
+        let level = finding.level.to_string();
+        rows.push([level, finding.check.to_owned(), finding.message.clone()]);
+        if let Some(advice) = &finding.advice {
+            rows.push([String::new(), String::new(), format!("→ {advice}")]);
+        }
+    }
+    output::aligned(&rows)
+}
+
+fn json(finding: &Finding) -> Json {
+    Json::object([
+        ("check", Json::from(finding.check)),
+        ("level", Json::from(finding.level.as_str())),
+        ("message", Json::from(finding.message.as_str())),
+        ("advice", finding.advice.as_deref().map_or(Json::Null, Json::from)),
+    ])
+}

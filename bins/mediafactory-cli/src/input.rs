@@ -1,0 +1,57 @@
+//! Reading what people hand over: a file, or `-` for stdin.
+
+use std::path::Path;
+
+use mediafactory::Json;
+use tokio::{
+    fs::File,
+    io::{AsyncRead, AsyncReadExt as _},
+};
+
+use crate::failure::Failure;
+
+/// More than any workflow has: the largest known ones, with pictures inside, stay below a tenth.
+const WORKFLOW_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// More than any model reads of a prompt, and little enough to be kept with every picture.
+const PROMPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// A workflow file.
+pub(crate) async fn workflow(path: &Path) -> Result<Json, Failure> {
+    let bytes = if path == Path::new("-") {
+        bounded(tokio::io::stdin(), "stdin", WORKFLOW_BYTES_MAX).await?
+    } else {
+        let what = path.display().to_string();
+        let file = File::open(path).await;
+        let file = file.map_err(|source| Failure::Unreadable { what: what.clone(), source })?;
+        bounded(file, &what, WORKFLOW_BYTES_MAX).await?
+    };
+    Json::parse(&bytes)
+        .map_err(|error| Failure::NotJson { path: path.to_owned(), source: Box::new(error) })
+}
+
+/// A prompt: the text itself, or stdin for `-`. An argument of a process has at most 128 KiB on
+/// Linux, so a longer prompt has no other way in.
+pub(crate) async fn prompt(text: String) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text);
+    }
+    let bytes = bounded(tokio::io::stdin(), "the prompt on stdin", PROMPT_BYTES_MAX).await?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::usage("the prompt on stdin is not valid UTF-8"))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+async fn bounded(
+    from: impl AsyncRead + Unpin,
+    what: &str,
+    bytes_max: u64,
+) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = from.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).await;
+    read.map_err(|source| Failure::Unreadable { what: what.to_owned(), source })?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > bytes_max) {
+        return Err(Failure::TooLarge { what: what.to_owned(), bytes_max });
+    }
+    Ok(bytes)
+}

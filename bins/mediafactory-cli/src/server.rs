@@ -1,0 +1,92 @@
+//! Which server a task uses, and the simulator where there is none.
+
+use std::time::Duration;
+
+use comfy_sim::{Sim, SimOptions};
+use mediafactory::{
+    Factory,
+    config::{Backend, Config, Resolved, Simulate},
+    doctor,
+};
+
+use crate::{failure::Failure, output};
+
+/// How long a ComfyUI on this machine has to answer before the simulator takes its place.
+const PROBE_WITHIN: Duration = Duration::from_secs(1);
+
+/// A factory, and the simulator behind it when there is one.
+#[derive(Debug)]
+pub(crate) struct Workplace {
+    pub(crate) factory: Factory,
+    simulator: Option<Sim>,
+}
+
+impl Workplace {
+    /// For tasks that make something: unless the configuration says otherwise, the simulator takes
+    /// the place of a server that nobody named and that is not there.
+    pub(crate) async fn for_making(resolved: &Resolved) -> Result<Self, Failure> {
+        let policy = match resolved.is_set("simulate") {
+            true => resolved.config.simulate,
+            false => Simulate::Fallback,
+        };
+        Self::open(resolved.config.clone(), policy).await
+    }
+
+    /// For tasks that look: the simulator only where the configuration asks for it.
+    pub(crate) async fn for_looking(resolved: &Resolved) -> Result<Self, Failure> {
+        Self::open(resolved.config.clone(), resolved.config.simulate).await
+    }
+
+    async fn open(mut config: Config, policy: Simulate) -> Result<Self, Failure> {
+        let simulator = match policy {
+            Simulate::Never => None,
+            Simulate::Always => {
+                output::note("using the built-in simulator; the picture is drawn, not generated");
+                Some(start(&mut config).await?)
+            }
+            Simulate::Fallback if config.comfyui.is_some() => None,
+            Simulate::Fallback if doctor::comfyui_answers(&config, PROBE_WITHIN).await => None,
+            Simulate::Fallback => {
+                output::note(&format!(
+                    "no ComfyUI at {}: using the built-in simulator; the picture is drawn, not \
+                     generated. Set COMFYUI_URL to use a real server",
+                    Config::default_server().trim_start_matches("http://")
+                ));
+                Some(start(&mut config).await?)
+            }
+        };
+        match Factory::open(config).await {
+            Ok(factory) => Ok(Self { factory, simulator }),
+            Err(error) => {
+                stop(simulator).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whether pictures are drawn. A server of somebody else is asked; it may be a simulator too.
+    pub(crate) async fn is_simulated(&self) -> bool {
+        self.simulator.is_some() || self.factory.health().await.is_ok_and(|health| health.simulated)
+    }
+
+    pub(crate) async fn close(self) {
+        self.factory.shutdown().await;
+        stop(self.simulator).await;
+    }
+}
+
+async fn start(config: &mut Config) -> Result<Sim, Failure> {
+    let sim =
+        Sim::start(SimOptions::default()).await.map_err(|source| Failure::Simulator { source })?;
+    let url = sim.url().parse().map_err(|error| {
+        Failure::usage(format!("the simulator's own address {} is {error}", sim.url()))
+    })?;
+    config.comfyui = Some(Backend { url, auth: None });
+    Ok(sim)
+}
+
+async fn stop(simulator: Option<Sim>) {
+    if let Some(simulator) = simulator {
+        simulator.stop().await;
+    }
+}
