@@ -162,7 +162,7 @@ pub enum Error {
     },
 }
 
-/// What a caller may do after an [`Error`].
+/// What a caller may do after an [`Error`](enum@Error).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// The same call fails again.

@@ -191,11 +191,16 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
 fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     let mut attempt = 0;
     loop {
-        let set = connection.query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()));
+        let set = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0));
         let busy = matches!(&set, Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
         attempt += 1;
         if !busy || attempt == MODE_ATTEMPTS_MAX {
-            return set;
+            let mode: String = set?;
+            // Some network file systems cannot; everything works there, but readers wait.
+            if mode != "wal" {
+                tracing::warn!(mode, "the database cannot be read while it is written");
+            }
+            return Ok(());
         }
         thread::sleep(MODE_PAUSE);
     }

@@ -87,6 +87,10 @@ const MIGRATIONS: [&str; 1] = [
 
 /// Brings a database to the present schema in one transaction, or leaves it as it was.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    apply(&MIGRATIONS, connection, path)
+}
+
+fn apply(migrations: &[&str], connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(Code::NotADatabase) => Error::NotADatabase { path: path.into() },
         Some(Code::DatabaseBusy) => Error::Busy { waited: BUSY_WAIT },
@@ -105,8 +109,8 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
         return Err(Error::Foreign { path: path.into() });
     }
     let found = number("SELECT user_version FROM pragma_user_version")?;
-    let supported = MIGRATIONS.len();
-    let missing = usize::try_from(found).ok().and_then(|applied| MIGRATIONS.get(applied..));
+    let supported = migrations.len();
+    let missing = usize::try_from(found).ok().and_then(|applied| migrations.get(applied..));
     let Some(missing) = missing else {
         return Err(Error::Newer {
             path: path.into(),
@@ -125,4 +129,53 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Er
         .pragma_update(None, "user_version", i64::try_from(supported).unwrap_or(i64::MAX))
         .map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rusqlite::Connection;
+
+    use super::apply;
+    use crate::Error;
+
+    const FIRST: &str = "CREATE TABLE a (x)";
+    const SECOND: &str = "CREATE TABLE b (x); INSERT INTO b VALUES (1)";
+    const BROKEN: &str = "CREATE TABLE c (x); CREATE TABLE a (x)";
+
+    fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
+        apply(migrations, connection, Path::new("factory.db"))
+    }
+
+    fn tables_and_version(connection: &Connection) -> (String, u32) {
+        let tables = "SELECT group_concat(name) FROM sqlite_schema";
+        let version = "SELECT user_version FROM pragma_user_version";
+        (
+            connection.query_row(tables, (), |row| row.get(0)).unwrap(),
+            connection.query_row(version, (), |row| row.get(0)).unwrap(),
+        )
+    }
+
+    #[test]
+    fn an_older_database_gets_what_it_has_not_had_and_once() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &[FIRST]).unwrap();
+        assert_eq!(tables_and_version(&connection), ("a".to_owned(), 1));
+        for _ in 0..2 {
+            migrate(&mut connection, &[FIRST, SECOND]).unwrap();
+            assert_eq!(tables_and_version(&connection), ("a,b".to_owned(), 2));
+        }
+        let refused = migrate(&mut connection, &[FIRST]);
+        assert!(matches!(refused, Err(Error::Newer { found: 2, supported: 1, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_database_as_it_was() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &[FIRST]).unwrap();
+        let refused = migrate(&mut connection, &[FIRST, SECOND, BROKEN]);
+        assert!(matches!(refused, Err(Error::Migrate { .. })), "{refused:?}");
+        assert_eq!(tables_and_version(&connection), ("a".to_owned(), 1));
+    }
 }

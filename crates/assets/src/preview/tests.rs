@@ -94,6 +94,17 @@ fn transparent_parts_become_white_where_transparency_does_not_fit() {
 }
 
 #[test]
+fn a_picture_is_turned_upright_as_its_metadata_says() {
+    // One entry, the orientation, with the value 6: to be turned by a quarter.
+    let exif =
+        b"\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let mut bytes = encoded(&noise(40, 20), ImageFormat::Jpeg);
+    bytes.splice(2..2, *exif);
+    assert_eq!(media::picture_size(&bytes), Some((40, 20)));
+    check(&preview(&bytes, &limits(200_000)).unwrap(), "image/jpeg", (20, 40), 200_000);
+}
+
+#[test]
 fn the_workflow_in_a_picture_does_not_travel_with_its_preview() {
     let mut bytes = Vec::new();
     let mut info = png::Info::with_size(1, 1);

@@ -50,12 +50,20 @@ impl MemoryAssets {
 impl AssetStore for MemoryAssets {
     async fn insert(&self, assets: Vec<Asset>) -> Result<Vec<AssetId>, Error> {
         let mut stored = self.lock();
-        let mut changed = stored.clone();
-        let ids = assets
-            .into_iter()
-            .map(|asset| insert_one(&mut changed, asset))
-            .collect::<Result<_, _>>()?;
-        *stored = changed;
+        let (mut ids, mut added) = (Vec::new(), Vec::new());
+        for asset in assets {
+            match insert_one(&mut stored, asset) {
+                Ok(Inserted::New(id)) => {
+                    ids.push(id);
+                    added.push(id);
+                }
+                Ok(Inserted::Standing(id)) => ids.push(id),
+                Err(error) => {
+                    stored.retain(|id, _| !added.contains(id));
+                    return Err(error);
+                }
+            }
+        }
         Ok(ids)
     }
 
@@ -106,7 +114,13 @@ impl AssetStore for MemoryAssets {
     }
 }
 
-fn insert_one(assets: &mut BTreeMap<AssetId, Asset>, asset: Asset) -> Result<AssetId, Error> {
+enum Inserted {
+    New(AssetId),
+    /// The output was recorded before, under this id.
+    Standing(AssetId),
+}
+
+fn insert_one(assets: &mut BTreeMap<AssetId, Asset>, asset: Asset) -> Result<Inserted, Error> {
     let origin = &asset.origin;
     let same_output = |other: &&Asset| {
         (other.origin.job, &other.origin.node, other.origin.output_index)
@@ -114,7 +128,7 @@ fn insert_one(assets: &mut BTreeMap<AssetId, Asset>, asset: Asset) -> Result<Ass
     };
     if let Some(standing) = assets.values().find(same_output) {
         return if standing.blob == asset.blob {
-            Ok(standing.id)
+            Ok(Inserted::Standing(standing.id))
         } else {
             Err(Error::OutputTaken {
                 id: standing.id,
@@ -129,5 +143,5 @@ fn insert_one(assets: &mut BTreeMap<AssetId, Asset>, asset: Asset) -> Result<Ass
     }
     let id = asset.id;
     assets.insert(id, asset);
-    Ok(id)
+    Ok(Inserted::New(id))
 }
