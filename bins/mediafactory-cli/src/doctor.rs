@@ -9,7 +9,7 @@ use mediafactory::{
     doctor::{Finding, Level, examine},
 };
 
-use crate::{failure::Failure, output};
+use crate::{failure::Failure, output, server::Backing};
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
@@ -20,7 +20,9 @@ pub(crate) struct Doctor {
 
 pub(crate) async fn perform(task: &Doctor, resolved: &Resolved) -> Result<ExitCode, Failure> {
     let mut findings = configuration(resolved);
-    findings.extend(examine(&resolved.config).await);
+    let backing = Backing::by(resolved.config.simulate, resolved.config.clone()).await?;
+    findings.extend(examine(&backing.config).await);
+    backing.close().await;
     if task.json {
         output::result(&Json::Array(findings.iter().map(json).collect()).to_string())?;
     } else {

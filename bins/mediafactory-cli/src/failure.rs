@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     Unreadable { what: String, source: std::io::Error },
     #[error("{what} has more than {bytes_max} bytes")]
     TooLarge { what: String, bytes_max: u64 },
+    #[error("{} is empty", path.display())]
+    Empty { path: PathBuf },
     #[error("{} is not JSON", path.display())]
     NotJson { path: PathBuf, source: Box<dyn Error + Send + Sync> },
     #[error("cannot write to stdout")]
@@ -66,13 +68,12 @@ impl Failure {
         match self {
             Self::Factory(error) => error.hint().map(str::to_owned),
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Configuration(_) => Some(
-                "`mediafactory config path` names the file; `mediafactory --help` lists the settings"
-                    .to_owned(),
-            ),
-            Self::NotJson { .. } => Some(
-                "give a workflow as ComfyUI's menu `Export (API)` writes it".to_owned(),
-            ),
+            Self::Configuration(_) => {
+                Some("`mediafactory --help` lists the settings and what they take".to_owned())
+            }
+            Self::Empty { .. } | Self::NotJson { .. } => {
+                Some("give a workflow as ComfyUI's menu `Export (API)` writes it".to_owned())
+            }
             Self::Simulator { .. }
             | Self::Unreadable { .. }
             | Self::TooLarge { .. }
@@ -91,6 +92,7 @@ impl Failure {
             | Self::Simulator { .. }
             | Self::Unreadable { .. }
             | Self::TooLarge { .. }
+            | Self::Empty { .. }
             | Self::NotJson { .. }
             | Self::Stdout { .. }
             | Self::NoRuntime { .. } => 1,

@@ -108,6 +108,6 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.to_owned()))
         }
-        _ => Err("write it as NAME=VALUE, such as sampler_name=euler".to_owned()),
+        _ => Err("write it as NAME=VALUE, such as sampler=euler".to_owned()),
     }
 }

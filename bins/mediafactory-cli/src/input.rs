@@ -26,6 +26,9 @@ pub(crate) async fn workflow(path: &Path) -> Result<Json, Failure> {
         let file = file.map_err(|source| Failure::Unreadable { what: what.clone(), source })?;
         bounded(file, &what, WORKFLOW_BYTES_MAX).await?
     };
+    if bytes.trim_ascii().is_empty() {
+        return Err(Failure::Empty { path: path.to_owned() });
+    }
     Json::parse(&bytes)
         .map_err(|error| Failure::NotJson { path: path.to_owned(), source: Box::new(error) })
 }

@@ -37,24 +37,8 @@ impl Workplace {
         Self::open(resolved.config.clone(), resolved.config.simulate).await
     }
 
-    async fn open(mut config: Config, policy: Simulate) -> Result<Self, Failure> {
-        let simulator = match policy {
-            Simulate::Never => None,
-            Simulate::Always => {
-                output::note("using the built-in simulator; the picture is drawn, not generated");
-                Some(start(&mut config).await?)
-            }
-            Simulate::Fallback if config.comfyui.is_some() => None,
-            Simulate::Fallback if doctor::comfyui_answers(&config, PROBE_WITHIN).await => None,
-            Simulate::Fallback => {
-                output::note(&format!(
-                    "no ComfyUI at {}: using the built-in simulator; the picture is drawn, not \
-                     generated. Set COMFYUI_URL to use a real server",
-                    Config::default_server().trim_start_matches("http://")
-                ));
-                Some(start(&mut config).await?)
-            }
-        };
+    async fn open(config: Config, policy: Simulate) -> Result<Self, Failure> {
+        let Backing { config, simulator } = Backing::by(policy, config).await?;
         match Factory::open(config).await {
             Ok(factory) => Ok(Self { factory, simulator }),
             Err(error) => {
@@ -71,6 +55,42 @@ impl Workplace {
 
     pub(crate) async fn close(self) {
         self.factory.shutdown().await;
+        stop(self.simulator).await;
+    }
+}
+
+/// A configuration whose server is settled.
+#[derive(Debug)]
+pub(crate) struct Backing {
+    pub(crate) config: Config,
+    simulator: Option<Sim>,
+}
+
+impl Backing {
+    /// Starts the simulator where the policy says so, and says so too.
+    pub(crate) async fn by(policy: Simulate, mut config: Config) -> Result<Self, Failure> {
+        let is_missing = match policy {
+            Simulate::Never => false,
+            Simulate::Always => {
+                output::note("using the built-in simulator: pictures are drawn, not generated");
+                true
+            }
+            Simulate::Fallback if config.comfyui.is_some() => false,
+            Simulate::Fallback if doctor::comfyui_answers(&config, PROBE_WITHIN).await => false,
+            Simulate::Fallback => {
+                output::note(&format!(
+                    "no ComfyUI at {}: using the built-in simulator; the picture is drawn, not \
+                     generated. Set COMFYUI_URL to use a real server",
+                    Config::default_server().trim_start_matches("http://")
+                ));
+                true
+            }
+        };
+        let simulator = if is_missing { Some(start(&mut config).await?) } else { None };
+        Ok(Self { config, simulator })
+    }
+
+    pub(crate) async fn close(self) {
         stop(self.simulator).await;
     }
 }

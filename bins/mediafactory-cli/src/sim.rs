@@ -1,6 +1,7 @@
 //! `mediafactory sim`: the simulator as a server of its own.
 
 use std::{
+    future,
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
@@ -9,7 +10,7 @@ use std::{
 use clap::{Args, value_parser};
 use comfy_sim::{Sim, SimOptions};
 
-use crate::{failure::Failure, output};
+use crate::{failure::Failure, follow, output};
 
 /// Slow enough to watch; a step of a real model rarely takes longer.
 const STEP_MS_MAX: u64 = 60_000;
@@ -33,9 +34,19 @@ pub(crate) async fn perform(task: &Simulator) -> Result<ExitCode, Failure> {
         options.step_time = Duration::from_millis(step_ms);
     }
     let sim = Sim::start(options).await.map_err(|source| Failure::Simulator { source })?;
-    output::result(&sim.url())?;
-    output::note("simulating a ComfyUI server: pictures are drawn, not generated; Ctrl-C ends it");
-    crate::follow::interrupted().await;
+    let announced = async {
+        output::note(
+            "simulating a ComfyUI server: pictures are drawn, not generated; Ctrl-C ends it",
+        );
+        output::result(&sim.url())?;
+        future::pending().await
+    };
+    // In this order: whoever has read the address may end it, and is then listened to.
+    let served = tokio::select! {
+        biased;
+        () = follow::interrupted() => Ok(ExitCode::SUCCESS),
+        failed = announced => failed,
+    };
     sim.stop().await;
-    Ok(ExitCode::SUCCESS)
+    served
 }

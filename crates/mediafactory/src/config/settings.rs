@@ -124,7 +124,14 @@ pub static SETTINGS: &[Setting] = &[
         description: "The ComfyUI server. A user name and password in it are sent as basic \
                       authentication and shown nowhere. Without one, http://127.0.0.1:8188 is used.",
         kind: Kind::Url,
-        show: |config| config.comfyui.as_ref().map(|backend| backend.url.to_string()),
+        show: |config| {
+            let backend = config.comfyui.as_ref()?;
+            let with = match backend.auth {
+                Some(Auth::Basic { .. }) => " (with a user name and password)",
+                Some(Auth::Bearer(_)) | None => "",
+            };
+            Some(format!("{}{with}", backend.url))
+        },
     },
     Setting {
         key: "comfyui.token",

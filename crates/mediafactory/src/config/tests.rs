@@ -90,7 +90,10 @@ fn every_other_name_of_a_setting_works() {
 fn our_own_variable_wins_and_says_so_only_when_they_differ() {
     let differ = [("COMFYUI_URL", "http://a/"), ("MEDIAFACTORY_COMFYUI_URL", "http://ann:pw@b/")];
     let resolved = resolve(with_environment(&differ)).unwrap();
-    assert_eq!(shown(&resolved, "comfyui.url").0.unwrap(), "http://b/");
+    assert_eq!(
+        shown(&resolved, "comfyui.url").0.unwrap(),
+        "http://b/ (with a user name and password)"
+    );
     let warnings: Vec<_> = resolved.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
