@@ -70,6 +70,13 @@ macro_rules! opaque_id {
 opaque_id!(NodeId, "node id");
 opaque_id!(ClassType, "node class");
 
+impl ClassType {
+    /// A class of ComfyUI's own, by its name; never empty.
+    pub(crate) fn own(name: &'static str) -> Self {
+        Self(name.into())
+    }
+}
+
 impl NodeId {
     pub(crate) fn from_number(number: u64) -> Self {
         Self(number.to_string().into())

@@ -27,7 +27,10 @@ pub mod catalog;
 pub mod check;
 mod ids;
 pub mod json;
+pub mod lora;
 pub mod patch;
+pub mod roles;
+pub mod validate;
 mod workflow;
 
 pub use crate::{

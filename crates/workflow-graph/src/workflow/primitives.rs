@@ -20,7 +20,6 @@ impl Workflow {
     pub(crate) fn node_map(&self) -> &IndexMap<NodeId, Node> {
         &self.nodes
     }
-
 }
 
 impl Node {
@@ -50,10 +49,6 @@ impl Node {
     pub(crate) fn other_members(&self) -> impl Iterator<Item = (&str, &Json)> {
         let members = self.members.iter().map(|(name, value)| (name.as_str(), value));
         members.filter(|(name, _)| !OWN_MEMBERS.contains(name))
-    }
-
-    pub(crate) fn member(&self, name: &str) -> Option<&Json> {
-        if OWN_MEMBERS.contains(&name) { None } else { self.members.get(name) }
     }
 
     pub(crate) fn is_own_member(name: &str) -> bool {

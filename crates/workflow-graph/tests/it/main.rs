@@ -2,4 +2,6 @@
 
 mod graphs;
 mod ground_truth;
+mod lora;
 mod patch;
+mod roles;
