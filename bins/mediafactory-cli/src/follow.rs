@@ -54,7 +54,7 @@ async fn finished(factory: &Factory, job: &JobId) -> Result<JobReport, Error> {
 /// Never ends where this process cannot be told of Ctrl-C.
 pub(crate) async fn interrupted() {
     if ctrl_c().await.is_err() {
-        future::pending().await
+        future::pending::<()>().await;
     }
 }
 
@@ -127,9 +127,10 @@ fn described(progress: &Progress) -> (String, String) {
     if let Some(node) = &progress.node {
         let title = node.title.as_ref().filter(|title| **title != node.class_type);
         let title = title.map(|title| format!(" \u{201c}{title}\u{201d}")).unwrap_or_default();
-        let step = match node.steps > 1.0 {
-            true => format!(", step {} of {}", node.step, node.steps),
-            false => String::new(),
+        let step = if node.steps > 1.0 {
+            format!(", step {} of {}", node.step, node.steps)
+        } else {
+            String::new()
         };
         return (format!("{}{title}", node.class_type), step);
     }

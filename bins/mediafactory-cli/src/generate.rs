@@ -59,8 +59,7 @@ pub(crate) async fn perform(task: Generate, resolved: &Resolved) -> Result<ExitC
         Ok(report) => report::tell(&workplace, report, json).await,
         Err(failure) => Err(failure),
     };
-    workplace.close().await;
-    told
+    workplace.close(told).await
 }
 
 async fn make(

@@ -16,8 +16,8 @@ pub(crate) struct Models {
 pub(crate) async fn perform(task: &Models, resolved: &Resolved) -> Result<ExitCode, Failure> {
     let workplace = Workplace::for_looking(resolved).await?;
     let told = tell(&workplace.factory, task.kind.as_deref()).await;
-    workplace.close().await;
-    told.map(|()| ExitCode::SUCCESS)
+    workplace.close(told).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn tell(factory: &Factory, kind: Option<&str>) -> Result<(), Failure> {

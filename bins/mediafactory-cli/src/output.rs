@@ -38,16 +38,11 @@ pub(crate) fn aligned<const CELLS: usize>(rows: &[[String; CELLS]]) -> String {
             *width = cell.chars().count().max(*width);
         }
     }
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (width, cell) in widths.iter().zip(row) {
-            line.push_str(&format!("{cell:width$}  ", width = *width));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    let line = |row: &[String; CELLS]| {
+        let cells = widths.iter().zip(row).map(|(&width, cell)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

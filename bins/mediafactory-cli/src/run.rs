@@ -45,8 +45,7 @@ pub(crate) async fn perform(task: Run, resolved: &Resolved) -> Result<ExitCode, 
         Ok(report) => report::tell(&workplace, report, task.json).await,
         Err(failure) => Err(failure),
     };
-    workplace.close().await;
-    told
+    workplace.close(told).await
 }
 
 async fn make(workplace: &Workplace, request: RunWorkflow) -> Result<JobReport, Failure> {

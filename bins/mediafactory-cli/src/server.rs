@@ -25,10 +25,8 @@ impl Workplace {
     /// For tasks that make something: unless the configuration says otherwise, the simulator takes
     /// the place of a server that nobody named and that is not there.
     pub(crate) async fn for_making(resolved: &Resolved) -> Result<Self, Failure> {
-        let policy = match resolved.is_set("simulate") {
-            true => resolved.config.simulate,
-            false => Simulate::Fallback,
-        };
+        let is_set = resolved.is_set("simulate");
+        let policy = if is_set { resolved.config.simulate } else { Simulate::Fallback };
         Self::open(resolved.config.clone(), policy).await
     }
 
@@ -53,9 +51,13 @@ impl Workplace {
         self.simulator.is_some() || self.factory.health().await.is_ok_and(|health| health.simulated)
     }
 
-    pub(crate) async fn close(self) {
-        self.factory.shutdown().await;
-        stop(self.simulator).await;
+    /// Puts everything away, unless the person wants to wait for nothing any more.
+    pub(crate) async fn close<T>(self, done: Result<T, Failure>) -> Result<T, Failure> {
+        if !matches!(done, Err(Failure::Left)) {
+            self.factory.shutdown().await;
+            stop(self.simulator).await;
+        }
+        done
     }
 }
 

@@ -113,3 +113,25 @@ fn ctrl_c_cancels_the_job_and_says_so() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
     assert!(told.contains("error: "), "{told}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_leaves_at_once_where_the_server_is_stuck() {
+    use std::io::{BufReader, Read as _};
+
+    use crate::process::{interrupt, read_until};
+
+    let (home, server) = (Home::new(), Simulator::with_step("60000"));
+    let words = ["generate", "a fox", "--steps", "20"];
+    let mut child = home.command(&words).env("COMFYUI_URL", &server.url).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    read_until(&mut stderr, "KSampler");
+    server.freeze();
+    interrupt(&child);
+    read_until(&mut stderr, "cancelling the job");
+    interrupt(&child);
+    let mut told = String::new();
+    stderr.read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{told}");
+    assert_eq!(told, "error: left at once; the job stays recorded\n");
+}

@@ -137,6 +137,12 @@ impl Simulator {
         Self { child, url: url.trim().to_owned() }
     }
 
+    /// From here on it keeps its connections and answers nothing.
+    #[cfg(unix)]
+    pub(crate) fn freeze(&self) {
+        signal(&self.child, "-STOP");
+    }
+
     #[cfg(unix)]
     pub(crate) fn interrupt(mut self) -> Option<i32> {
         interrupt(&self.child);
@@ -154,7 +160,12 @@ impl Drop for Simulator {
 /// Ctrl-C.
 #[cfg(unix)]
 pub(crate) fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    signal(child, "-INT");
+}
+
+#[cfg(unix)]
+fn signal(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 

@@ -65,7 +65,7 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long ComfyUI may take to answer one request.
     pub reply_timeout: Duration,
-    /// The folder where facts about model files are kept between runs.
+    /// The folder for facts about model files. Nothing is kept there yet.
     pub model_cache_dir: PathBuf,
     /// What only the HTTP server needs.
     pub http: HttpConfig,

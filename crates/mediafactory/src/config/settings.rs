@@ -190,7 +190,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "model_cache_dir",
         environment: &["MEDIAFACTORY_MODEL_CACHE_DIR", "COMFYUI_MCP_MODEL_CACHE_DIR"],
         default: "<data_dir>/models",
-        description: "The folder where facts about model files are kept between runs.",
+        description: "The folder for facts about model files. Nothing is kept there yet.",
         kind: Kind::Folder { set: |config, path| config.model_cache_dir = path },
         show: |config| Some(config.model_cache_dir.display().to_string()),
     },
@@ -243,7 +243,8 @@ pub static SETTINGS: &[Setting] = &[
         environment: &["MEDIAFACTORY_SIMULATE"],
         default: "never",
         description: "Whether the built-in simulator may stand in for ComfyUI: `fallback` when no \
-                      server is configured and none answers on this machine, `always` in any case.",
+                      server is configured and none answers on this machine, `always` in any case. \
+                      `mediafactory generate` and `run` fall back unless this is set.",
         kind: Kind::Simulate,
         show: |config| Some(config.simulate.to_string()),
     },
