@@ -1,1 +1,58 @@
-//! See Cargo.toml.
+//! A ComfyUI-compatible server in process: what a newcomer without a GPU runs, and the double that tests run against.
+//!
+//! ```
+//! use comfy_sim::{Sim, SimOptions};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let sim = Sim::start(SimOptions::default()).await?;
+//! println!("point a ComfyUI client at {}", sim.url());
+//! sim.stop().await;
+//! # Ok::<(), comfy_sim::SimError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! It imitates ComfyUI 0.33.0: routes, validation, queue, history, cache, events and their order. Nodes that compute
+//! with pixels, text and files really do so. Models, samplers and latents are simulated: they take their steps, and
+//! `VAEDecode` draws a placeholder that says on its face that it is one. What could be taken for real (video, sound,
+//! 3D, paid services) is refused with an `execution_error`.
+//!
+//! # What it does not imitate
+//!
+//! - Traps that take the real server down: a node without `inputs`, or a `client_id` that is not text, ends one
+//!   prompt at most.
+//! - A client that does not read: it is cut off instead of holding up everybody.
+//! - The static frontend, the assets API (503, as where it is not enabled), users and settings beyond what a client
+//!   asks at its start.
+//! - The random order in which the real server walks inputs and outputs: here it is the order of declaration.
+//!
+//! # Failures on demand
+//!
+//! A [`Fault`] makes one thing go wrong at a defined place; a [`Gate`] holds a run at a defined place, so that no test
+//! has to sleep.
+
+mod sim;
+
+mod options;
+
+mod fault;
+
+mod error;
+
+mod catalog;
+mod cut;
+mod execute;
+mod folders;
+mod hub;
+mod listener;
+mod png_file;
+mod python;
+mod queue;
+mod routes;
+mod server;
+mod validate;
+
+pub use crate::error::SimError;
+pub use crate::fault::{Fault, Gate, Moment};
+pub use crate::options::SimOptions;
+pub use crate::server::ReceivedPrompt;
+pub use crate::sim::Sim;

@@ -1,0 +1,254 @@
+//! Nodes whose effect only a real model has: what they give is carried as a note, and drawn as a placeholder.
+
+use std::sync::Arc;
+
+use image::imageops::{self, FilterType};
+use serde_json::Value;
+
+use super::images::{check_size, images};
+use super::{Context, Exception, Produced, picture};
+use crate::catalog::NodeClass;
+use crate::execute::values::{Inputs, NodeValue, Simulated, input, plain};
+
+/// Types that can be stood for by a note. Not among them: pictures, sound, video and 3D, which somebody would look
+/// at and take for real.
+const NOTED: &[&str] = &[
+    "CLIP",
+    "CLIP_VISION",
+    "CLIP_VISION_OUTPUT",
+    "CONDITIONING",
+    "CONTROL_NET",
+    "GLIGEN",
+    "GUIDER",
+    "HOOKS",
+    "HOOK_KEYFRAMES",
+    "LATENT",
+    "LATENT_OPERATION",
+    "LATENT_UPSCALE_MODEL",
+    "MODEL",
+    "MODEL_PATCH",
+    "NOISE",
+    "PHOTOMAKER",
+    "SAMPLER",
+    "SIGMAS",
+    "STYLE_MODEL",
+    "TIMESTEPS_RANGE",
+    "UPSCALE_MODEL",
+    "VAE",
+];
+
+/// How many times wider and higher an upscale model makes a picture.
+const UPSCALE_FACTOR: u32 = 4;
+
+pub(crate) fn can_simulate(class: NodeClass<'_>) -> bool {
+    let is_noted = |kind: &Value| kind.as_str().is_some_and(|kind| NOTED.contains(&kind));
+    let outputs = class.outputs();
+    !outputs.is_empty() && outputs.iter().all(is_noted) && !class.is_output() && !class.is_api()
+}
+
+/// One note per output, with what is known from the inputs.
+pub(crate) fn simulated(class: NodeClass<'_>, inputs: &Inputs) -> Produced {
+    let note = |(slot, kind): (usize, &Value)| {
+        let kind = kind.as_str().unwrap_or_default();
+        NodeValue::Simulated(Arc::new(note(kind, class.output_name(slot), inputs)))
+    };
+    Produced { outputs: class.outputs().iter().enumerate().map(note).collect(), ui: None }
+}
+
+fn note(kind: &str, output: &str, inputs: &Inputs) -> Simulated {
+    let notes = || {
+        inputs.iter().filter_map(|(name, value)| as_note(value).map(|note| (name.as_str(), note)))
+    };
+    let whole = |name: &str| plain(inputs, name).and_then(Value::as_u64);
+    let small = |name: &str| whole(name).and_then(|number| u32::try_from(number).ok());
+    let latent = notes().map(|(_, note)| note).find(|note| note.kind == "LATENT");
+    Simulated {
+        kind: kind.to_owned(),
+        seed: whole("seed")
+            .or_else(|| whole("noise_seed"))
+            .or_else(|| notes().find_map(|(_, note)| note.seed)),
+        text: text_of(kind, output, inputs),
+        size: (kind == "LATENT").then(|| size_of(inputs, latent)).flatten(),
+        batch: small("batch_size").or_else(|| latent.and_then(|latent| latent.batch)),
+        steps: small("steps")
+            .or_else(|| listed_sigmas(inputs))
+            .or_else(|| notes().find_map(|(_, note)| note.steps)),
+    }
+}
+
+fn as_note(value: &NodeValue) -> Option<&Simulated> {
+    match value {
+        NodeValue::Simulated(note) => Some(note),
+        NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Plain(_) => None,
+    }
+}
+
+/// A conditioning made of texts has them; everything else takes over the text of its positive side.
+fn text_of(kind: &str, output: &str, inputs: &Inputs) -> String {
+    let texts: Vec<&str> = inputs
+        .iter()
+        .filter(|(name, _)| {
+            ["text", "prompt", "clip_l", "clip_g", "t5xxl", "llama", "tags"]
+                .iter()
+                .any(|known| name.starts_with(known))
+        })
+        .filter_map(|(_, value)| match value {
+            NodeValue::Plain(value) => {
+                value.as_str().map(str::trim).filter(|text| !text.is_empty())
+            }
+            NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Simulated(_) => None,
+        })
+        .collect();
+    if kind == "CONDITIONING" && !texts.is_empty() {
+        let mut unique: Vec<&str> = Vec::new();
+        for text in texts {
+            if !unique.contains(&text) {
+                unique.push(text);
+            }
+        }
+        return unique.join(" / ");
+    }
+    let wanted = if output == "negative" { "negative" } else { "positive" };
+    let of = |name: &str| {
+        input(inputs, name)
+            .and_then(as_note)
+            .map(|note| note.text.clone())
+            .filter(|text| !text.is_empty())
+    };
+    let any = || {
+        let others = inputs
+            .iter()
+            .filter(|(name, _)| name != "negative")
+            .filter_map(|(_, value)| as_note(value));
+        others.map(|note| note.text.clone()).find(|text| !text.is_empty())
+    };
+    of(wanted).or_else(any).unwrap_or_default()
+}
+
+/// The size that a latent is given, has already, or takes over from a picture.
+fn size_of(inputs: &Inputs, latent: Option<&Simulated>) -> Option<(u32, u32)> {
+    let side = |name: &str| {
+        plain(inputs, name).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok())
+    };
+    if let (Some(width @ 1..), Some(height @ 1..)) = (side("width"), side("height")) {
+        return Some((width, height));
+    }
+    if let Some((width, height)) = latent.and_then(|latent| latent.size) {
+        let factor = plain(inputs, "scale_by").and_then(Value::as_f64).unwrap_or(1.0);
+        return Some((scaled(width, factor), scaled(height, factor)));
+    }
+    inputs.iter().find_map(|(_, value)| match value {
+        NodeValue::Image(images) => images.first().map(image::RgbImage::dimensions),
+        NodeValue::Mask(_) | NodeValue::Plain(_) | NodeValue::Simulated(_) => None,
+    })
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the conversion saturates, and a picture that is too large is refused"
+)]
+fn scaled(side: u32, factor: f64) -> u32 {
+    (f64::from(side) * factor).round().max(1.0) as u32
+}
+
+/// `ManualSigmas` lists its schedule: one step fewer than numbers.
+fn listed_sigmas(inputs: &Inputs) -> Option<u32> {
+    let list = plain(inputs, "sigmas")?.as_str()?;
+    u32::try_from(list.split(',').filter(|part| !part.trim().is_empty()).count())
+        .ok()?
+        .checked_sub(1)
+}
+
+/// Draws the placeholder where a real server decodes a latent.
+pub(super) fn decode(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    let latent = input(inputs, "samples")
+        .and_then(as_note)
+        .ok_or_else(|| Exception::missing_input("samples"))?;
+    let (width, height) = latent.size.unwrap_or(picture::SIZE_UNKNOWN);
+    let count = latent.batch.unwrap_or(1);
+    check_size(width, height, count.into())?;
+    let pictures =
+        (0..count).map(|index| picture::draw(&latent.text, latent.seed, index, (width, height)));
+    Ok(Produced::of(NodeValue::Image(Arc::new(pictures.collect()))))
+}
+
+/// Enlarges without a model, and marks the picture.
+pub(super) fn upscale(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    let batch = images(inputs, "image")?;
+    let (width, height) = batch.first().map(image::RgbImage::dimensions).unwrap_or_default();
+    let (width, height) =
+        (width.saturating_mul(UPSCALE_FACTOR), height.saturating_mul(UPSCALE_FACTOR));
+    check_size(width, height, u64::try_from(batch.len()).unwrap_or(u64::MAX))?;
+    let enlarged = |image: &image::RgbImage| {
+        let mut out = imageops::resize(image, width, height, FilterType::CatmullRom);
+        picture::stamp(&mut out, "SIMULATED UPSCALE - comfy-sim");
+        out
+    };
+    Ok(Produced::of(NodeValue::Image(Arc::new(batch.iter().map(enlarged).collect()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn run(class: &str, inputs: &Inputs) -> Vec<NodeValue> {
+        let catalog = Catalog::shared().unwrap();
+        simulated(catalog.class(class).unwrap(), inputs).outputs
+    }
+
+    fn literal(name: &str, value: Value) -> (String, NodeValue) {
+        (name.to_owned(), NodeValue::Plain(value))
+    }
+
+    fn first(mut outputs: Vec<NodeValue>) -> NodeValue {
+        outputs.remove(0)
+    }
+
+    #[test]
+    fn a_sampler_knows_its_seed_its_size_and_the_positive_text() {
+        let text = |text: &str| first(run("CLIPTextEncode", &vec![literal("text", json!(text))]));
+        let size = vec![
+            literal("width", json!(640)),
+            literal("height", json!(384)),
+            literal("batch_size", json!(2)),
+        ];
+        let sampled = first(run(
+            "KSampler",
+            &vec![
+                literal("seed", json!(u64::MAX)),
+                literal("steps", json!(7)),
+                ("negative".to_owned(), text("ugly")),
+                ("positive".to_owned(), text("a fox")),
+                ("latent_image".to_owned(), first(run("EmptyLatentImage", &size))),
+            ],
+        ));
+        let expected = Simulated {
+            kind: "LATENT".to_owned(),
+            seed: Some(u64::MAX),
+            text: "a fox".to_owned(),
+            size: Some((640, 384)),
+            batch: Some(2),
+            steps: Some(7),
+        };
+        assert_eq!(as_note(&sampled), Some(&expected));
+    }
+
+    #[test]
+    fn what_could_be_taken_for_real_is_not_simulated() {
+        let catalog = Catalog::shared().unwrap();
+        let can = |name: &str| can_simulate(catalog.class(name).unwrap());
+        assert!(
+            can("CheckpointLoaderSimple")
+                && can("BasicScheduler")
+                && can("ControlNetApplyAdvanced")
+        );
+        assert!(
+            !can("SaveVideo") && !can("VAEDecodeAudio") && !can("SaveImage") && !can("CreateVideo")
+        );
+    }
+}

@@ -1,0 +1,420 @@
+//! Scenarios that were recorded from a real ComfyUI 0.33.0, played against the simulation.
+//!
+//! Compared are the replies (status, content type, JSON) and the events of each socket in their order. What differs
+//! from run to run is made equal first: ids, times, numbers of prompts and of files. `progress` and `progress_state`
+//! depend on the time that a step takes, and are compared only where previews make every step visible.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use comfy_sim::{Gate, Moment, Sim};
+use serde_json::{Value, json};
+
+use crate::client::{
+    CLIENT, Frame, Reply, Socket, get, http, kinds, quick_sim, sampling_prompt, submit,
+};
+
+/// The lines of a scenario, or nothing where the recordings are not at hand.
+fn scenario(name: &str) -> Option<Vec<Value>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ground truth is named by an environment variable"
+    )]
+    let Some(truth) = std::env::var_os("MEDIAFACTORY_GROUND_TRUTH") else {
+        eprintln!("skipped: {name} needs MEDIAFACTORY_GROUND_TRUTH");
+        return None;
+    };
+    let path = PathBuf::from(truth).join("comfyui/recordings").join(format!("{name}.jsonl"));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+struct Player<'a> {
+    sim: &'a Sim,
+    sockets: HashMap<String, Socket>,
+    /// Recorded prompt ids and the ones that the simulation gave instead.
+    ids: Vec<(String, String)>,
+    expected: HashMap<String, Vec<Value>>,
+    received: HashMap<String, Vec<Frame>>,
+    gate: Option<(Gate, usize)>,
+    requests: usize,
+    overlaps: bool,
+}
+
+impl<'a> Player<'a> {
+    fn new(sim: &'a Sim) -> Self {
+        Self {
+            sim,
+            sockets: HashMap::new(),
+            ids: Vec::new(),
+            expected: HashMap::new(),
+            received: HashMap::new(),
+            gate: None,
+            requests: 0,
+            overlaps: false,
+        }
+    }
+
+    /// Holds the run at its first step until this many requests were answered.
+    fn holding_until(mut self, requests: usize) -> Self {
+        self.overlaps = true;
+        self.gate = Some((self.sim.hold(Moment::AtStep(1)), requests));
+        self
+    }
+
+    async fn play(mut self, lines: &[Value]) -> Self {
+        for (index, line) in lines.iter().enumerate() {
+            let socket = line["socket"].as_str().unwrap_or_default().to_owned();
+            match line["kind"].as_str().unwrap() {
+                "ws_open" => {
+                    let opened = Socket::open(self.sim, line["client_id"].as_str().unwrap()).await;
+                    self.sockets.insert(socket, opened);
+                }
+                "ws_send" => self.sockets.get_mut(&socket).unwrap().send(&line["json"]).await,
+                "ws_text" => self.expected.entry(socket).or_default().push(line["json"].clone()),
+                "request" => self.request(line, &lines[index..]).await,
+                "ws_close" => {
+                    self.catch_up().await;
+                    self.sockets.remove(&socket);
+                }
+                _ => {}
+            }
+        }
+        let received = std::mem::take(&mut self.received);
+        for (socket, expected) in &self.expected {
+            let expected: Vec<Value> = expected
+                .iter()
+                .filter(|event| is_steady(event))
+                .map(|event| self.normal(event))
+                .collect();
+            let received: Vec<Value> = steady(received.get(socket).map_or(&[], Vec::as_slice))
+                .iter()
+                .map(|event| self.normal(event))
+                .collect();
+            for part in self.parts() {
+                let of = |all: &[Value]| {
+                    all.iter().filter(|event| part(event)).cloned().collect::<Vec<_>>()
+                };
+                let (received, expected) = (lines_of(&of(&received)), lines_of(&of(&expected)));
+                assert!(
+                    received == expected,
+                    "socket {socket}\nsimulated: {received}\nrecorded: {expected}"
+                );
+            }
+        }
+        self.received = received;
+        self
+    }
+
+    /// Where prompts are submitted while another runs, the place of `status` among its events is chance.
+    fn parts(&self) -> Vec<fn(&Value) -> bool> {
+        if self.overlaps {
+            vec![|event| event["type"] == "status", |event| event["type"] != "status"]
+        } else {
+            vec![|_| true]
+        }
+    }
+
+    /// Reads the sockets until they have what was recorded up to here.
+    async fn catch_up(&mut self) {
+        for (name, socket) in &mut self.sockets {
+            let expected = self
+                .expected
+                .get(name)
+                .into_iter()
+                .flatten()
+                .filter(|event| is_steady(event))
+                .count();
+            let received = self.received.entry(name.clone()).or_default();
+            while steady(received).len() < expected {
+                received.push(
+                    socket
+                        .next()
+                        .await
+                        .unwrap_or_else(|| panic!("{name} closed after {received:?}")),
+                );
+            }
+        }
+    }
+
+    async fn request(&mut self, line: &Value, rest: &[Value]) {
+        if self.gate.as_ref().is_some_and(|(_, until)| self.requests >= *until) {
+            self.gate = None;
+        }
+        self.catch_up().await;
+        if let Some((gate, _)) = self.gate.as_ref().filter(|_| line["path"] == "/interrupt") {
+            gate.reached().await;
+        }
+        self.requests += 1;
+        let (method, path) = (line["method"].as_str().unwrap(), self.ours(&line["path"]));
+        let path = path.as_str().unwrap();
+        let reply = match (method, line.get("json")) {
+            ("GET", _) => get(self.sim, path).await,
+            (_, Some(body)) => {
+                Reply::of(http().post(self.url(path)).json(&self.ours(body)).send().await.unwrap())
+                    .await
+            }
+            (_, None) => {
+                Reply::of(http().post(self.url(path)).body("not json").send().await.unwrap()).await
+            }
+        };
+        let is_answer = |other: &&Value| {
+            other["kind"] == "response"
+                && other["path"] == line["path"]
+                && other["method"] == method
+        };
+        let expected = rest.iter().find(is_answer).expect("every request was answered");
+        if path == "/prompt" && method == "POST" && reply.status == 200 {
+            let theirs = expected["json"]["prompt_id"].as_str().unwrap().to_owned();
+            self.ids.push((theirs, reply.json()["prompt_id"].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(json!(reply.status), expected["status"], "{method} {path}: {}", reply.text());
+        assert_eq!(json!(reply.content_type), expected["content_type"], "{method} {path}");
+        match expected.get("json") {
+            Some(json) => {
+                assert_eq!(self.normal(&reply.json()), self.normal(json), "{method} {path}");
+            }
+            None => assert_eq!(
+                json!(reply.text()),
+                expected.get("text").cloned().unwrap_or(json!("")),
+                "{method} {path}"
+            ),
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.sim.url())
+    }
+
+    /// What was recorded, with the ids of this run.
+    fn ours(&self, value: &Value) -> Value {
+        let text = self
+            .ids
+            .iter()
+            .fold(value.to_string(), |text, (theirs, ours)| text.replace(theirs, ours));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn normal(&self, value: &Value) -> Value {
+        let mut value = self.ours(value);
+        // The recorded server remembers jobs of earlier scenarios.
+        if let Some(jobs) = value.get_mut("jobs").and_then(Value::as_array_mut) {
+            jobs.retain(|job| self.ids.iter().any(|(_, ours)| job["id"] == **ours));
+            value["pagination"]["total"] = json!("any");
+        }
+        make_equal(&mut value);
+        value
+    }
+}
+
+fn lines_of(events: &[Value]) -> String {
+    events.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+}
+
+/// Replaces what differs from run to run.
+fn make_equal(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.shift_remove("tooltip");
+            for (name, member) in members {
+                match name.as_str() {
+                    "timestamp"
+                    | "create_time"
+                    | "execution_start_time"
+                    | "execution_end_time"
+                    | "number"
+                    | "priority" => {
+                        *member = json!(if member.is_f64() { "a float" } else { "an integer" });
+                    }
+                    "traceback" => *member = json!([]),
+                    "executed" | "dependent_outputs" => sort(member),
+                    "prompt" if member.is_array() => {
+                        member[0] = json!("a number");
+                        sort(&mut member[4]);
+                    }
+                    "queue_running" | "queue_pending" => {
+                        member
+                            .as_array_mut()
+                            .unwrap()
+                            .iter_mut()
+                            .for_each(|item| item[0] = json!("a number"));
+                    }
+                    _ => {}
+                }
+                make_equal(member);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_equal),
+        Value::String(text) if text.ends_with("_.png") => {
+            let stem = text.rsplitn(3, '_').last().unwrap_or_default();
+            *text = if stem.starts_with("ComfyUI_temp") {
+                "temporary.png".to_owned()
+            } else {
+                format!("{stem}.png")
+            };
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn sort(value: &mut Value) {
+    value.as_array_mut().unwrap().sort_by_key(ToString::to_string);
+}
+
+fn is_steady(event: &Value) -> bool {
+    event["type"] != "progress" && event["type"] != "progress_state"
+}
+
+fn steady(frames: &[Frame]) -> Vec<Value> {
+    crate::client::texts(frames).into_iter().filter(is_steady).collect()
+}
+
+#[tokio::test]
+async fn rejected_prompts() {
+    let Some(lines) = scenario("rejected_prompts") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn client_chosen_prompt_id() {
+    let Some(lines) = scenario("client_chosen_prompt_id") else { return };
+    let sim = quick_sim().await;
+    let player = Player::new(&sim).play(&lines).await;
+    // Nothing here samples, so every frame is comparable.
+    let expected: Vec<String> = player.expected["ws"]
+        .iter()
+        .map(|event| event["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds(&player.received["ws"]), expected);
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn accepted_with_node_errors() {
+    let Some(lines) = scenario("accepted_with_node_errors") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn partial_execution_targets() {
+    let Some(lines) = scenario("partial_execution_targets") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn text_output() {
+    let Some(lines) = scenario("text_output") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn no_client_id_broadcast() {
+    let Some(lines) = scenario("no_client_id_broadcast") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn interrupted_while_sampling() {
+    let Some(lines) = scenario("interrupted_while_sampling") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).holding_until(usize::MAX).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn cancel_via_jobs_api() {
+    let Some(lines) = scenario("cancel_via_jobs_api") else { return };
+    let sim = quick_sim().await;
+    prime(&sim).await;
+    prime_latent(&sim, 64).await;
+    Player::new(&sim).holding_until(usize::MAX).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn batch_of_three_images() {
+    let Some(lines) = scenario("batch_of_three_images") else { return };
+    let sim = quick_sim().await;
+    let mut prompt = sampling_prompt(1, 1);
+    prompt["6"]["inputs"]["text"] = json!("another text");
+    run(&sim, prompt).await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn two_outputs_save_and_preview() {
+    let Some(lines) = scenario("two_outputs_save_and_preview") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn queue_delete_and_clear() {
+    let Some(lines) = scenario("queue_delete_and_clear") else { return };
+    let sim = quick_sim().await;
+    prime(&sim).await;
+    let until = lines.iter().filter(|line| line["kind"] == "request").count() - 1;
+    Player::new(&sim).holding_until(until).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn txt2img_all_cached() {
+    let Some(lines) = scenario("txt2img_all_cached") else { return };
+    let sim = quick_sim().await;
+    prime(&sim).await;
+    prime_latent(&sim, 64).await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn txt2img_with_previews() {
+    let Some(lines) = scenario("txt2img_with_previews") else { return };
+    let sim = quick_sim().await;
+    prime(&sim).await;
+    let player = Player::new(&sim).play(&lines).await;
+    let expected: Vec<String> = lines
+        .iter()
+        .filter_map(|line| match line["kind"].as_str()? {
+            "ws_text" => Some(line["json"]["type"].as_str()?.to_owned()),
+            "ws_binary" => Some("binary 4".to_owned()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(kinds(&player.received["ws"]), expected);
+    sim.stop().await;
+}
+
+/// Puts the checkpoint and the texts into the cache, where earlier scenarios had put them.
+async fn prime(sim: &Sim) {
+    let mut prompt = sampling_prompt(1, 1);
+    prompt["5"]["inputs"]["width"] = json!(16);
+    run(sim, prompt).await;
+}
+
+/// Does the same with the latent of the cached scenarios.
+async fn prime_latent(sim: &Sim, side: u32) {
+    let mut prompt = sampling_prompt(2, 1);
+    prompt["5"]["inputs"] = json!({"width": side, "height": side, "batch_size": 1});
+    run(sim, prompt).await;
+}
+
+async fn run(sim: &Sim, prompt: Value) {
+    let mut socket = Socket::open(sim, CLIENT).await;
+    let id = submit(sim, &json!({"prompt": prompt, "client_id": CLIENT})).await;
+    socket.until_done(&id).await;
+}
