@@ -31,15 +31,17 @@ pub(crate) async fn to_the_end(factory: &Factory, job: &JobId) -> Result<JobRepo
         }
     }
     display.clear();
-    output::note("cancelling the job; press Ctrl-C again to leave at once");
     interrupted.set(self::interrupted());
     let cancelled = async {
+        output::note("cancelling the job; press Ctrl-C again to leave at once");
         factory.cancel(job).await?;
         finished.await
     };
+    // In this order: whoever has read the note is already listened to.
     tokio::select! {
-        report = cancelled => Ok(report?),
+        biased;
         () = interrupted => Err(Failure::Left),
+        report = cancelled => Ok(report?),
     }
 }
 
