@@ -164,6 +164,7 @@ impl Tracker {
 
     /// Takes in what the server tells. Nodes that another node made at run time count as the one
     /// they stand for, and never as done: the server does not say which of them is the last.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only these of many events move anything")]
     pub(crate) fn take_in(&mut self, event: &Event) {
         match event {
             Event::Cached { nodes } => nodes.iter().for_each(|node| self.done(node.as_str())),

@@ -104,7 +104,7 @@ impl Collector {
             ..Origin::new(record.id.as_uuid(), node, index)
         };
         let mut asset = Asset::new(AssetId::from(Uuid::now_v7()), stored.digest, origin, now);
-        asset.media_type = media::sniff(&head, &file.filename).to_owned();
+        media::sniff(&head, &file.filename).clone_into(&mut asset.media_type);
         asset.size_bytes = stored.size_bytes;
         asset.file_name = readable_name(&asset, &file.filename);
         (asset.width, asset.height) = media::picture_size(&head).unzip();
@@ -146,6 +146,7 @@ impl Collector {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are the database's own")]
 fn in_job_store(error: store_sqlite::Error) -> StoreError {
     match error {
         store_sqlite::Error::Job(error) => error,

@@ -41,7 +41,9 @@ pub(crate) fn client(error: comfy_client::Error) -> Error {
         E::Unusable { .. } => {
             (FailureCode::ValidationError, "correct the argument that is named".to_owned())
         }
-        _ => (FailureCode::ComfyuiUnreachable, "look at the server's log".to_owned()),
+        E::Setup { .. } | E::Status { .. } | E::NoSuchFile { .. } | E::MaskNotStored { .. } | _ => {
+            (FailureCode::ComfyuiUnreachable, "look at the server's log".to_owned())
+        }
     };
     Error::new(code, message).with_hint(hint).with_retry(retry).with_source(error)
 }

@@ -101,7 +101,9 @@ impl Factory {
         self.parts.engine.cancel(id).await.map_err(|error| match error {
             CancelError::UnknownJob(id) => unknown(&id),
             CancelError::Server(error) => failure::client(error),
-            error => failure::storage("the job cannot be stopped", error),
+            error @ (CancelError::Store(_) | _) => {
+                failure::storage("the job cannot be stopped", error)
+            }
         })?;
         match self.wait(id, CANCEL_WAIT).await? {
             Waited::Finished(report) | Waited::StillRunning(report) => Ok(report),
@@ -132,9 +134,9 @@ impl Factory {
 }
 
 fn report(job: Job, assets: Vec<assets::Asset>, progress: Option<Progress>) -> JobReport {
-    let failure = job.log.iter().find_map(|entry| match &entry.event {
-        Event::Lost { reason } => Some(Failure::new("lost", reason.as_str())),
-        event => event.failure().cloned(),
+    let failure = job.failure().cloned().or_else(|| {
+        let Event::Lost { reason } = &job.log.last()?.event else { return None };
+        Some(Failure::new("lost", reason.as_str()))
     });
     JobReport {
         job: job.record.id,

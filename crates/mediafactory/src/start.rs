@@ -347,6 +347,6 @@ fn not_started(error: StartError) -> Error {
             Error::new(FailureCode::Forbidden, error.to_string()).with_retry(Retry::Safe)
         }
         StartError::Workflow(source) => failure::argument(source.to_string()).with_source(source),
-        error => failure::storage("the job was not recorded", error),
+        error @ (StartError::Store(_) | _) => failure::storage("the job was not recorded", error),
     }
 }

@@ -135,7 +135,7 @@ impl Run {
             Outcome::Failed(error) => Event::ExecutionFailed { failure: execution_failure(error) },
             Outcome::Interrupted { .. } => stop.map_or(Event::Cancelled, Stop::event),
             Outcome::Lost => stop.map_or_else(deleted, Stop::event),
-            outcome => Event::ExecutionFailed {
+            outcome @ (Outcome::Unexplained { .. } | _) => Event::ExecutionFailed {
                 failure: Failure::new(
                     "unexplained",
                     format!("the server's history does not say how the prompt ended ({outcome:?})"),

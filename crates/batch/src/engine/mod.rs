@@ -220,10 +220,9 @@ impl Engine {
             tracing::warn!("some jobs did not stop being followed in time");
         }
         let session = self.shared.session.lock().await.take();
-        match session.map(Arc::try_unwrap) {
-            Some(Ok(session)) => session.close().await,
-            // A task that did not stop in time still holds it; it ends with the process.
-            Some(Err(_)) | None => {}
+        // A task that did not stop in time still holds it; then it ends with the process.
+        if let Some(session) = session.and_then(Arc::into_inner) {
+            session.close().await;
         }
     }
 }
@@ -268,7 +267,8 @@ impl Shared {
         let shared = Arc::clone(self);
         self.tasks.spawn(async move {
             if let Err(error) = run.drive().await {
-                tracing::error!(job = %id, error = &error as &dyn std::error::Error, "the job is no longer followed");
+                let error = submit::with_causes(&error);
+                tracing::error!(job = %id, error, "the job is no longer followed");
             }
             shared.under_way().remove(&id);
         });
