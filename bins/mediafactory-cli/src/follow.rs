@@ -99,8 +99,10 @@ impl Display {
                 bar.set_message(format!("{what}{step}"));
             }
             Self::Lines { last } => {
+                // Between two nodes a job just runs, which is no news.
+                let runs_on = progress.node.is_none() && progress.state == State::Running;
                 let is_news = last.as_ref().is_none_or(|(said, at)| {
-                    *said != what || percent - at >= PERCENT_BETWEEN_LINES
+                    !runs_on && (*said != what || percent - at >= PERCENT_BETWEEN_LINES)
                 });
                 if is_news {
                     output::note(&format!("{percent:>3.0} %  {what}{step}"));

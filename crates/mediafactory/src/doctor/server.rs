@@ -115,7 +115,7 @@ async fn models(client: &Client) -> (Finding, Finding) {
         }
     }
     let counts: Vec<_> =
-        files.iter().map(|(kind, files)| format!("{} {kind}", files.len())).collect();
+        files.iter().map(|(kind, files)| format!("{kind}: {}", files.len())).collect();
     let counts = counts.join(", ");
     let models = if files.iter().all(|(_, files)| files.is_empty()) {
         Finding::warning(MODELS, counts)
