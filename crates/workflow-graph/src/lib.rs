@@ -29,6 +29,7 @@ mod ids;
 pub mod json;
 pub mod lora;
 pub mod patch;
+pub mod placeholders;
 pub mod roles;
 pub mod validate;
 mod workflow;

@@ -20,6 +20,10 @@ impl Workflow {
     pub(crate) fn node_map(&self) -> &IndexMap<NodeId, Node> {
         &self.nodes
     }
+
+    pub(crate) fn node_mut(&mut self, id: &NodeId) -> Option<&mut Node> {
+        self.nodes.get_mut(id)
+    }
 }
 
 impl Node {
@@ -53,6 +57,10 @@ impl Node {
 
     pub(crate) fn is_own_member(name: &str) -> bool {
         OWN_MEMBERS.contains(&name)
+    }
+
+    pub(crate) fn input_mut(&mut self, name: &str) -> Option<&mut Input> {
+        self.inputs.get_mut(name)
     }
 
     /// Puts an input in place of the one of that name, else before the one at `at`, else last.

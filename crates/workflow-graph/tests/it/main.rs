@@ -4,4 +4,5 @@ mod graphs;
 mod ground_truth;
 mod lora;
 mod patch;
+mod placeholders;
 mod roles;

@@ -1,0 +1,125 @@
+//! Setting values in open places.
+
+use std::collections::BTreeMap;
+
+use super::{
+    FillError, Kind, Placeholders,
+    scan::{Mark, Piece, Pieces, Spot, Step},
+};
+use crate::{
+    json::Json,
+    workflow::{Input, Workflow},
+};
+
+pub(super) fn fill(
+    template: &Placeholders,
+    values: &BTreeMap<String, Json>,
+) -> Result<Workflow, FillError> {
+    let mut error = FillError::default();
+    let mut accepted: BTreeMap<&str, Json> = BTreeMap::new();
+    for parameter in template.parameters() {
+        let name = parameter.name.as_str();
+        match values.get(name) {
+            Some(value) => match parameter.kind.accept(value) {
+                Ok(value) => {
+                    accepted.insert(name, value);
+                }
+                Err(problem) => error.mistyped.push((name.to_owned(), problem)),
+            },
+            None => match &parameter.default {
+                Some(default) => {
+                    accepted.insert(name, default.clone());
+                }
+                None if parameter.required => error.unfilled.push(name.to_owned()),
+                None => {}
+            },
+        }
+    }
+    let is_known = |name: &&String| template.parameters.contains_key(*name);
+    error.unknown = values.keys().filter(|name| !is_known(name)).cloned().collect();
+    refuse_lists_in_texts(template, &accepted, &mut error);
+    if error != FillError::default() {
+        error.known = template.parameters.keys().cloned().collect();
+        return Err(error);
+    }
+    let mut workflow = template.workflow.clone();
+    for spot in &template.spots {
+        if let Some(value) = value_of(spot, &accepted) {
+            set(&mut workflow, spot, value);
+        }
+    }
+    Ok(workflow)
+}
+
+/// Inside a text only what has one spelling can stand: texts, numbers, truths. A whole value
+/// must not become a link by its looks.
+fn refuse_lists_in_texts(
+    template: &Placeholders,
+    accepted: &BTreeMap<&str, Json>,
+    error: &mut FillError,
+) {
+    for spot in &template.spots {
+        for mark in spot.marks() {
+            let Some(value) = accepted.get(&*mark.name) else { continue };
+            let problem = match &spot.pieces {
+                Pieces::Text(_) => matches!(value, Json::Array(_) | Json::Object(_) | Json::Null)
+                    .then(|| {
+                        format!(
+                            "{value} cannot stand inside a text (input `{}` of node {})",
+                            spot.input, spot.node
+                        )
+                    }),
+                Pieces::Whole(_) => (spot.path.is_empty()
+                    && Input::from_json(value).as_link().is_some())
+                .then(|| format!("{value} would be read as a link")),
+            };
+            let known = error.mistyped.iter().any(|(name, _)| *name == mark.name);
+            if let Some(problem) = problem.filter(|_| !known) {
+                error.mistyped.push((mark.name.clone(), problem));
+            }
+        }
+    }
+}
+
+fn value_of(spot: &Spot, accepted: &BTreeMap<&str, Json>) -> Option<Json> {
+    match &spot.pieces {
+        Pieces::Whole(mark) => accepted.get(&*mark.name).cloned(),
+        Pieces::Text(pieces) => {
+            let mut text = String::new();
+            for piece in pieces {
+                match piece {
+                    Piece::Plain(plain) => text.push_str(plain),
+                    Piece::Open(Mark { name, .. }) => match accepted.get(name.as_str())? {
+                        Json::String(value) => text.push_str(value),
+                        other => text.push_str(&other.to_string()),
+                    },
+                }
+            }
+            Some(Json::from(text))
+        }
+    }
+}
+
+fn set(workflow: &mut Workflow, spot: &Spot, value: Json) {
+    let input = workflow.node_mut(&spot.node).and_then(|node| node.input_mut(&spot.input));
+    let Some(Input::Literal(root)) = input else { return };
+    let place = spot.path.iter().try_fold(root, |value, step| match (value, step) {
+        (Json::Object(members), Step::Member(name)) => members.get_mut(name),
+        (Json::Array(items), Step::Item(index)) => items.get_mut(*index),
+        (_, _) => None,
+    });
+    if let Some(place) = place {
+        *place = value;
+    }
+}
+
+/// The kind of the value that stands at a place, for a mapping that does not say.
+pub(super) fn kind_of(value: &Json) -> Kind {
+    match value {
+        Json::String(_) => Kind::Text,
+        Json::Number(number) if number.is_integer() => Kind::Integer,
+        Json::Number(_) => Kind::Number,
+        Json::Bool(_) => Kind::Flag,
+        Json::Null | Json::Array(_) | Json::Object(_) => Kind::Any,
+    }
+}
