@@ -136,6 +136,14 @@ impl InputSpec {
         }
     }
 
+    /// Whether it brings other inputs according to what a prompt sets.
+    pub fn is_dynamic(&self) -> bool {
+        matches!(
+            self.kind,
+            InputKind::DynamicCombo(_) | InputKind::Autogrow(_) | InputKind::DynamicSlot(_)
+        )
+    }
+
     /// The declared default. A server never fills it in; clients do.
     pub fn default_value(&self) -> Option<&Json> {
         self.options.get("default")

@@ -1,0 +1,236 @@
+//! Advice beside the verdict: what a server accepts and that yet is probably not meant.
+
+use super::{
+    Warning, WarningKind,
+    context::Context,
+    custom,
+    expand::{Declared, Plan},
+    files, input, matchtype, python, suggest,
+};
+use crate::{
+    catalog::{Category, InputKind, InputSpec, NodeClass},
+    json::{Json, Object},
+};
+
+/// Types that only another node can give: a text or a number in their place fails at run time.
+const LINKED_TYPES: [&str; 13] = [
+    "AUDIO",
+    "CLIP",
+    "CLIP_VISION",
+    "CLIP_VISION_OUTPUT",
+    "CONDITIONING",
+    "CONTROL_NET",
+    "GUIDER",
+    "IMAGE",
+    "LATENT",
+    "MASK",
+    "MODEL",
+    "VAE",
+    "VIDEO",
+];
+
+/// Inputs that ComfyUI's own front end writes beside the declared ones.
+const FRONT_END_INPUTS: [&str; 7] = [
+    "upload",
+    "audioUI",
+    "uploadUI",
+    "control_after_generate",
+    "upload 3d model",
+    "upload extra resources",
+    "clear",
+];
+
+pub(super) fn warnings(context: Context<'_>, outputs: &[usize]) -> Vec<Warning> {
+    let mut advice = Advice { context, warnings: Vec::new() };
+    let needed = needed(context, outputs);
+    for (node, class) in context.classes.iter().enumerate() {
+        advice.node(node, class, needed.get(node).copied().unwrap_or(true));
+    }
+    advice.warnings.extend(matchtype::conflicts(context));
+    advice.warnings
+}
+
+/// Which nodes some output needs. Links in undeclared inputs count: the server follows them.
+fn needed(context: Context<'_>, outputs: &[usize]) -> Vec<bool> {
+    let mut needed = vec![outputs.is_empty(); context.nodes.len()];
+    let mut waiting = outputs.to_vec();
+    while let Some(node) = waiting.pop() {
+        let Some(seen) = needed.get_mut(node) else { continue };
+        if std::mem::replace(seen, true) {
+            continue;
+        }
+        let inputs = context.json(node).get("inputs").and_then(Json::as_object);
+        let links = inputs.into_iter().flatten().filter_map(|(_, value)| value.as_array());
+        let from = links.filter_map(|link| link.first().and_then(Json::as_str));
+        waiting.extend(from.filter_map(|id| context.nodes.get_index_of(id)));
+    }
+    needed
+}
+
+struct Advice<'a> {
+    context: Context<'a>,
+    warnings: Vec<Warning>,
+}
+
+impl<'a> Advice<'a> {
+    fn node(&mut self, node: usize, class: &'a NodeClass, needed: bool) {
+        if class.deprecated {
+            let newer = self.context.catalog.replacements(&class.name);
+            let choices = newer.iter().map(|newer| Json::from(newer.new_class.as_str())).collect();
+            let message = format!("{} is deprecated", class.name);
+            self.warn(WarningKind::DeprecatedNode, node, None, message, choices);
+        }
+        if !needed {
+            let message = "no output needs this node; it does not run".to_owned();
+            self.warn(WarningKind::UnusedNode, node, None, message, Vec::new());
+        }
+        let Some(inputs) = self.context.json(node).get("inputs") else {
+            let message = "has no `inputs`; write `\"inputs\": {}`".to_owned();
+            self.warn(WarningKind::MissingInputs, node, None, message, Vec::new());
+            return;
+        };
+        let Some(inputs) = inputs.as_object() else { return };
+        let plan = Plan::of(class, self.context.json(node).get("inputs"), self.context.profile);
+        let odd_choices = self.dynamic_choices(node, inputs, &class.inputs, "");
+        for (key, value) in inputs {
+            match plan.find(key) {
+                Some(declared) => self.value(node, &declared, value),
+                None if odd_choices.contains(key) => {}
+                None => self.undeclared(node, class, &plan, key),
+            }
+        }
+        self.file(node, class, inputs);
+    }
+
+    /// Dynamic combos without a value, or with one that selects nothing; their keys.
+    fn dynamic_choices(
+        &mut self,
+        node: usize,
+        inputs: &Object,
+        specs: &'a [InputSpec],
+        prefix: &str,
+    ) -> Vec<String> {
+        let mut odd = Vec::new();
+        for spec in specs {
+            let InputKind::DynamicCombo(options) = &spec.kind else { continue };
+            let key = if prefix.is_empty() {
+                spec.name.to_string()
+            } else {
+                format!("{prefix}.{}", spec.name)
+            };
+            let Some(value) = inputs.get(&key) else {
+                if spec.category == Category::Required {
+                    let message =
+                        format!("`{key}` is not set; the server lets it pass and the node fails");
+                    let choices = options.iter().map(|option| option.key.clone()).collect();
+                    self.warn(
+                        WarningKind::MissingDynamicChoice,
+                        node,
+                        Some(&key),
+                        message,
+                        choices,
+                    );
+                }
+                continue;
+            };
+            if let Some(option) = options.iter().find(|option| python::equal(&option.key, value)) {
+                odd.extend(self.dynamic_choices(node, inputs, &option.inputs, &key));
+                continue;
+            }
+            let keys: Vec<Json> = options.iter().map(|option| option.key.clone()).collect();
+            let text = python::text(value);
+            let near = suggest::nearest(&text, &keys, |key| python::text(key).into_owned());
+            let choices = near.into_iter().cloned().collect();
+            let message = format!(
+                "`{key}` has no choice {}; the server lets it pass and the node fails",
+                python::repr(value)
+            );
+            self.warn(WarningKind::UnknownDynamicChoice, node, Some(&key), message, choices);
+            odd.push(key);
+        }
+        odd
+    }
+
+    fn undeclared(&mut self, node: usize, class: &NodeClass, plan: &Plan<'_>, key: &str) {
+        // CustomCombo takes whatever its front end sends.
+        if FRONT_END_INPUTS.contains(&key) || class.name == "CustomCombo" {
+            return;
+        }
+        let keys: Vec<String> = plan.iter().map(|declared| declared.key.into_owned()).collect();
+        let near = suggest::nearest(key, &keys, Clone::clone);
+        let choices = near.into_iter().map(|key| Json::from(key.as_str())).collect();
+        let message =
+            format!("{} has no input `{key}` as it is set; the server ignores it", class.name);
+        self.warn(WarningKind::UndeclaredInput, node, Some(key), message, choices);
+    }
+
+    fn value(&mut self, node: usize, declared: &Declared<'_>, value: &Json) {
+        if value.as_array().is_some() {
+            return;
+        }
+        let value = input::unwrapped(value);
+        let becomes = match (&declared.spec.kind, value) {
+            (InputKind::Boolean, Json::String(_)) => {
+                python::repr(&Json::from(python::truth(value)))
+            }
+            (InputKind::Text, Json::Null) => "the text 'None'".to_owned(),
+            (InputKind::Int, Json::Number(number)) if number.as_f64().fract() != 0.0 => {
+                python::int(value).map_or_else(|_| String::new(), |whole| whole.to_string())
+            }
+            (InputKind::Socket, _)
+                if declared.spec.type_name().is_some_and(|name| LINKED_TYPES.contains(&name)) =>
+            {
+                let kind = declared.spec.type_name().unwrap_or_default();
+                let message =
+                    format!("`{}` takes a link to {kind}, but is {}", declared.key, value.kind());
+                self.warn(
+                    WarningKind::LiteralForLink,
+                    node,
+                    Some(&declared.key),
+                    message,
+                    Vec::new(),
+                );
+                return;
+            }
+            _ => return,
+        };
+        if becomes.is_empty() {
+            return;
+        }
+        let message = format!(
+            "`{}` is {}, which the server turns into {becomes}",
+            declared.key,
+            python::repr(value)
+        );
+        let choices = match declared.spec.kind {
+            InputKind::Boolean => vec![Json::from(true), Json::from(false)],
+            _ => declared.spec.default_value().cloned().into_iter().collect(),
+        };
+        self.warn(WarningKind::ValueChanged, node, Some(&declared.key), message, choices);
+    }
+
+    fn file(&mut self, node: usize, class: &NodeClass, inputs: &Object) {
+        let Some(spec) = custom::file_input(class, self.context.profile) else { return };
+        let Some(value) = inputs.get(spec.name.as_str()).map(input::unwrapped) else { return };
+        if value.as_str().is_some()
+            && files::look_up(self.context, value) == Ok(files::Found::Unknown)
+        {
+            let message =
+                format!("only the server knows whether the file {} is there", python::repr(value));
+            self.warn(WarningKind::UncheckedFile, node, Some(&spec.name), message, Vec::new());
+        }
+    }
+
+    fn warn(
+        &mut self,
+        kind: WarningKind,
+        node: usize,
+        input: Option<&str>,
+        message: String,
+        choices: Vec<Json>,
+    ) {
+        let node = self.context.id(node).to_owned();
+        let input = input.map(str::to_owned);
+        self.warnings.push(Warning { kind, node, input, message, choices });
+    }
+}

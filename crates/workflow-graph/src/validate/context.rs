@@ -1,0 +1,52 @@
+//! A prompt together with the classes of its nodes: what every later step looks at.
+
+use super::Profile;
+use crate::{
+    catalog::{NodeCatalog, NodeClass},
+    json::{Json, Object},
+};
+
+/// A prompt whose every node has a known class.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) nodes: &'a Object,
+    /// The class of each node, by its place in the prompt.
+    pub(super) classes: &'a [&'a NodeClass],
+    pub(super) catalog: &'a NodeCatalog,
+    pub(super) profile: Profile,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn id(self, node: usize) -> &'a str {
+        self.nodes.get_index(node).map_or("", |(id, _)| id)
+    }
+
+    pub(super) fn json(self, node: usize) -> &'a Json {
+        const NULL: &Json = &Json::Null;
+        self.nodes.get_index(node).map_or(NULL, |(_, json)| json)
+    }
+
+    pub(super) fn class(self, node: usize) -> Option<&'a NodeClass> {
+        self.classes.get(node).copied()
+    }
+
+    /// The node a link leads to, when it is one with a known source.
+    pub(super) fn source(self, value: &Json) -> Option<(usize, usize)> {
+        let [Json::String(from), slot] = value.as_array()? else { return None };
+        let node = self.nodes.get_index_of(from)?;
+        let slots = self.class(node)?.outputs.len();
+        Some((node, output_slot(slot, slots)?))
+    }
+}
+
+/// The slot that Python's indexing finds: a negative one counts from the end.
+pub(super) fn output_slot(slot: &Json, slots: usize) -> Option<usize> {
+    let slot = match slot {
+        Json::Bool(value) => i64::from(*value),
+        Json::Number(number) if number.is_integer() => number.as_i64()?,
+        _ => return None,
+    };
+    let slots = i64::try_from(slots).ok()?;
+    let slot = if slot < 0 { slot.checked_add(slots)? } else { slot };
+    if (0..slots).contains(&slot) { usize::try_from(slot).ok() } else { None }
+}

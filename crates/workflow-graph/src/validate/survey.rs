@@ -1,0 +1,221 @@
+//! The verdict as a whole: every node has a class, there is an output, some output is valid.
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+
+use super::{
+    NodeErrors, Profile, Refusal, RefusalKind, Targets, Verdict, advise, alternatives,
+    context::Context, python, suggest, walk::Walk,
+};
+use crate::{
+    catalog::{NodeCatalog, NodeClass},
+    json::{Json, Object},
+};
+
+pub(super) fn verdict(
+    prompt: &Json,
+    catalog: &NodeCatalog,
+    targets: Targets<'_>,
+    profile: Profile,
+) -> Verdict {
+    let empty = Object::new();
+    let nodes = match prompt {
+        Json::Object(nodes) => nodes,
+        // An older server only goes over what it is given, and over nothing in these.
+        Json::Array(items) if items.is_empty() && profile == Profile::V0_8 => &empty,
+        Json::String(text) if text.is_empty() && profile == Profile::V0_8 => &empty,
+        _ => return fault(format!("the prompt is {} and not an object of nodes", prompt.kind())),
+    };
+    let classes = match classes(nodes, catalog, profile) {
+        Ok(classes) => classes,
+        Err(refusal) => return Verdict { refusal: Some(refusal), ..Verdict::default() },
+    };
+    let context = Context { nodes, classes: &classes, catalog, profile };
+    let outputs = outputs(context, targets);
+    let mut verdict = if outputs.is_empty() {
+        Verdict { refusal: Some(no_outputs(context)), ..Verdict::default() }
+    } else {
+        checked(context, &outputs)
+    };
+    verdict.warnings = advise::warnings(context, &outputs);
+    verdict
+}
+
+/// What a server cannot even refuse: it answers status 500.
+pub(super) fn fault(details: String) -> Verdict {
+    let refusal = Refusal {
+        kind: RefusalKind::ServerFault,
+        message: "the server breaks on this prompt and answers status 500".to_owned(),
+        details,
+        extra_info: Json::Object(Object::new()),
+        choices: Vec::new(),
+    };
+    Verdict { refusal: Some(refusal), ..Verdict::default() }
+}
+
+fn classes<'c>(
+    nodes: &Object,
+    catalog: &'c NodeCatalog,
+    profile: Profile,
+) -> Result<Vec<&'c NodeClass>, Refusal> {
+    let class = |(id, node): (&String, &Json)| {
+        let named = match node {
+            Json::Object(members) => members.get("class_type"),
+            _ => return Err(odd_node(id, node, profile)),
+        };
+        match named {
+            Some(Json::String(name)) => {
+                catalog.class(name).ok_or_else(|| unknown_class(id, node, named, catalog, profile))
+            }
+            Some(Json::Array(_) | Json::Object(_)) => {
+                Err(fault_of(id, "has a class_type that is no text"))
+            }
+            _ => Err(unknown_class(id, node, named, catalog, profile)),
+        }
+    };
+    nodes.iter().map(class).collect()
+}
+
+/// A node that is no object. An older server asks a text or a list whether `class_type` is in it.
+fn odd_node(id: &str, node: &Json, profile: Profile) -> Refusal {
+    let holds_the_word = match node {
+        Json::String(text) => text.contains("class_type"),
+        Json::Array(items) => items.iter().any(|item| item.as_str() == Some("class_type")),
+        _ => true,
+    };
+    if profile == Profile::V0_8 && !holds_the_word {
+        return without_class(id, node, profile);
+    }
+    fault_of(id, &format!("is {} and not an object", node.kind()))
+}
+
+fn fault_of(id: &str, problem: &str) -> Refusal {
+    let verdict = fault(format!("node {id} {problem}"));
+    // `fault` always has one; the other branch only satisfies the type.
+    verdict
+        .refusal
+        .unwrap_or_else(|| refusal(RefusalKind::ServerFault, String::new(), String::new()))
+}
+
+fn refusal(kind: RefusalKind, message: String, details: String) -> Refusal {
+    let extra_info = Json::Object(Object::new());
+    Refusal { kind, message, details, extra_info, choices: Vec::new() }
+}
+
+fn without_class(id: &str, node: &Json, profile: Profile) -> Refusal {
+    let details = format!("Node ID '#{id}'");
+    if profile == Profile::V0_8 {
+        let message = "Cannot execute because a node is missing the class_type property.";
+        return refusal(RefusalKind::InvalidPrompt, message.to_owned(), details);
+    }
+    let Ok(title) = title(node) else { return fault_of(id, "has a `_meta` that is no object") };
+    let name = match title {
+        Some(title) if python::truth(title) => python::text(title).into_owned(),
+        _ => format!("ID #{id}"),
+    };
+    let message = format!(
+        "Node '{name}' has no class_type. The workflow may be corrupted or a custom node is missing."
+    );
+    let title = title.cloned().unwrap_or_default();
+    Refusal {
+        extra_info: offender(id, Json::Null, title),
+        ..refusal(RefusalKind::MissingNodeType, message, details)
+    }
+}
+
+fn unknown_class(
+    id: &str,
+    node: &Json,
+    named: Option<&Json>,
+    catalog: &NodeCatalog,
+    profile: Profile,
+) -> Refusal {
+    let Some(named) = named else { return without_class(id, node, profile) };
+    let details = format!("Node ID '#{id}'");
+    let text = python::text(named);
+    let names: Vec<&NodeClass> = catalog.classes().collect();
+    let near = suggest::nearest(&text, &names, |class| class.name.to_string());
+    let choices = near.into_iter().map(|class| class.name.to_string()).collect();
+    if profile == Profile::V0_8 {
+        let message = format!("Cannot execute because node {text} does not exist.");
+        return Refusal { choices, ..refusal(RefusalKind::InvalidPrompt, message, details) };
+    }
+    let Ok(title) = title(node) else { return fault_of(id, "has a `_meta` that is no object") };
+    let title = title.unwrap_or(named);
+    let message =
+        format!("Node '{}' not found. The custom node may not be installed.", python::text(title));
+    Refusal {
+        extra_info: offender(id, named.clone(), title.clone()),
+        choices,
+        ..refusal(RefusalKind::MissingNodeType, message, details)
+    }
+}
+
+fn offender(id: &str, class_type: Json, title: Json) -> Json {
+    Json::object([("node_id", Json::from(id)), ("class_type", class_type), ("node_title", title)])
+}
+
+/// `_meta.title`; an error where `_meta` is there and no object.
+fn title(node: &Json) -> Result<Option<&Json>, ()> {
+    match node.get("_meta") {
+        None => Ok(None),
+        Some(Json::Object(meta)) => Ok(meta.get("title")),
+        Some(_) => Err(()),
+    }
+}
+
+/// The places of the output nodes that are asked for.
+fn outputs(context: Context<'_>, targets: Targets<'_>) -> Vec<usize> {
+    let wanted: Option<HashSet<&str>> = match targets {
+        Targets::All => None,
+        Targets::Only(ids) => Some(ids.iter().map(String::as_str).collect()),
+    };
+    let is_wanted =
+        |node: &usize| wanted.as_ref().is_none_or(|wanted| wanted.contains(context.id(*node)));
+    let classes = context.classes.iter().enumerate();
+    let outputs = classes.filter(|(_, class)| class.output_node).map(|(node, _)| node);
+    outputs.filter(is_wanted).collect()
+}
+
+fn no_outputs(context: Context<'_>) -> Refusal {
+    const OFFERED_MAX: usize = 5;
+    let outputs = outputs(context, Targets::All).into_iter().take(OFFERED_MAX);
+    let choices = outputs.map(|node| context.id(node).to_owned()).collect();
+    let message = "Prompt has no outputs".to_owned();
+    Refusal { choices, ..refusal(RefusalKind::NoOutputs, message, String::new()) }
+}
+
+fn checked(context: Context<'_>, outputs: &[usize]) -> Verdict {
+    let mut walk = Walk::new(context);
+    let mut verdict = Verdict::default();
+    let mut lines: Vec<String> = Vec::new();
+    let mut listed = IndexMap::new();
+    for output in outputs {
+        if walk.output(*output) {
+            verdict.outputs.push(context.id(*output).to_owned());
+            continue;
+        }
+        for node in walk.with_errors().iter().skip(listed.len()) {
+            listed.insert(*node, verdict.failed_outputs.len());
+        }
+        if let Some(looked) = walk.looked(*output) {
+            let line = |error: &super::Finding| format!("{}: {}", error.message, error.details);
+            lines.extend(looked.errors.iter().map(line));
+        }
+        verdict.failed_outputs.push(context.id(*output).to_owned());
+    }
+    let others = alternatives::of(context, &walk, outputs);
+    for (node, listed_from) in listed {
+        let mut errors = walk.errors_of(node);
+        alternatives::add(&mut errors, others.get(&node));
+        let class_type = context.class(node).map_or(String::new(), |class| class.name.to_string());
+        let found = NodeErrors { class_type, errors, listed_from };
+        verdict.node_errors.insert(context.id(node).to_owned(), found);
+    }
+    if verdict.outputs.is_empty() {
+        let message = "Prompt outputs failed validation".to_owned();
+        verdict.refusal = Some(refusal(RefusalKind::OutputsFailed, message, lines.join("\n")));
+    }
+    verdict
+}
