@@ -59,6 +59,12 @@ impl Hub {
         self.sockets().remove(client_id);
     }
 
+    pub(crate) fn client_ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.sockets().keys().cloned().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     pub(crate) fn set_preview_metadata(&self, client_id: &str, takes: bool) {
         if let Some(socket) = self.sockets().get_mut(client_id) {
             socket.takes_preview_metadata = takes;

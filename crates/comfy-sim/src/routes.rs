@@ -24,7 +24,7 @@ use crate::fault::Fault;
 use crate::server::Server;
 
 pub(crate) fn router(server: Arc<Server>) -> Router {
-    let paths: [(&str, MethodRouter<Arc<Server>>); 27] = [
+    let paths: [(&str, MethodRouter<Arc<Server>>); 31] = [
         ("/ws", get(socket::open)),
         ("/prompt", get(queue::remaining).post(prompt::submit)),
         ("/queue", get(queue::list).post(queue::change)),
@@ -52,6 +52,10 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         ("/users", get(info::users)),
         ("/settings", get(info::settings)),
         ("/userdata", get(info::userdata)),
+        ("/global_subgraphs", get(info::none_of_these)),
+        ("/global_subgraphs/{id}", get(info::no_subgraph)),
+        ("/workflow_templates", get(info::none_of_these)),
+        ("/i18n", get(info::none_of_these)),
     ];
     let mut router = Router::new();
     for (path, methods) in paths {

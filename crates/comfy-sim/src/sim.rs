@@ -128,6 +128,11 @@ impl Sim {
         self.server.executions()
     }
 
+    /// The ids under which a socket receives events now, sorted.
+    pub fn connected_clients(&self) -> Vec<String> {
+        self.server.hub.client_ids()
+    }
+
     /// The folder that holds `input`, `output` and `temp`.
     pub fn storage(&self) -> std::path::PathBuf {
         self.server.folders.base().to_owned()

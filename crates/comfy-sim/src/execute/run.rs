@@ -139,6 +139,9 @@ impl<'a> Run<'a> {
     }
 
     async fn node(&mut self, id: &str, graph: &Graph<'_>) -> Result<(), Failure> {
+        if self.abandon.is_cancelled() {
+            return Err(Failure { node: id.to_owned(), halt: Halt::Abandoned, inputs: json!({}) });
+        }
         let known =
             self.signatures.get(id).and_then(|signature| self.workshop.cache.get(signature));
         if let Some(kept) = self.results.get(id).cloned().or(known) {

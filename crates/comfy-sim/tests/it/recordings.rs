@@ -11,7 +11,7 @@ use comfy_sim::{Gate, Moment, Sim};
 use serde_json::{Value, json};
 
 use crate::client::{
-    CLIENT, Frame, Reply, Socket, get, http, kinds, quick_sim, sampling_prompt, submit,
+    CLIENT, Frame, Reply, Socket, get, http, kinds, post, quick_sim, sampling_prompt, submit,
 };
 
 /// The lines of a scenario, or nothing where the recordings are not at hand.
@@ -57,9 +57,13 @@ impl<'a> Player<'a> {
     }
 
     /// Holds the run at its first step until this many requests were answered.
-    fn holding_until(mut self, requests: usize) -> Self {
+    fn holding_until(self, requests: usize) -> Self {
+        self.holding_at(Moment::AtStep(1), requests)
+    }
+
+    fn holding_at(mut self, at: Moment, requests: usize) -> Self {
         self.overlaps = true;
-        self.gate = Some((self.sim.hold(Moment::AtStep(1)), requests));
+        self.gate = Some((self.sim.hold(at), requests));
         self
     }
 
@@ -68,6 +72,7 @@ impl<'a> Player<'a> {
             let socket = line["socket"].as_str().unwrap_or_default().to_owned();
             match line["kind"].as_str().unwrap() {
                 "ws_open" => {
+                    self.catch_up(&[]).await;
                     let opened = Socket::open(self.sim, line["client_id"].as_str().unwrap()).await;
                     self.sockets.insert(socket, opened);
                 }
@@ -75,8 +80,17 @@ impl<'a> Player<'a> {
                 "ws_text" => self.expected.entry(socket).or_default().push(line["json"].clone()),
                 "request" => self.request(line, &lines[index..]).await,
                 "ws_close" => {
-                    self.catch_up().await;
+                    // With another socket to follow the run by, it need not wait any longer.
+                    if self.sockets.len() > 1 {
+                        self.gate = None;
+                    }
+                    self.catch_up(&[]).await;
+                    let clients = self.sim.connected_clients().len();
                     self.sockets.remove(&socket);
+                    // The end of a socket removes its client id, even where another socket has taken it over.
+                    while clients > 0 && self.sim.connected_clients().len() == clients {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 _ => {}
             }
@@ -116,16 +130,14 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Reads the sockets until they have what was recorded up to here.
-    async fn catch_up(&mut self) {
+    /// Reads the sockets until they have what was recorded up to here, and what the next lines add.
+    async fn catch_up(&mut self, next: &[Value]) {
         for (name, socket) in &mut self.sockets {
-            let expected = self
-                .expected
-                .get(name)
-                .into_iter()
-                .flatten()
-                .filter(|event| is_steady(event))
-                .count();
+            let coming =
+                next.iter().filter(|line| line["socket"] == **name && line["kind"] == "ws_text");
+            let coming = coming.filter(|line| is_steady(&line["json"])).count();
+            let expected = self.expected.get(name).into_iter().flatten();
+            let expected = expected.filter(|event| is_steady(event)).count() + coming;
             let received = self.received.entry(name.clone()).or_default();
             while steady(received).len() < expected {
                 received.push(
@@ -142,9 +154,17 @@ impl<'a> Player<'a> {
         if self.gate.as_ref().is_some_and(|(_, until)| self.requests >= *until) {
             self.gate = None;
         }
-        self.catch_up().await;
-        if let Some((gate, _)) = self.gate.as_ref().filter(|_| line["path"] == "/interrupt") {
-            gate.reached().await;
+        match &self.gate {
+            Some((gate, _)) if self.requests > 0 => gate.reached().await,
+            // A prompt is in the history only after the event that says that it succeeded.
+            _ if line["path"].as_str().unwrap().starts_with("/history") => {
+                let until = rest
+                    .iter()
+                    .skip(1)
+                    .position(|line| line["kind"] == "request" || line["kind"] == "ws_close");
+                self.catch_up(&rest[..=until.unwrap_or(0)]).await;
+            }
+            _ => self.catch_up(&[]).await,
         }
         self.requests += 1;
         let (method, path) = (line["method"].as_str().unwrap(), self.ours(&line["path"]));
@@ -189,10 +209,9 @@ impl<'a> Player<'a> {
 
     /// What was recorded, with the ids of this run.
     fn ours(&self, value: &Value) -> Value {
-        let text = self
-            .ids
-            .iter()
-            .fold(value.to_string(), |text, (theirs, ours)| text.replace(theirs, ours));
+        let storage = format!("{}/", self.sim.storage().display());
+        let text = value.to_string().replace("/opt/ComfyUI/", &storage);
+        let text = self.ids.iter().fold(text, |text, (theirs, ours)| text.replace(theirs, ours));
         serde_json::from_str(&text).unwrap()
     }
 
@@ -216,7 +235,10 @@ fn lines_of(events: &[Value]) -> String {
 fn make_equal(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            members.shift_remove("tooltip");
+            // The node facts have no prose.
+            for prose in ["tooltip", "description", "search_aliases", "output_tooltips"] {
+                members.shift_remove(prose);
+            }
             for (name, member) in members {
                 match name.as_str() {
                     "timestamp"
@@ -329,6 +351,85 @@ async fn interrupted_while_sampling() {
     let Some(lines) = scenario("interrupted_while_sampling") else { return };
     let sim = quick_sim().await;
     Player::new(&sim).holding_until(usize::MAX).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn execution_error() {
+    let Some(lines) = scenario("execution_error") else { return };
+    let sim = quick_sim().await;
+    std::fs::write(sim.storage().join("input/broken.png"), b"not a picture").unwrap();
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn execution_error_model_file() {
+    let Some(lines) = scenario("execution_error_model_file") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn txt2img_partly_cached() {
+    let Some(lines) = scenario("txt2img_partly_cached") else { return };
+    let sim = quick_sim().await;
+    prime(&sim).await;
+    prime_latent(&sim, 64).await;
+    Player::new(&sim).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn front_and_number_priority() {
+    let Some(lines) = scenario("front_and_number_priority") else { return };
+    let sim = quick_sim().await;
+    // The recorded server had counted to 34 by then, and a front prompt comes before number -3 only because of that.
+    for _ in 0..34 {
+        post(&sim, "/prompt", &json!({})).await;
+    }
+    Player::new(&sim).holding_at(Moment::NextPrompt, 5).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn reconnect_same_client_id() {
+    let Some(lines) = scenario("reconnect_same_client_id") else { return };
+    let sim = quick_sim().await;
+    Player::new(&sim).holding_until(1).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn second_socket_same_client_id() {
+    let Some(lines) = scenario("second_socket_same_client_id") else { return };
+    let sim = quick_sim().await;
+    prime(&sim).await;
+    prime_latent(&sim, 64).await;
+    Player::new(&sim).holding_until(1).play(&lines).await;
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn metadata_endpoints() {
+    let Some(lines) = scenario("metadata_endpoints") else { return };
+    // What depends on the machine, on its files and on what ran before is left out.
+    let differs = [
+        "/system_stats",
+        "/settings",
+        "/history?max_items=1",
+        "/object_info/LoadImage",
+        "/api/jobs?limit=2",
+        "/global_subgraphs",
+    ];
+    let is_comparable = |line: &Value| {
+        let path = line["path"].as_str().unwrap_or_default();
+        !differs.contains(&path) && !path.starts_with("/experiment")
+    };
+    let lines: Vec<Value> = lines.into_iter().filter(is_comparable).collect();
+    let sim = quick_sim().await;
+    Player::new(&sim).play(&lines).await;
     sim.stop().await;
 }
 

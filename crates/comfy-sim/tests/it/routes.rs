@@ -275,3 +275,15 @@ async fn the_server_says_what_it_is() {
     assert_eq!(get(&sim, "/models/nope").await.status, 404);
     sim.stop().await;
 }
+
+#[tokio::test]
+async fn a_port_in_use_is_named_in_the_error() {
+    let sim = quick_sim().await;
+    let error = Sim::start(SimOptions { address: sim.address(), ..SimOptions::default() })
+        .await
+        .unwrap_err();
+    let expected = format!("cannot listen on {}; port 0 takes any free port", sim.address());
+    assert_eq!(error.to_string(), expected);
+    assert!(std::error::Error::source(&error).is_some());
+    sim.stop().await;
+}
