@@ -25,6 +25,7 @@
 
 pub mod catalog;
 pub mod check;
+pub mod diff;
 mod ids;
 pub mod json;
 pub mod lora;

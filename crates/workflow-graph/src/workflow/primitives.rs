@@ -55,6 +55,11 @@ impl Node {
         members.filter(|(name, _)| !OWN_MEMBERS.contains(name))
     }
 
+    /// A member beside `class_type` and `inputs`.
+    pub(crate) fn other_member(&self, name: &str) -> Option<&Json> {
+        if Self::is_own_member(name) { None } else { self.members.get(name) }
+    }
+
     pub(crate) fn is_own_member(name: &str) -> bool {
         OWN_MEMBERS.contains(&name)
     }

@@ -1,5 +1,6 @@
 //! The integration tests of `workflow-graph`, as one binary.
 
+mod diff;
 mod graphs;
 mod ground_truth;
 mod lora;
