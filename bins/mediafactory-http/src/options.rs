@@ -1,0 +1,81 @@
+//! The command line. Every option beside the selection of tools is a setting of the
+//! configuration, or changes one; secrets are not taken here, where every process could read them.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use mcp_tools::{Selection, Toolset};
+
+/// MediaFactory as an MCP server over streamable HTTP.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Options {
+    /// Read this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<String>,
+    /// Address of the ComfyUI server
+    #[arg(long, value_name = "URL")]
+    comfyui_url: Option<String>,
+    /// Folder of the database and of what was made
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// Folder where finished files also stand under readable names
+    #[arg(long, value_name = "FOLDER")]
+    output_dir: Option<String>,
+    /// Use the built-in simulator: never, fallback or always
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "always")]
+    simulate: Option<String>,
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<SocketAddr>,
+    /// Port to listen on; 0 takes any free one
+    #[arg(long)]
+    port: Option<u16>,
+    /// Which log lines are written to standard error, such as info
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Offer only these toolsets: discovery, execution, templates, assets
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    toolsets: Vec<Toolset>,
+    /// Offer only tools that change nothing
+    #[arg(long)]
+    read_only: bool,
+    /// Offer only these tools
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    allow_tools: Vec<String>,
+    /// Do not offer these tools
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    deny_tools: Vec<String>,
+}
+
+impl Options {
+    /// The settings that were given, by their keys.
+    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+        let given = [
+            ("config", &self.config),
+            ("comfyui.url", &self.comfyui_url),
+            ("data_dir", &self.data_dir),
+            ("output_dir", &self.output_dir),
+            ("simulate", &self.simulate),
+            ("log", &self.log),
+        ];
+        let given = given.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+        let bind = self.bind.map(|address| ("http.bind", address.to_string()));
+        given.chain(bind).map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// The port that was asked for, whatever the configured address is.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Which tools are offered.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            toolsets: self.toolsets.clone(),
+            read_only: self.read_only,
+            allow: self.allow_tools.clone(),
+            deny: self.deny_tools.clone(),
+        }
+    }
+}

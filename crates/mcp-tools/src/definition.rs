@@ -1,0 +1,171 @@
+//! A tool is data plus a function: what it is called, what it takes and gives, what it changes,
+//! and the handler between arguments and result.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, future::BoxFuture};
+use mediafactory::{Error, Factory};
+use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject, Tool, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio_util::sync::CancellationToken;
+
+use crate::{arguments, failure, progress::Reporter, schema, toolsets::Toolset};
+
+/// One tool of the server.
+pub(crate) struct Definition {
+    pub(crate) toolset: Toolset,
+    pub(crate) tool: Tool,
+    handler: Handler,
+}
+
+type Handler = Box<dyn Fn(Call, JsonObject) -> Running + Send + Sync>;
+
+/// A call on its way. What the caller can act on is a failed result; an error is a defect.
+pub(crate) type Running = BoxFuture<'static, Result<CallToolResult, ErrorData>>;
+
+/// What a handler works with beside its arguments.
+#[derive(Clone)]
+pub(crate) struct Call {
+    pub(crate) factory: Factory,
+    /// Cancelled when the caller takes the call back, and when the server stops.
+    pub(crate) cancelled: CancellationToken,
+    /// Cancelled before the server stops: what ends then was not taken back by anyone.
+    pub(crate) leaving: CancellationToken,
+    /// Where progress goes, when the caller asked for it.
+    pub(crate) reporter: Option<Reporter>,
+}
+
+/// The name, title and description of a tool.
+#[derive(Clone, Copy)]
+pub(crate) struct Words {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) description: &'static str,
+}
+
+/// What a tool may change, told to clients as annotations.
+#[derive(Clone, Copy)]
+pub(crate) enum Effect {
+    /// Looks things up in this process only.
+    ReadsHere,
+    /// Looks things up and may ask the ComfyUI server.
+    ReadsServer,
+    /// Adds jobs and assets; takes nothing away.
+    Adds,
+    /// Stops one job for good; stopping it again changes nothing.
+    Stops,
+}
+
+/// What a handler gives back: the structured result, and a short text beside it.
+pub(crate) struct Answer<O> {
+    text: String,
+    result: O,
+    more: Vec<ContentBlock>,
+}
+
+impl<O> Answer<O> {
+    pub(crate) fn new(text: impl Into<String>, result: O) -> Self {
+        Self { text: text.into(), result, more: Vec::new() }
+    }
+
+    /// Adds a line to the text.
+    pub(crate) fn with_line(mut self, line: &str) -> Self {
+        self.text.push('\n');
+        self.text.push_str(line);
+        self
+    }
+
+    /// Adds pictures and links.
+    pub(crate) fn with_blocks(mut self, more: impl IntoIterator<Item = ContentBlock>) -> Self {
+        self.more.extend(more);
+        self
+    }
+}
+
+impl<O: Serialize> Answer<O> {
+    fn into_result(self) -> Result<CallToolResult, ErrorData> {
+        let structured = serde_json::to_value(&self.result).map_err(|defect| {
+            tracing::error!(%defect, "a result cannot be written as JSON");
+            ErrorData::internal_error("the result cannot be written as JSON", None)
+        })?;
+        let mut content = vec![ContentBlock::text(self.text)];
+        content.extend(self.more);
+        let mut result = CallToolResult::success(content);
+        result.structured_content = Some(structured);
+        Ok(result)
+    }
+}
+
+impl Effect {
+    fn annotations(self, title: &str) -> ToolAnnotations {
+        let (read_only, destructive, idempotent, open_world) = match self {
+            Self::ReadsHere => (true, false, true, false),
+            Self::ReadsServer => (true, false, true, true),
+            Self::Adds => (false, false, false, true),
+            Self::Stops => (false, true, true, true),
+        };
+        ToolAnnotations::with_title(title)
+            .read_only(read_only)
+            .destructive(destructive)
+            .idempotent(idempotent)
+            .open_world(open_world)
+    }
+}
+
+impl Definition {
+    /// A tool whose schemas follow from the types of its handler.
+    pub(crate) fn new<A, O, F>(
+        toolset: Toolset,
+        effect: Effect,
+        words: Words,
+        handler: impl Fn(Call, A) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: DeserializeOwned + JsonSchema,
+        O: Serialize + JsonSchema,
+        F: Future<Output = Result<Answer<O>, Error>> + Send + 'static,
+    {
+        let input = Arc::new(schema::of_arguments::<A>());
+        let tool = Tool::new(words.name, words.description, Arc::clone(&input))
+            .with_title(words.title)
+            .with_raw_output_schema(Arc::new(schema::of_result::<O>()))
+            .with_annotations(effect.annotations(words.title));
+        let handler: Handler = Box::new(move |call, given| {
+            let started = arguments::read(&input, given).map(|arguments| handler(call, arguments));
+            let name = words.name;
+            async move {
+                let answered = match started {
+                    Ok(started) => started.await,
+                    Err(refused) => Err(refused),
+                };
+                match answered {
+                    Ok(answer) => answer.into_result(),
+                    Err(error) => {
+                        let code = error.code().as_str();
+                        tracing::info!(
+                            tool = name,
+                            code,
+                            error = failure::causes(&error),
+                            "failed"
+                        );
+                        Ok(failure::result_of(&error))
+                    }
+                }
+            }
+            .boxed()
+        });
+        Self { toolset, tool, handler }
+    }
+
+    /// Whether the tool changes nothing.
+    pub(crate) fn is_read_only(&self) -> bool {
+        let annotations = self.tool.annotations.as_ref();
+        annotations.and_then(|annotations| annotations.read_only_hint).unwrap_or(false)
+    }
+
+    /// Runs the tool.
+    pub(crate) fn run(&self, call: Call, given: JsonObject) -> Running {
+        (self.handler)(call, given)
+    }
+}

@@ -1,0 +1,201 @@
+//! Waiting for a job while telling the caller how far it is.
+
+use std::{convert::Infallible, time::Duration};
+
+use mediafactory::{Error, JobId, Progress, State, Waited};
+use rmcp::{
+    Peer, RoleServer,
+    model::{ProgressNotificationParam, ProgressToken},
+};
+use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::definition::Call;
+
+/// How long one notification may take. A client that stopped reading would otherwise hold the
+/// job's own loop, and with it the answer.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often something is said when nothing changes. Sessions over HTTP count a silent call as
+/// idle, and clients reset their own timeouts on progress.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// Progress has to grow with every notification; news without progress grows by this much.
+const GROWTH_MIN: f64 = 0.001;
+
+/// The end of the scale: per cent of the whole graph.
+const WHOLE: f64 = 100.0;
+
+/// Tells one caller about one job.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    peer: Peer<RoleServer>,
+    token: ProgressToken,
+}
+
+/// What becomes of the job when the caller takes the call back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnCancel {
+    /// The call started the job, so it ends with the call.
+    StopJob,
+    /// The job is its own.
+    LeaveJob,
+}
+
+impl Reporter {
+    pub(crate) fn new(peer: Peer<RoleServer>, token: ProgressToken) -> Self {
+        Self { peer, token }
+    }
+
+    /// Says it, or gives up after a moment; whether the caller still listens.
+    async fn tell(&self, percent: f64, message: String) -> bool {
+        let notification = ProgressNotificationParam::new(self.token.clone(), percent)
+            .with_total(WHOLE)
+            .with_message(message);
+        let sent = tokio::time::timeout(NOTIFY_TIMEOUT, self.peer.notify_progress(notification));
+        matches!(sent.await, Ok(Ok(())))
+    }
+}
+
+/// Waits for a job, but not longer than `at_most`, than the caller wants, or than this server
+/// runs.
+pub(crate) async fn wait(
+    call: &Call,
+    job: &JobId,
+    at_most: Duration,
+    on_cancel: OnCancel,
+) -> Result<Waited, Error> {
+    let waiting = call.factory.wait(job, at_most);
+    let reporting = report(call.factory.progress(job), call.reporter.as_ref(), &call.leaving);
+    let waited = tokio::select! {
+        biased;
+        () = call.cancelled.cancelled() => give_up(call, job, on_cancel).await?,
+        waited = waiting => waited?,
+        never = reporting => match never {},
+    };
+    if let (Waited::Finished(report), Some(reporter)) = (&waited, &call.reporter)
+        && report.state == State::Succeeded
+        && !call.leaving.is_cancelled()
+    {
+        reporter.tell(WHOLE, "done".to_owned()).await;
+    }
+    Ok(waited)
+}
+
+/// Ends the wait early. A server that stops leaves the job to ComfyUI and to its next start; a
+/// caller that takes the call back takes the job back with it.
+async fn give_up(call: &Call, job: &JobId, on_cancel: OnCancel) -> Result<Waited, Error> {
+    if call.leaving.is_cancelled() || on_cancel == OnCancel::LeaveJob {
+        return call.factory.job(job).await.map(Waited::StillRunning);
+    }
+    call.factory.cancel(job).await.map(Waited::Finished)
+}
+
+/// Reports until it is dropped.
+async fn report(
+    progress: Option<watch::Receiver<Progress>>,
+    reporter: Option<&Reporter>,
+    leaving: &CancellationToken,
+) -> Infallible {
+    if let (Some(mut progress), Some(reporter)) = (progress, reporter) {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut scale = Scale::default();
+        loop {
+            tokio::select! {
+                changed = progress.changed() => if changed.is_err() { break },
+                _ = heartbeat.tick() => {}
+            }
+            let (percent, message) = {
+                let now = progress.borrow_and_update();
+                (scale.next(now.percent), describe(&now))
+            };
+            if leaving.is_cancelled() || !reporter.tell(percent, message).await {
+                break;
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+/// How far a job is, in words.
+pub(crate) fn describe(progress: &Progress) -> String {
+    if let Some(node) = &progress.node {
+        let title = node.title.as_ref().map(|title| format!(" ({title})")).unwrap_or_default();
+        let step = if node.steps > 1.0 {
+            format!(", step {} of {}", node.step, node.steps)
+        } else {
+            String::new()
+        };
+        return format!("{:.0} %: {}{title}{step}", progress.percent, node.class_type);
+    }
+    match (progress.state, progress.queue_position) {
+        (State::Queued, Some(0)) => "queued: next".to_owned(),
+        (State::Queued, Some(before)) => format!("queued: {before} before it"),
+        (State::Running, _) => format!("{:.0} %", progress.percent),
+        (state, _) => state.as_str().to_owned(),
+    }
+}
+
+/// Turns per cent into values that always grow and stay below the whole, as the protocol wants:
+/// a new place in the queue is news, but no progress.
+#[derive(Default)]
+struct Scale {
+    last: Option<f64>,
+}
+
+impl Scale {
+    fn next(&mut self, percent: f64) -> f64 {
+        let next = match self.last {
+            None => percent.clamp(0.0, WHOLE - GROWTH_MIN),
+            Some(last) => {
+                let grown = percent.max(last + GROWTH_MIN);
+                if grown < WHOLE { grown } else { last + (WHOLE - last) / 2.0 }
+            }
+        };
+        self.last = Some(next);
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mediafactory::NodeProgress;
+
+    use super::*;
+
+    #[test]
+    fn words_name_the_place_in_the_queue_then_node_and_step() {
+        let mut progress = Progress::waiting(State::Queued);
+        assert_eq!(describe(&progress), "queued");
+        progress.queue_position = Some(2);
+        assert_eq!(describe(&progress), "queued: 2 before it");
+        progress.state = State::Running;
+        progress.percent = 41.7;
+        assert_eq!(describe(&progress), "42 %");
+        let node = NodeProgress {
+            id: "3".to_owned(),
+            class_type: "KSampler".to_owned(),
+            title: Some("Sample".to_owned()),
+            step: 5.0,
+            steps: 20.0,
+        };
+        progress.node = Some(node.clone());
+        assert_eq!(describe(&progress), "42 %: KSampler (Sample), step 5 of 20");
+        progress.node = Some(NodeProgress { title: None, step: 0.0, steps: 1.0, ..node });
+        assert_eq!(describe(&progress), "42 %: KSampler");
+    }
+
+    #[test]
+    fn what_is_told_always_grows_and_stays_below_the_whole() {
+        let mut scale = Scale::default();
+        let told: Vec<f64> = [0.0, 0.0, 40.0, 30.0, 100.0, 100.0]
+            .into_iter()
+            .map(|percent| scale.next(percent))
+            .collect();
+        assert!(told.is_sorted_by(|one, other| one < other), "{told:?}");
+        assert_eq!(told.first(), Some(&0.0));
+        assert!(told.contains(&40.0));
+        assert!(told.iter().all(|value| *value < WHOLE));
+    }
+}

@@ -1,0 +1,234 @@
+//! Ready workflows with named parameters.
+
+use std::collections::BTreeMap;
+
+use mediafactory::{Error, Parameter, Template, TemplateModel};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    arguments::ObjectArgument,
+    definition::{Answer, Call, Definition, Effect, Words},
+    execution::members,
+    paging, schema,
+    toolsets::Toolset,
+};
+
+pub(crate) fn tools() -> Vec<Definition> {
+    const SET: Toolset = Toolset::Templates;
+    let list = Words {
+        name: "list_workflow_templates",
+        title: "List workflow templates",
+        description: "The ready workflows, in the order in which generate tries them.",
+    };
+    let get = Words {
+        name: "get_template",
+        title: "Describe a template",
+        description: "The parameters of a template with their kinds, bounds and defaults, and \
+                      the model files it needs.",
+    };
+    let create = Words {
+        name: "create_workflow_from_template",
+        title: "Fill in a template",
+        description: "The workflow of a template with parameters set, to be run with \
+                      execute_workflow. Nothing is run.",
+    };
+    vec![
+        Definition::new(SET, Effect::ReadsHere, list, list_workflow_templates),
+        Definition::new(SET, Effect::ReadsHere, get, get_template),
+        Definition::new(SET, Effect::ReadsHere, create, create_workflow_from_template),
+    ]
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct ListTemplates {
+    /// Only those of one task, such as text-to-image.
+    task: Option<String>,
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct TemplateList {
+    items: Vec<TemplateEntry>,
+    total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct TemplateEntry {
+    name: String,
+    title: String,
+    description: String,
+    task: String,
+    tags: Vec<String>,
+    /// Model files that the server has to have.
+    models: Vec<String>,
+}
+
+async fn list_workflow_templates(
+    call: Call,
+    arguments: ListTemplates,
+) -> Result<Answer<TemplateList>, Error> {
+    let is_wanted =
+        |template: &&Template| arguments.task.as_ref().is_none_or(|task| *task == template.task);
+    let entries = call.factory.templates().all().iter().filter(is_wanted).map(TemplateEntry::new);
+    let part = paging::cut(entries.collect(), arguments.limit, arguments.cursor.as_deref())?;
+    let headline = format!("{} templates; {} shown", part.total, part.items.len());
+    let lines = part.items.iter().map(|entry| format!("\n- {}: {}", entry.name, entry.title));
+    let text: String = std::iter::once(headline).chain(lines).collect();
+    let (items, total, next_cursor) = (part.items, part.total, part.next_cursor);
+    Ok(Answer::new(text, TemplateList { items, total, next_cursor }))
+}
+
+impl TemplateEntry {
+    fn new(template: &Template) -> Self {
+        Self {
+            name: template.name.clone(),
+            title: template.title.clone(),
+            description: template.description.clone(),
+            task: template.task.clone(),
+            tags: template.tags.clone(),
+            models: template.models.iter().map(|model| model.file.clone()).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct GetTemplate {
+    /// From `list_workflow_templates`.
+    name: String,
+}
+
+/// A template without its workflow.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TemplateResult {
+    name: String,
+    title: String,
+    description: String,
+    task: String,
+    tags: Vec<String>,
+    minimum_version: String,
+    models: Vec<ModelResult>,
+    parameters: Vec<ParameterResult>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ModelResult {
+    folder: String,
+    file: String,
+    url: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ParameterResult {
+    name: String,
+    /// text, integer, number, model or seed
+    kind: &'static str,
+    description: String,
+    required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::any_value")]
+    default: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    minimum: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maximum: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multiple_of: Option<u64>,
+    /// The model folder whose files it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
+}
+
+async fn get_template(call: Call, arguments: GetTemplate) -> Result<Answer<TemplateResult>, Error> {
+    let template = call.factory.templates().get(&arguments.name)?;
+    let names: Vec<&str> =
+        template.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    let text = format!("{}: {}\nparameters: {}", template.name, template.title, names.join(", "));
+    Ok(Answer::new(text, TemplateResult::new(template)))
+}
+
+impl TemplateResult {
+    pub(crate) fn new(template: &Template) -> Self {
+        Self {
+            name: template.name.clone(),
+            title: template.title.clone(),
+            description: template.description.clone(),
+            task: template.task.clone(),
+            tags: template.tags.clone(),
+            minimum_version: template.minimum_version.clone(),
+            models: template.models.iter().map(ModelResult::new).collect(),
+            parameters: template.parameters.iter().map(ParameterResult::new).collect(),
+        }
+    }
+}
+
+impl ModelResult {
+    fn new(model: &TemplateModel) -> Self {
+        Self { folder: model.folder.clone(), file: model.file.clone(), url: model.url.clone() }
+    }
+}
+
+impl ParameterResult {
+    fn new(parameter: &Parameter) -> Self {
+        Self {
+            name: parameter.name.clone(),
+            kind: parameter.kind.as_str(),
+            description: parameter.description.clone(),
+            required: parameter.required,
+            default: parameter.default.as_ref().map(mediafactory::Json::to_serde),
+            minimum: parameter.minimum,
+            maximum: parameter.maximum,
+            multiple_of: parameter.multiple_of,
+            folder: parameter.folder.clone(),
+        }
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct CreateWorkflow {
+    /// From `list_workflow_templates`.
+    template: String,
+    /// Values by name, as `get_template` describes them.
+    parameters: Option<ObjectArgument>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FilledResult {
+    #[schemars(schema_with = "schema::any_object")]
+    workflow: Value,
+    /// In force, defaults included.
+    #[schemars(schema_with = "schema::any_object")]
+    parameters: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+}
+
+async fn create_workflow_from_template(
+    call: Call,
+    arguments: CreateWorkflow,
+) -> Result<Answer<FilledResult>, Error> {
+    let parameters = match arguments.parameters {
+        Some(given) => members(given, "parameters")?,
+        None => BTreeMap::new(),
+    };
+    let filled = call.factory.workflow_from_template(&arguments.template, &parameters)?;
+    let text = format!(
+        "the workflow of {} is in the structured content; parameters in force: {}",
+        arguments.template, filled.parameters
+    );
+    let result = FilledResult {
+        workflow: filled.workflow.to_json().to_serde(),
+        parameters: filled.parameters.to_serde(),
+        seed: filled.seed,
+        model: filled.model,
+    };
+    Ok(Answer::new(text, result))
+}

@@ -1,0 +1,68 @@
+//! The addresses of resources: `mediafactory://<kind>/<name>`.
+
+use std::fmt;
+
+const SCHEME: &str = "mediafactory://";
+
+/// What a resource address points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ResourceUri {
+    Asset(String),
+    Job(String),
+    Template(String),
+}
+
+impl ResourceUri {
+    /// Reads an address; `None` when it is none of ours.
+    pub(crate) fn parse(uri: &str) -> Option<Self> {
+        let (kind, name) = uri.strip_prefix(SCHEME)?.split_once('/')?;
+        if name.is_empty() || name.contains('/') {
+            return None;
+        }
+        let name = name.to_owned();
+        match kind {
+            "asset" => Some(Self::Asset(name)),
+            "job" => Some(Self::Job(name)),
+            "template" => Some(Self::Template(name)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ResourceUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::Asset(name) => ("asset", name),
+            Self::Job(name) => ("job", name),
+            Self::Template(name) => ("template", name),
+        };
+        write!(f, "{SCHEME}{kind}/{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_as_it_was_written() {
+        for uri in
+            ["mediafactory://asset/a1", "mediafactory://job/j", "mediafactory://template/t-1"]
+        {
+            assert_eq!(ResourceUri::parse(uri).map(|uri| uri.to_string()).as_deref(), Some(uri));
+        }
+    }
+
+    #[test]
+    fn other_addresses_are_not_ours() {
+        for uri in [
+            "file:///etc/passwd",
+            "mediafactory://asset/",
+            "mediafactory://asset/a/b",
+            "mediafactory://node/x",
+            "mediafactory:",
+        ] {
+            assert_eq!(ResourceUri::parse(uri), None, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What the lists say, and how long they are.
+
+use mcp_tools::{Selection, Server, Toolset};
+use serde_json::{Value, json};
+
+use crate::{
+    bench::{Bench, deserted},
+    wire::Wire,
+};
+
+/// What an agent pays for the list of tools before it does anything.
+const TOOLS_BYTES_MAX: usize = 24_000;
+
+/// What it pays for the instructions.
+const INSTRUCTIONS_BYTES_MAX: usize = 2_000;
+
+async fn listed(selection: &Selection) -> Vec<String> {
+    let (factory, _folder) = crate::bench::factory("http://127.0.0.1:9").await;
+    let server = Server::new(factory, selection).expect("known names");
+    server.tools().iter().map(|tool| tool.name.to_string()).collect()
+}
+
+#[tokio::test]
+async fn every_tool_has_its_snapshot() {
+    let (server, _folder) = deserted().await;
+    for tool in server.tools() {
+        insta::assert_json_snapshot!(tool.name.to_string(), tool);
+    }
+}
+
+#[tokio::test]
+async fn the_tools_of_the_first_release_are_there() {
+    assert_eq!(
+        listed(&Selection::default()).await,
+        [
+            "cancel_job",
+            "comfyui_health_check",
+            "create_workflow_from_template",
+            "execute_workflow",
+            "generate",
+            "get_asset_metadata",
+            "get_node_info",
+            "get_template",
+            "get_workflow_status",
+            "list_assets",
+            "list_models",
+            "list_workflow_templates",
+            "search_nodes",
+            "view_output",
+            "wait_for_completion",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn lists_stay_short() {
+    let (server, _folder) = deserted().await;
+    let mut wire = Wire::new(server);
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}});
+    let answer = wire.request("initialize", hello).await;
+    let instructions = answer["result"]["instructions"].as_str().expect("there are some");
+    assert!(instructions.len() <= INSTRUCTIONS_BYTES_MAX, "{} bytes", instructions.len());
+    wire.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    let bytes = wire.request("tools/list", json!({})).await["result"].to_string().len();
+    assert!(bytes <= TOOLS_BYTES_MAX, "{bytes} bytes");
+}
+
+/// Walks a schema and names every place where clients are known to stumble.
+fn stumbling_blocks(schema: &Value, path: &str, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(members) => {
+            for name in ["$ref", "$defs", "oneOf", "anyOf", "allOf", "format", "$schema"] {
+                if members.contains_key(name) {
+                    found.push(format!("{path}: {name}"));
+                }
+            }
+            if members.get("type").is_some_and(Value::is_array) {
+                found.push(format!("{path}: several types"));
+            }
+            for (name, member) in members {
+                stumbling_blocks(member, &format!("{path}/{name}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                stumbling_blocks(item, path, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn schemas_are_plain_and_annotations_complete() {
+    let (server, _folder) = deserted().await;
+    for tool in server.tools() {
+        let tool = serde_json::to_value(tool).expect("JSON");
+        let name = tool["name"].as_str().expect("a name");
+        let mut found = Vec::new();
+        stumbling_blocks(&tool["inputSchema"], "input", &mut found);
+        stumbling_blocks(&tool["outputSchema"], "output", &mut found);
+        assert_eq!(found, Vec::<String>::new(), "{name}");
+        assert_eq!(tool["inputSchema"]["type"], "object", "{name}");
+        assert_eq!(tool["inputSchema"]["additionalProperties"], false, "{name}");
+        assert_eq!(tool["outputSchema"]["type"], "object", "{name}");
+        assert!(tool["title"].is_string() && tool["description"].is_string(), "{name}");
+        for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
+            assert!(tool["annotations"][hint].is_boolean(), "{name} does not say {hint}");
+        }
+        assert_eq!(tool["annotations"]["title"], tool["title"], "{name}");
+        jsonschema::meta::validate(&tool["inputSchema"]).expect("a schema");
+        jsonschema::meta::validate(&tool["outputSchema"]).expect("a schema");
+    }
+}
+
+#[tokio::test]
+async fn a_selection_leaves_out_what_it_does_not_name() {
+    let read_only = listed(&Selection { read_only: true, ..Selection::default() }).await;
+    assert!(
+        !read_only.iter().any(|name| {
+            ["generate", "execute_workflow", "cancel_job"].contains(&name.as_str())
+        })
+    );
+    assert!(read_only.iter().any(|name| name == "view_output"));
+
+    let assets = Selection { toolsets: vec![Toolset::Assets], ..Selection::default() };
+    assert_eq!(listed(&assets).await, ["get_asset_metadata", "list_assets", "view_output"]);
+
+    let both = Selection {
+        allow: vec!["generate".to_owned(), "view_image".to_owned()],
+        deny: vec!["generate_image".to_owned()],
+        ..Selection::default()
+    };
+    assert_eq!(listed(&both).await, ["view_output"], "an alias stands for its tool");
+}
+
+#[tokio::test]
+async fn a_selection_names_only_tools_that_there_are() {
+    let (factory, _folder) = crate::bench::factory("http://127.0.0.1:9").await;
+    let selection = Selection { deny: vec!["genrate".to_owned()], ..Selection::default() };
+    let error = Server::new(factory, &selection).expect_err("no such tool");
+    assert_eq!(error.to_string(), "there is no tool `genrate`; did you mean `generate`?");
+    let error = "exeuction".parse::<Toolset>().expect_err("no such toolset");
+    assert_eq!(error.to_string(), "there is no toolset `exeuction`; did you mean `execution`?");
+}
+
+#[tokio::test]
+async fn what_is_denied_is_denied_under_every_name() {
+    let bench = Bench::start().await;
+    let selection = Selection { deny: vec!["list_models".to_owned()], ..Selection::default() };
+    let server = Server::new(bench.factory.clone(), &selection).expect("known names");
+    let mut wire = Wire::open(server).await;
+    for name in ["list_models", "list_checkpoints"] {
+        let answer = wire.request("tools/call", json!({"name": name, "arguments": {}})).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+}
