@@ -158,15 +158,13 @@ impl Client {
         query: &[(&str, &str)],
     ) -> Result<Vec<HistoryEntry>, Error> {
         let reply = self.http.get(segments, query).await?.success(&self.http)?;
-        match reply.json(&self.http)? {
-            Json::Object(entries) => {
-                Ok(entries.into_iter().map(|(id, raw)| HistoryEntry::from_json(&id, raw)).collect())
-            }
-            other => Err(Error::UnexpectedReply {
-                call: reply.call,
-                problem: format!("an object of entries is expected, and this is {}", other.kind()),
-            }),
-        }
+        let json = reply.json(&self.http)?;
+        let found = json.kind();
+        let Json::Object(entries) = json else {
+            let problem = format!("an object of entries is expected, and this is {found}");
+            return Err(Error::UnexpectedReply { call: reply.call, problem });
+        };
+        Ok(entries.into_iter().map(|(id, raw)| HistoryEntry::from_json(&id, raw)).collect())
     }
 }
 
@@ -175,33 +173,33 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_outcome(status: &str, expected: Outcome) {
+    fn check_outcome(status: &str, expected: &Outcome) {
         let raw = Json::parse(format!(r#"{{"status": {status}}}"#).as_bytes()).unwrap();
-        assert_eq!(HistoryEntry::from_json("x", raw).outcome(), expected);
+        assert_eq!(&HistoryEntry::from_json("x", raw).outcome(), expected);
     }
 
     #[test]
     fn messages_decide_and_not_the_status() {
         check_outcome(
             r#"{"status_str": "error", "messages": [["execution_start", {}], ["execution_success", {}]]}"#,
-            Outcome::Succeeded,
+            &Outcome::Succeeded,
         );
         check_outcome(
             r#"{"status_str": "error", "messages": [["execution_interrupted", {"node_id": "3"}]]}"#,
-            Outcome::Interrupted { node: "3".parse().ok() },
+            &Outcome::Interrupted { node: "3".parse().ok() },
         );
         // A cycle that a node made at run time is recorded like this.
         check_outcome(
             r#"{"status_str": "success", "messages": [["execution_error", {"exception_type": "graph.DependencyCycleError"}]]}"#,
-            Outcome::Failed(Box::new(ExecutionError {
+            &Outcome::Failed(Box::new(ExecutionError {
                 exception_type: "graph.DependencyCycleError".to_owned(),
                 ..ExecutionError::default()
             })),
         );
-        check_outcome("null", Outcome::Unexplained { status: None });
+        check_outcome("null", &Outcome::Unexplained { status: None });
         check_outcome(
             r#"{"status_str": "success", "messages": [null, ["x"], 7]}"#,
-            Outcome::Unexplained { status: Some("success".to_owned()) },
+            &Outcome::Unexplained { status: Some("success".to_owned()) },
         );
     }
 }

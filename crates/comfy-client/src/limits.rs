@@ -51,14 +51,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
-            reply_timeout: Duration::from_secs(60),
-            upload_timeout: Duration::from_secs(300),
+            reply_timeout: Duration::from_mins(1),
+            upload_timeout: Duration::from_mins(5),
             view_timeout: Duration::from_secs(30),
             gone_after: Duration::from_secs(30),
             history_poll_every: Duration::from_secs(3),
             queue_poll_every: Duration::from_secs(30),
             ping_every: Duration::from_secs(20),
-            silence_max: Duration::from_secs(60),
+            silence_max: Duration::from_mins(1),
             json_bytes_max: 64 << 20,
             view_bytes_max: 2 << 30,
             frame_bytes_max: 64 << 20,

@@ -72,9 +72,9 @@ impl NodeOutput {
     /// is.
     pub fn from_json(node: NodeId, json: &Json) -> Self {
         let members = json.as_object().into_iter().flatten();
-        let items = members.flat_map(|(key, value)| match value {
-            Json::Array(items) => items.iter().map(|item| OutputItem::read(key, item)).collect(),
-            value => vec![OutputItem::read(key, value)],
+        let items = members.flat_map(|(key, value)| {
+            let items = value.as_array().unwrap_or(std::slice::from_ref(value));
+            items.iter().map(|item| OutputItem::read(key, item))
         });
         Self { node, items: items.collect() }
     }
@@ -97,10 +97,10 @@ impl OutputItem {
             let extra = extra.map(|(name, value)| (name.clone(), value.clone())).collect();
             return Self::File { key, file, extra };
         }
-        match value {
-            Json::String(text) => Self::Text { key, text: text.clone() },
-            value => Self::Other { key, value: value.clone() },
+        if let Json::String(text) = value {
+            return Self::Text { key, text: text.clone() };
         }
+        Self::Other { key, value: value.clone() }
     }
 }
 

@@ -142,9 +142,10 @@ impl ServerUrl {
 
 fn read(text: &str) -> Result<Url, InvalidServerUrl> {
     Url::parse(text).map_err(|reason| {
-        let problem = match reason {
-            url::ParseError::RelativeUrlWithoutBase => UrlProblem::Scheme,
-            reason => UrlProblem::Unreadable { reason },
+        let problem = if reason == url::ParseError::RelativeUrlWithoutBase {
+            UrlProblem::Scheme
+        } else {
+            UrlProblem::Unreadable { reason }
         };
         InvalidServerUrl { problems: vec![problem] }
     })

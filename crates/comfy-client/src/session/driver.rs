@@ -112,7 +112,7 @@ impl Driver {
         let mut wait = RECONNECT_WAIT_MIN;
         loop {
             self.meanwhile(time::sleep(wait)).await?;
-            match self.meanwhile(socket::open(&client, client_id)).await? {
+            match self.meanwhile(Box::pin(socket::open(&client, client_id))).await? {
                 Ok((socket, queue_remaining)) => {
                     self.back(queue_remaining);
                     return Ok(socket);

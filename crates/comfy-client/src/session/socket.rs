@@ -94,17 +94,16 @@ fn refused(client: &Client, error: tungstenite::Error) -> Error {
     let http = &*client.http;
     let server = http.server.clone();
     let call = Call::new(Method::Get, "/ws", &server);
-    match error {
-        tungstenite::Error::Http(response) => {
-            let status = response.status().as_u16();
-            if matches!(status, 401 | 403) {
-                let with_credentials = http.authorization().is_some();
-                return Error::Refused { call, status, with_credentials };
-            }
-            let body = http.excerpt(response.body().as_deref().unwrap_or_default());
-            Error::Status { call, status, body }
-        }
-        tungstenite::Error::Io(source) => Error::Connect { server, source: source.into() },
-        other => Error::Socket { server, source: other.into() },
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others of a foreign enum are alike")]
+    let response = match error {
+        tungstenite::Error::Http(response) => response,
+        tungstenite::Error::Io(source) => return Error::Connect { server, source: source.into() },
+        other => return Error::Socket { server, source: other.into() },
+    };
+    let status = response.status().as_u16();
+    if matches!(status, 401 | 403) {
+        return Error::Refused { call, status, with_credentials: http.authorization().is_some() };
     }
+    let body = http.excerpt(response.body().as_deref().unwrap_or_default());
+    Error::Status { call, status, body }
 }

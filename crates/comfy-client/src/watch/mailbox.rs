@@ -174,7 +174,9 @@ mod tests {
             png.clone(),
             progress(3.0),
         ];
-        events.into_iter().for_each(|event| mailbox.put(event));
+        for event in events {
+            mailbox.put(event);
+        }
         let new = picture("image/jpeg", Bytes::from_static(b"new"));
         assert_eq!(drain(&mailbox), [executing, png.clone(), new, png, progress(3.0)]);
     }

@@ -152,7 +152,7 @@ async fn serve(
         Answer::Hang => std::future::pending().await,
         Answer::Stall(text) => {
             drop(stream.write_all(text.as_bytes()).await);
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

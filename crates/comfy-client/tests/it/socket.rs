@@ -53,20 +53,24 @@ fn answer(books: &Shared, request: &Request) -> Answer {
 
 /// Polls that never come in a test, so that only events lead to the history.
 fn events_only(server: &Scripted) -> Client {
-    let never = Duration::from_secs(3600);
+    let never = Duration::from_hours(1);
     let (history_poll_every, queue_poll_every) = (never, never);
     server.client(limits(Limits { history_poll_every, queue_poll_every, ..Limits::default() }))
 }
 
 /// Polls that come at once.
 fn polling(server: &Scripted) -> Client {
+    server.client(limits(polls()))
+}
+
+/// Polls that come at once, and little patience.
+fn impatient(server: &Scripted) -> Client {
+    server.client(limits(Limits { gone_after: Duration::from_millis(200), ..polls() }))
+}
+
+fn polls() -> Limits {
     let soon = Duration::from_millis(10);
-    server.client(limits(Limits {
-        history_poll_every: soon,
-        queue_poll_every: soon,
-        gone_after: Duration::from_millis(200),
-        ..Limits::default()
-    }))
+    Limits { history_poll_every: soon, queue_poll_every: soon, ..Limits::default() }
 }
 
 async fn events(watch: &mut Watch) -> Vec<Event> {
@@ -150,13 +154,13 @@ async fn a_lost_socket_comes_back_under_the_same_id_and_the_history_decides() {
     let lost = watch.next().await;
     assert!(matches!(lost, Some(Event::SocketLost { .. })), "{lost:?}");
     assert!(!session.is_connected());
-    let (back, (line, _socket)) = tokio::join!(watch.next(), server.socket());
+    let (back, (line, socket)) = tokio::join!(watch.next(), server.socket());
     assert_eq!(back, Some(Event::SocketBack));
     assert!(session.is_connected());
     assert!(line.starts_with(&format!("GET /ws?clientId={} ", session.client_id())), "{line}");
 
     books.lock().unwrap().history = Some(SUCCEEDED);
-    drop(_socket);
+    drop(socket);
     assert_eq!(watch.finish().await.unwrap().outcome, Outcome::Succeeded);
 }
 
@@ -188,7 +192,7 @@ async fn polls_find_the_end_when_no_event_comes() {
 #[tokio::test]
 async fn a_server_that_is_gone_is_given_up_after_a_while() {
     let (mut server, _) = server(Books { is_queued: true, ..Books::default() }).await;
-    let client = polling(&server);
+    let client = impatient(&server);
     let (session, socket) = server.session(&client).await;
     let watch = session.watch(&prompt_id()).await;
     drop(socket);
@@ -203,7 +207,7 @@ async fn a_server_that_is_gone_is_given_up_after_a_while() {
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up_as_well() {
     let mut server = Scripted::start(|_| Answer::Hang).await;
-    let client = polling(&server);
+    let client = impatient(&server);
     let (session, _socket) = server.session(&client).await;
     let error = session.watch(&prompt_id()).await.finish().await.unwrap_err();
     assert!(matches!(error, Error::ServerGone { source: None, .. }), "{error:?}");
