@@ -21,7 +21,10 @@ pub enum Event {
     SubmitStarted,
     /// ComfyUI has the prompt: it said so, or the prompt was seen in its queue, in its history
     /// or on its socket.
-    Accepted,
+    Accepted {
+        /// What the server said of parts that it will leave out, in sentences.
+        warnings: Vec<String>,
+    },
     /// The prompt will not run: ComfyUI refused it, or it certainly never arrived.
     Refused {
         /// Why.
@@ -116,7 +119,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::SubmitStarted => "submit_started",
-            Self::Accepted => "accepted",
+            Self::Accepted { .. } => "accepted",
             Self::Refused { .. } => "refused",
             Self::Started => "started",
             Self::Finished => "finished",
@@ -132,7 +135,7 @@ impl Event {
         match self {
             Self::Refused { failure } | Self::ExecutionFailed { failure } => Some(failure),
             Self::SubmitStarted
-            | Self::Accepted
+            | Self::Accepted { .. }
             | Self::Started
             | Self::Finished
             | Self::Cancelled
@@ -147,6 +150,12 @@ impl Event {
             vec![("version", Json::from(FORMAT_VERSION)), ("event", Json::from(self.name()))];
         if let Some(failure) = self.failure() {
             members.push(("failure", failure.to_json()));
+        }
+        if let Self::Accepted { warnings } = self
+            && !warnings.is_empty()
+        {
+            let warnings = warnings.iter().map(|warning| Json::from(warning.as_str())).collect();
+            members.push(("warnings", Json::Array(warnings)));
         }
         if let Self::Lost { reason } = self {
             members.push(("reason", Json::from(reason.as_str())));
@@ -167,7 +176,7 @@ impl Event {
         let name = text(json, "event")?;
         Ok(match name.as_str() {
             "submit_started" => Self::SubmitStarted,
-            "accepted" => Self::Accepted,
+            "accepted" => Self::Accepted { warnings: optional_texts(json, "warnings")? },
             "refused" => Self::Refused { failure: Failure::member_of(json)? },
             "started" => Self::Started,
             "finished" => Self::Finished,
@@ -245,6 +254,14 @@ fn optional_text(json: &Json, member: &'static str) -> Result<Option<String>, Un
             .map(|text| Some(text.to_owned()))
             .ok_or(UnreadableEvent::Member { member, expected: "a string" }),
     }
+}
+
+fn optional_texts(json: &Json, member: &'static str) -> Result<Vec<String>, UnreadableEvent> {
+    let Some(value) = json.get(member) else { return Ok(Vec::new()) };
+    value
+        .as_array()
+        .and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect())
+        .ok_or(UnreadableEvent::Member { member, expected: "a list of strings" })
 }
 
 #[cfg(test)]

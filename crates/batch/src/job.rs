@@ -152,6 +152,22 @@ impl Job {
         self.log.last().filter(|_| self.state.is_final()).map(|entry| entry.at)
     }
 
+    /// What the server left out of it, in sentences.
+    pub fn warnings(&self) -> &[String] {
+        let warnings = self.log.iter().find_map(|entry| match &entry.event {
+            Event::Accepted { warnings } => Some(warnings.as_slice()),
+            Event::SubmitStarted
+            | Event::Refused { .. }
+            | Event::Started
+            | Event::Finished
+            | Event::ExecutionFailed { .. }
+            | Event::Cancelled
+            | Event::TimedOut
+            | Event::Lost { .. } => None,
+        });
+        warnings.unwrap_or_default()
+    }
+
     /// Why it failed, when it did.
     pub fn failure(&self) -> Option<&Failure> {
         self.log.iter().find_map(|entry| entry.event.failure())

@@ -28,7 +28,7 @@ use crate::Event;
 ///
 /// ```
 /// use batch::{Event, State};
-/// let state = State::Recorded.next(&Event::SubmitStarted)?.next(&Event::Accepted)?;
+/// let state = State::Recorded.next(&Event::SubmitStarted)?.next(&Event::Accepted { warnings: Vec::new() })?;
 /// assert_eq!(state, State::Queued);
 /// assert!(!state.is_final());
 /// assert_eq!("timed_out".parse::<State>()?, State::TimedOut);
@@ -60,7 +60,7 @@ pub enum State {
 ///
 /// ```
 /// use batch::{Event, State};
-/// let error = State::Recorded.next(&Event::Accepted).unwrap_err();
+/// let error = State::Recorded.next(&Event::Accepted { warnings: Vec::new() }).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
 ///     "a job that is recorded takes no event `accepted`; it takes submit_started, cancelled, timed_out"
@@ -101,7 +101,7 @@ impl State {
         use self::{Event as E, State as S};
         Ok(match (self, event) {
             (S::Recorded, E::SubmitStarted) => S::Submitting,
-            (S::Submitting, E::Accepted) => S::Queued,
+            (S::Submitting, E::Accepted { .. }) => S::Queued,
             (S::Submitting, E::Refused { .. }) => S::Failed,
             (S::Queued, E::Started) => S::Running,
             (S::Queued | S::Running, E::Finished) => S::Succeeded,

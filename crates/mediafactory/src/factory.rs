@@ -21,6 +21,10 @@ use crate::{
 /// limit is for callers that loop.
 const UNFINISHED_JOBS_MAX: usize = 1000;
 
+/// How much longer than a request may take a job that is being sent is left to its sender: the
+/// clocks of two processes differ, and a machine may be busy.
+const SUBMIT_MARGIN: Duration = Duration::from_secs(30);
+
 /// MediaFactory as a library: one ComfyUI server, one database, one folder of results. Clones
 /// share all of it.
 ///
@@ -79,6 +83,7 @@ impl Factory {
             running_time_max: config.job_timeout,
             in_flight_max: usize::try_from(config.max_concurrent_jobs).unwrap_or(usize::MAX),
             unfinished_max: UNFINISHED_JOBS_MAX,
+            submit_grace: config.connect_timeout + config.reply_timeout + SUBMIT_MARGIN,
             clock: Timestamp::now,
         };
         let engine = Engine::new(client.clone(), jobs, Arc::new(collector), options);

@@ -138,6 +138,7 @@ fn report(job: Job, assets: Vec<assets::Asset>, progress: Option<Progress>) -> J
         let Event::Lost { reason } = &job.log.last()?.event else { return None };
         Some(Failure::new("lost", reason.as_str()))
     });
+    let warnings = job.warnings().to_vec();
     JobReport {
         job: job.record.id,
         state: job.state,
@@ -148,7 +149,7 @@ fn report(job: Job, assets: Vec<assets::Asset>, progress: Option<Progress>) -> J
         model: job.record.model,
         seed: job.record.seed,
         parameters: job.record.parameters,
-        notes: job.record.notes,
+        notes: job.record.notes.into_iter().chain(warnings).collect(),
         created_at: job.record.created_at,
         progress: progress.filter(|_| !job.state.is_final()),
         failure,

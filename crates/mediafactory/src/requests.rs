@@ -98,7 +98,7 @@ pub struct JobReport {
     pub seed: Option<u64>,
     /// The parameters in force, as an object.
     pub parameters: Json,
-    /// What was chosen for the caller and why, in sentences.
+    /// What was chosen for the caller and why, and what the server left out, in sentences.
     pub notes: Vec<String>,
     /// When it was recorded.
     pub created_at: Timestamp,

@@ -15,7 +15,7 @@
 //! let id = JobId::from(Uuid::now_v7());
 //! store.create(JobRecord::new(id, at, Json::parse(b"{}")?)).await?;
 //! store.append(&id, Event::SubmitStarted, at).await?;
-//! store.append(&id, Event::Accepted, at).await?;
+//! store.append(&id, Event::Accepted { warnings: Vec::new() }, at).await?;
 //!
 //! let origin = Origin::new(id.as_uuid(), "9", 0);
 //! let asset = Asset::new(Uuid::now_v7().into(), BlobDigest::of(b"fox"), origin, at);

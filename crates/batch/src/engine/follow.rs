@@ -94,7 +94,7 @@ impl Run {
     async fn poll(&mut self, stop: Option<Stop>) -> Result<bool, StoreError> {
         let asked = match stop {
             Some(stop) => match self.stop_at_server().await {
-                Ok(true) => return self.write(stop.event()).await.map(|()| true),
+                Ok(true) => return self.write(stop.event()).await.map(|_| true),
                 Ok(false) => Ok(()),
                 Err(error) => Err(error),
             },
@@ -142,12 +142,12 @@ impl Run {
                 ),
             },
         };
-        self.write(event).await
+        self.write(event).await.map(drop)
     }
 
     /// The server went away for longer than it may.
     async fn gone(mut self, error: &Error) -> Result<(), StoreError> {
-        self.write(Event::Lost { reason: with_causes(error) }).await
+        self.write(Event::Lost { reason: with_causes(error) }).await.map(drop)
     }
 }
 

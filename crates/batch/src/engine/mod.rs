@@ -28,10 +28,6 @@ use workflow_graph::ReadError;
 use self::run::Run;
 use crate::{Failure, Job, JobId, JobRecord, JobStore, Progress, State, StoreError};
 
-/// How long a job that another process is just sending is left alone. It is longer than a reply
-/// may take, so that its sender has come to a verdict.
-const SUBMIT_GRACE: Duration = Duration::from_secs(90);
-
 /// How long shutting down waits for the tasks to notice.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
 
@@ -69,6 +65,9 @@ pub struct EngineOptions {
     pub in_flight_max: usize,
     /// How many jobs may be unfinished in this process.
     pub unfinished_max: usize,
+    /// How long a job that another process is just sending is left alone. It must be longer than
+    /// that process waits for a reply: then its sender has come to a verdict, or is dead.
+    pub submit_grace: Duration,
     /// The clock that dates log entries.
     pub clock: fn() -> Timestamp,
 }

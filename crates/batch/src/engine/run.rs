@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use workflow_graph::{ReadError, Workflow};
 
 use super::{
-    SUBMIT_GRACE, Shared, UnderWay,
+    Shared, UnderWay,
     submit::{LOOK_UP_ATTEMPTS, LOOK_UP_PAUSE, with_causes},
 };
 use crate::{Event, Job, JobId, Progress, State, StoreError, progress::Tracker};
@@ -27,6 +27,13 @@ pub(super) struct Run {
     progress: watch::Sender<Progress>,
     /// Whether this run wrote `submit_started`, so that it and nobody else may send the prompt.
     claimed: bool,
+}
+
+/// Whose log entry it is that a job goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    ByUs,
+    ByAnother,
 }
 
 pub(super) fn prompt_id(id: &JobId) -> PromptId {
@@ -61,14 +68,13 @@ impl Run {
         while !(self.job.state.is_final() || shared.stopping.is_cancelled()) {
             match self.job.state {
                 State::Recorded => {
-                    self.write(Event::SubmitStarted).await?;
-                    self.claimed = self.job.state == State::Submitting;
+                    self.claimed = self.write(Event::SubmitStarted).await? == Written::ByUs;
                 }
                 State::Submitting if self.claimed => {
                     self.claimed = false;
                     match &watch {
-                        Ok((_, client_id)) => self.submit(*client_id).await?,
-                        Err(error) => self.refuse_unsent(error).await?,
+                        Ok((_, client_id)) => drop(self.submit(*client_id).await?),
+                        Err(error) => drop(self.refuse_unsent(error).await?),
                     }
                 }
                 State::Submitting => self.resume_submitting().await?,
@@ -88,14 +94,19 @@ impl Run {
 
     /// Writes a log entry. When the job's log says something that excludes it, another process
     /// has been faster: then the job goes on from what that one wrote.
-    pub(super) async fn write(&mut self, event: Event) -> Result<(), StoreError> {
+    pub(super) async fn write(&mut self, event: Event) -> Result<Written, StoreError> {
         let (id, at) = (self.id(), self.shared.now());
-        match self.shared.store.append(&id, event.clone(), at).await {
-            Ok(_) if self.job.apply(event, at).is_ok() => self.show(),
-            Ok(_) | Err(StoreError::Illegal { .. }) => self.reload().await?,
+        let written = match self.shared.store.append(&id, event.clone(), at).await {
+            Ok(_) => Written::ByUs,
+            Err(StoreError::Illegal { .. }) => Written::ByAnother,
             Err(error) => return Err(error),
+        };
+        if written == Written::ByUs && self.job.apply(event, at).is_ok() {
+            self.show();
+        } else {
+            self.reload().await?;
         }
-        Ok(())
+        Ok(written)
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), StoreError> {
@@ -121,7 +132,7 @@ impl Run {
             slot = shared.in_flight.acquire() => Ok(slot.ok()),
             () = shared.stopping.cancelled() => Ok(None),
             () = self.cancel.cancelled(), if self.job.state == State::Recorded => {
-                self.write(Event::Cancelled).await.map(|()| None)
+                self.write(Event::Cancelled).await.map(|_| None)
             }
         }
     }
@@ -155,8 +166,8 @@ impl Run {
     async fn resume_submitting(&mut self) -> Result<(), StoreError> {
         let began = self.job.log.last().map_or(self.job.record.created_at, |entry| entry.at);
         let age = self.shared.now().duration_since(began).unsigned_abs();
-        if age >= SUBMIT_GRACE {
-            return self.look_up_submitted().await;
+        if age >= self.shared.options.submit_grace {
+            return self.look_up_submitted().await.map(drop);
         }
         tokio::select! {
             () = tokio::time::sleep(ELSEWHERE_PAUSE) => self.reload().await,

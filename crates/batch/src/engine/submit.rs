@@ -5,7 +5,7 @@ use std::time::Duration;
 use comfy_client::{Accepted, ClientId, Error, ExecutionError, Retry, Submission};
 use workflow_graph::{Json, NodeId};
 
-use super::run::Run;
+use super::run::{Run, Written};
 use crate::{Event, Failure, StoreError};
 
 /// How often an unreachable server is asked again whether it has a prompt. With the pause
@@ -23,7 +23,7 @@ enum LookedUp {
 
 impl Run {
     /// Sends the prompt and writes down what came of it.
-    pub(super) async fn submit(&mut self, client_id: ClientId) -> Result<(), StoreError> {
+    pub(super) async fn submit(&mut self, client_id: ClientId) -> Result<Written, StoreError> {
         let record = &self.job.record;
         let targets = record
             .targets
@@ -41,15 +41,15 @@ impl Run {
         }
     }
 
-    async fn accepted(&mut self, accepted: &Accepted) -> Result<(), StoreError> {
-        if !accepted.dropped.is_empty() {
-            let nodes: Vec<&str> = accepted.dropped.iter().map(|node| node.node.as_str()).collect();
-            tracing::warn!(job = %self.id(), ?nodes, "the server dropped outputs that it refused");
-        }
-        self.write(Event::Accepted).await
+    async fn accepted(&mut self, accepted: &Accepted) -> Result<Written, StoreError> {
+        let warnings = accepted.dropped.iter().map(|dropped| {
+            let outputs: Vec<&str> = dropped.dependent_outputs.iter().map(NodeId::as_str).collect();
+            format!("the server leaves out output {}: {dropped}", outputs.join(", "))
+        });
+        self.write(Event::Accepted { warnings: warnings.collect() }).await
     }
 
-    async fn not_accepted(&mut self, error: Error) -> Result<(), StoreError> {
+    async fn not_accepted(&mut self, error: Error) -> Result<Written, StoreError> {
         if let Error::Rejected { rejection, .. } = &error {
             let mut failure = Failure::new(&*rejection.kind, error.to_string());
             failure.details = rejection.raw.clone();
@@ -66,7 +66,7 @@ impl Run {
     }
 
     /// The prompt certainly did not arrive.
-    pub(super) async fn refuse_unsent(&mut self, error: &Error) -> Result<(), StoreError> {
+    pub(super) async fn refuse_unsent(&mut self, error: &Error) -> Result<Written, StoreError> {
         let kind = match error.retry() {
             Retry::Safe => "comfyui_unreachable",
             Retry::Never | Retry::CheckFirst => "comfyui_refused",
@@ -77,9 +77,9 @@ impl Run {
     }
 
     /// The prompt may have arrived: the server's own lists decide.
-    async fn reply_lost(&mut self, error: &Error) -> Result<(), StoreError> {
+    async fn reply_lost(&mut self, error: &Error) -> Result<Written, StoreError> {
         match (self.look_up().await, error) {
-            (LookedUp::Found, _) => self.write(Event::Accepted).await,
+            (LookedUp::Found, _) => self.write(Event::Accepted { warnings: Vec::new() }).await,
             // It answered, and it does not have the prompt: so it did not take it.
             (LookedUp::NotThere, Error::Status { .. }) => {
                 let failure = Failure::new("comfyui_refused", with_causes(error));
@@ -94,9 +94,9 @@ impl Run {
     }
 
     /// What became of a prompt whose sender is no longer there.
-    pub(super) async fn look_up_submitted(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn look_up_submitted(&mut self) -> Result<Written, StoreError> {
         match self.look_up().await {
-            LookedUp::Found => self.write(Event::Accepted).await,
+            LookedUp::Found => self.write(Event::Accepted { warnings: Vec::new() }).await,
             LookedUp::NotThere => self.lost("it was being sent when its process ended").await,
             LookedUp::NoAnswer(error) => {
                 self.write(Event::Lost { reason: with_causes(&error) }).await
@@ -104,7 +104,7 @@ impl Run {
         }
     }
 
-    async fn lost(&mut self, why: &str) -> Result<(), StoreError> {
+    async fn lost(&mut self, why: &str) -> Result<Written, StoreError> {
         let reason =
             format!("{why}; the prompt is neither in the server's queue nor in its history");
         self.write(Event::Lost { reason }).await

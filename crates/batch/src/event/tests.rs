@@ -28,7 +28,8 @@ fn any_failure() -> impl Strategy<Value = Failure> {
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::SubmitStarted),
-        Just(Event::Accepted),
+        prop::collection::vec(any::<String>(), 0..3)
+            .prop_map(|warnings| Event::Accepted { warnings }),
         any_failure().prop_map(|failure| Event::Refused { failure }),
         Just(Event::Started),
         Just(Event::Finished),

@@ -8,7 +8,7 @@ fn all_events() -> Vec<Event> {
     let failure = || Failure::new("kind", "message");
     vec![
         Event::SubmitStarted,
-        Event::Accepted,
+        Event::Accepted { warnings: Vec::new() },
         Event::Refused { failure: failure() },
         Event::Started,
         Event::Finished,

@@ -100,8 +100,12 @@ async fn a_log_grows_and_decides_the_state(store: &dyn JobStore) {
         hint: Some("use a smaller picture".to_owned()),
         ..Failure::new("OutOfMemoryError", "line one\nline two")
     };
-    let events =
-        [Event::SubmitStarted, Event::Accepted, Event::Started, Event::ExecutionFailed { failure }];
+    let events = [
+        Event::SubmitStarted,
+        Event::Accepted { warnings: Vec::new() },
+        Event::Started,
+        Event::ExecutionFailed { failure },
+    ];
     // The clock may step back between two events; the order of the log does not follow it.
     for (event, at) in events.into_iter().zip([moment(9), moment(5), moment(7), moment(6)]) {
         let state = store.append(&record.id, event.clone(), at).await.expect("a legal event");

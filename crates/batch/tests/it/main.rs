@@ -1,3 +1,6 @@
 //! What the crate promises, seen from outside.
 
+mod engine;
+mod recovery;
+mod stage;
 mod store;

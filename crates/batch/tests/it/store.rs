@@ -22,12 +22,12 @@ async fn refusals_name_the_job_and_what_would_work() {
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
     let record = JobRecord::new(id, at, Json::Null);
 
-    let unknown = jobs.append(&id, Event::Accepted, at).await.unwrap_err();
+    let unknown = jobs.append(&id, Event::Accepted { warnings: Vec::new() }, at).await.unwrap_err();
     insta::assert_snapshot!(chain(&unknown), @"there is no job 0197f1ce-3c5a-7000-8000-00000000002a");
     jobs.create(record.clone()).await.unwrap();
     let duplicate = jobs.create(record).await.unwrap_err();
     insta::assert_snapshot!(chain(&duplicate), @"job 0197f1ce-3c5a-7000-8000-00000000002a is already recorded; every job needs an id of its own");
-    let illegal = jobs.append(&id, Event::Accepted, at).await.unwrap_err();
+    let illegal = jobs.append(&id, Event::Accepted { warnings: Vec::new() }, at).await.unwrap_err();
     insta::assert_snapshot!(chain(&illegal), @"the event was not added to the log of job 0197f1ce-3c5a-7000-8000-00000000002a: a job that is recorded takes no event `accepted`; it takes submit_started, cancelled, timed_out");
 }
 

@@ -47,7 +47,9 @@ async fn child_that_writes_until_it_is_killed() {
         let id = JobId::from(Uuid::now_v7());
         store.create(JobRecord::new(id, moment(), Json::Null)).await.unwrap();
         acknowledge(id, 0);
-        for (count, event) in [Event::SubmitStarted, Event::Accepted].into_iter().enumerate() {
+        for (count, event) in
+            [Event::SubmitStarted, Event::Accepted { warnings: Vec::new() }].into_iter().enumerate()
+        {
             store.append(&id, event, moment()).await.unwrap();
             acknowledge(id, count + 1);
         }

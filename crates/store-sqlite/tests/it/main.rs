@@ -25,7 +25,7 @@ fn moment() -> Timestamp {
 async fn queued_job(store: &SqliteStore) -> JobId {
     let id = JobId::from(Uuid::now_v7());
     store.create(JobRecord::new(id, moment(), Json::Null)).await.unwrap();
-    for event in [Event::SubmitStarted, Event::Accepted] {
+    for event in [Event::SubmitStarted, Event::Accepted { warnings: Vec::new() }] {
         store.append(&id, event, moment()).await.unwrap();
     }
     id

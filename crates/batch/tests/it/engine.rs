@@ -1,0 +1,267 @@
+//! Jobs on a server that behaves, and on one that does not.
+
+use std::{sync::Arc, time::Duration};
+
+use batch::{CancelError, EngineOptions, JobId, StartError, State};
+use comfy_sim::{Fault, Moment};
+use uuid::Uuid;
+
+use crate::stage::{Killed, Stage, ended, options, reaches};
+
+#[tokio::test]
+async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let record = stage.record(4);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    let shown = ended(&engine, &id).await.unwrap();
+    assert_eq!((shown.state, shown.percent), (State::Succeeded, 100.0));
+    assert_eq!(shown.nodes_done, shown.nodes_total);
+    let expected = ["submit_started", "accepted", "started", "finished"];
+    assert_eq!(stage.log(&id).await, expected);
+    assert_eq!(stage.submissions(&id), 1);
+    assert!(engine.is_connected().await);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_written_down_is_not_sent() {
+    let stage = Stage::new().await;
+    let engine = stage.engine_with(Killed::after(0, &stage.jobs), options());
+    let record = stage.record(1);
+    let id = record.id;
+    assert!(matches!(engine.start(record).await, Err(StartError::Store(_))));
+    assert_eq!(stage.submissions(&id), 0);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_fails_with_all_that_it_said() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let record = stage.record_of(
+        r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": -1, "height": 8, "batch_size": 1, "color": 0}},
+            "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "t"}}}"#,
+    );
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    let job = stage.job(&id).await;
+    assert_eq!(job.state, State::Failed);
+    let failure = job.failure().unwrap();
+    assert_eq!(failure.kind, "prompt_outputs_failed_validation");
+    assert_eq!(
+        (failure.node.as_deref(), failure.class_type.as_deref()),
+        (Some("1"), Some("EmptyImage"))
+    );
+    let errors = failure.details.at(&["node_errors", "1", "errors"]).unwrap();
+    assert_eq!(
+        errors.as_array().unwrap()[0].get("type").unwrap().as_str(),
+        Some("value_smaller_than_min")
+    );
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn outputs_that_the_server_leaves_out_are_told() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let record = stage.record_of(
+        r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
+            "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "t"}},
+            "3": {"class_type": "SaveImage", "inputs": {"filename_prefix": "t"}}}"#,
+    );
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    let job = stage.job(&id).await;
+    assert_eq!(job.state, State::Succeeded);
+    let expected =
+        "the server leaves out output 3: node 3 (SaveImage): Required input is missing: images";
+    assert_eq!(job.warnings(), [expected]);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_node_that_raises_is_named() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.script(Fault::OutOfMemory { node: Some("4".to_owned()) });
+    let record = stage.record(2);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    let job = stage.job(&id).await;
+    let failure = job.failure().unwrap();
+    assert_eq!(
+        (failure.node.as_deref(), failure.class_type.as_deref()),
+        (Some("4"), Some("KSampler"))
+    );
+    assert!(failure.kind.ends_with("OutOfMemoryError"), "{failure:?}");
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_looked_up_and_the_prompt_runs_once() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.script(Fault::DropReplyAfterAccepting);
+    let record = stage.record(2);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
+    assert_eq!((stage.submissions(&id), stage.sim.executions()), (1, 1));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_took_nothing_is_a_refusal_and_no_loss() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.script(Fault::RefusePrompt {
+        status: 500,
+        body: "Server got itself in trouble".to_owned(),
+    });
+    let record = stage.record(1);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    let job = stage.job(&id).await;
+    assert_eq!((job.state, &*job.failure().unwrap().kind), (State::Failed, "comfyui_refused"));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_leaves_nothing_half_done() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.refuse_connections().await;
+    assert!(engine.connect().await.unwrap_err().is_retryable());
+    let record = stage.record(1);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    let job = stage.job(&id).await;
+    assert_eq!((job.state, &*job.failure().unwrap().kind), (State::Failed, "comfyui_unreachable"));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_running_job_is_cancelled_at_the_server() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let record = stage.record(50);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    gate.reached().await;
+    engine.cancel(&id).await.unwrap();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Cancelled);
+    assert!(stage.queue_is_empty().await);
+    engine.cancel(&id).await.expect("cancelling what has ended changes nothing");
+    let unknown = JobId::from(Uuid::nil());
+    assert!(matches!(engine.cancel(&unknown).await, Err(CancelError::UnknownJob(_))));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_in_the_servers_queue_is_cancelled_without_a_trace() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let (first, second) = (stage.record(2), stage.record(2));
+    let (first_id, second_id) = (first.id, second.id);
+    engine.start(first).await.unwrap();
+    gate.reached().await;
+    engine.start(second).await.unwrap();
+    reaches(&engine, &second_id, State::Queued).await;
+    engine.cancel(&second_id).await.unwrap();
+    ended(&engine, &second_id).await;
+    assert_eq!(stage.log(&second_id).await, ["submit_started", "accepted", "cancelled"]);
+    gate.release();
+    ended(&engine, &first_id).await;
+    assert_eq!(stage.job(&first_id).await.state, State::Succeeded);
+    assert_eq!(stage.sim.executions(), 1);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_that_waits_here_is_cancelled_before_the_server_hears_of_it() {
+    let stage = Stage::new().await;
+    let one_at_a_time = EngineOptions { in_flight_max: 1, ..options() };
+    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, one_at_a_time);
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let (first, second) = (stage.record(2), stage.record(2));
+    let (first_id, second_id) = (first.id, second.id);
+    engine.start(first).await.unwrap();
+    gate.reached().await;
+    engine.start(second).await.unwrap();
+    engine.cancel(&second_id).await.unwrap();
+    ended(&engine, &second_id).await;
+    assert_eq!(stage.log(&second_id).await, ["cancelled"]);
+    gate.release();
+    ended(&engine, &first_id).await;
+    assert_eq!(stage.submissions(&second_id), 0);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_that_runs_too_long_is_stopped() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let mut record = stage.record(2);
+    record.running_time_max = Some(Duration::from_millis(50));
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    gate.reached().await;
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::TimedOut);
+    assert!(stage.queue_is_empty().await);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_lost_socket_costs_events_and_not_the_outcome() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.script(Fault::GarbageFrames { at: Moment::AtStep(1) });
+    stage.sim.script(Fault::CloseSockets { at: Moment::AtStep(2) });
+    let record = stage.record(4);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_a_job_makes_it_lost_and_not_run_again() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.script(Fault::RestartEmpty { at: Moment::AtStep(1) });
+    let record = stage.record(4);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Lost);
+    assert_eq!(stage.submissions(&id), 1);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn there_is_a_limit_to_unfinished_jobs() {
+    let stage = Stage::new().await;
+    let one = EngineOptions { unfinished_max: 1, ..options() };
+    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, one);
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    engine.start(stage.record(2)).await.unwrap();
+    let refused = engine.start(stage.record(2)).await;
+    assert!(matches!(refused, Err(StartError::TooMany { unfinished: 1, limit: 1 })));
+    drop(gate);
+    engine.shutdown().await;
+    assert!(matches!(engine.start(stage.record(2)).await, Err(StartError::ShuttingDown)));
+}

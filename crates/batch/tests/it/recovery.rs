@@ -1,0 +1,117 @@
+//! Killed at any instant: nothing is lost, nothing runs twice.
+
+use std::sync::Arc;
+
+use batch::{EngineOptions, Event, JobStore as _, State};
+use comfy_sim::Moment;
+use jiff::Timestamp;
+
+use crate::stage::{Killed, Stage, ended, much_later, options};
+
+fn late() -> EngineOptions {
+    EngineOptions { clock: much_later, ..options() }
+}
+
+#[tokio::test]
+async fn killed_after_any_write_the_job_runs_once_and_its_end_is_known() {
+    // The writes are: record, submit_started, accepted, started, finished.
+    for writes in 1..=4 {
+        let stage = Stage::new().await;
+        let record = stage.record(2);
+        let id = record.id;
+        let dying = stage.engine_with(Killed::after(writes, &stage.jobs), options());
+        dying.start(record).await.unwrap();
+        ended(&dying, &id).await;
+        dying.shutdown().await;
+        let found = stage.job(&id).await;
+        assert!(!found.state.is_final(), "killed after {writes} writes");
+
+        let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, late());
+        assert_eq!(engine.recover().await.unwrap(), 1);
+        ended(&engine, &id).await;
+        let job = stage.job(&id).await;
+        assert_eq!(job.state, State::Succeeded, "killed after {writes} writes: {:?}", job.log);
+        assert_eq!(stage.submissions(&id), 1, "killed after {writes} writes");
+        engine.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn killed_between_the_log_and_the_request_the_job_is_lost_and_not_sent() {
+    let stage = Stage::new().await;
+    let record = stage.record(2);
+    let id = record.id;
+    stage.jobs.create(record).await.unwrap();
+    stage.jobs.append(&id, Event::SubmitStarted, Timestamp::now()).await.unwrap();
+    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, late());
+    engine.recover().await.unwrap();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Lost);
+    assert_eq!(stage.submissions(&id), 0);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_engines_on_one_store_send_a_job_once() {
+    let stage = Stage::new().await;
+    let record = stage.record(2);
+    let id = record.id;
+    stage.jobs.create(record).await.unwrap();
+    let (one, other) = (stage.engine(), stage.engine());
+    one.recover().await.unwrap();
+    other.recover().await.unwrap();
+    tokio::join!(ended(&one, &id), ended(&other, &id));
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
+    assert_eq!((stage.submissions(&id), stage.sim.executions()), (1, 1));
+    one.shutdown().await;
+    other.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_of_another_process_can_be_cancelled() {
+    let stage = Stage::new().await;
+    let (one, other) = (stage.engine(), stage.engine());
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let record = stage.record(50);
+    let id = record.id;
+    one.start(record).await.unwrap();
+    gate.reached().await;
+    other.cancel(&id).await.unwrap();
+    ended(&one, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Cancelled);
+    assert!(stage.queue_is_empty().await);
+    one.shutdown().await;
+    other.shutdown().await;
+}
+
+#[tokio::test]
+async fn shutting_down_leaves_the_job_to_the_server_and_the_next_start_takes_it_up() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let record = stage.record(2);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    gate.reached().await;
+    engine.shutdown().await;
+    assert_eq!(stage.job(&id).await.state, State::Running);
+
+    gate.release();
+    let next = stage.engine();
+    next.recover().await.unwrap();
+    ended(&next, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
+    assert_eq!(stage.submissions(&id), 1);
+    next.shutdown().await;
+}
+
+#[tokio::test]
+async fn jobs_of_other_servers_are_left_alone() {
+    let stage = Stage::new().await;
+    let mut record = stage.record(2);
+    record.server = "http://elsewhere:8188/".to_owned();
+    stage.jobs.create(record).await.unwrap();
+    let engine = stage.engine();
+    assert_eq!(engine.recover().await.unwrap(), 0);
+    engine.shutdown().await;
+}

@@ -1,0 +1,180 @@
+//! What the tests of the engine share: a simulated server, a store, and an engine between them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use batch::{
+    Engine, EngineOptions, Event, FinishError, Finisher, Job, JobId, JobPage, JobQuery, JobRecord,
+    JobStore, MemoryJobs, Progress, State, StoreError,
+};
+use comfy_client::{Client, ClientOptions, Ended};
+use comfy_sim::{Sim, SimOptions};
+use jiff::{Timestamp, ToSpan as _};
+use uuid::Uuid;
+use workflow_graph::Json;
+
+/// How long a test waits for what must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Stage {
+    pub(crate) sim: Sim,
+    pub(crate) jobs: Arc<MemoryJobs>,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let options = SimOptions { step_time: Duration::ZERO, ..SimOptions::default() };
+        Self { sim: Sim::start(options).await.unwrap(), jobs: Arc::new(MemoryJobs::default()) }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.sim.url().parse().unwrap(), ClientOptions::default()).unwrap()
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine_with(Arc::clone(&self.jobs) as _, options())
+    }
+
+    pub(crate) fn engine_with(&self, store: Arc<dyn JobStore>, options: EngineOptions) -> Engine {
+        Engine::new(self.client(), Arc::clone(&store), Arc::new(Keep(store)), options)
+    }
+
+    /// A job of one sampler with that many steps.
+    pub(crate) fn record(&self, steps: u32) -> JobRecord {
+        let workflow = format!(
+            r#"{{"1": {{"class_type": "CheckpointLoaderSimple", "inputs": {{"ckpt_name": "sd_xl_base_1.0.safetensors"}}}},
+                "2": {{"class_type": "CLIPTextEncode", "inputs": {{"text": "a fox", "clip": ["1", 1]}}}},
+                "3": {{"class_type": "EmptyLatentImage", "inputs": {{"width": 64, "height": 64, "batch_size": 1}}}},
+                "4": {{"class_type": "KSampler", "inputs": {{"seed": {seed}, "steps": {steps}, "cfg": 1.0, "sampler_name": "euler",
+                    "scheduler": "simple", "denoise": 1.0, "model": ["1", 0], "positive": ["2", 0], "negative": ["2", 0], "latent_image": ["3", 0]}}}},
+                "5": {{"class_type": "VAEDecode", "inputs": {{"samples": ["4", 0], "vae": ["1", 2]}}}},
+                "6": {{"class_type": "SaveImage", "inputs": {{"images": ["5", 0], "filename_prefix": "t"}}}}}}"#,
+            seed = Uuid::new_v4().as_u128() >> 80
+        );
+        self.record_of(&workflow)
+    }
+
+    pub(crate) fn record_of(&self, workflow: &str) -> JobRecord {
+        let workflow = Json::parse(workflow.as_bytes()).unwrap();
+        JobRecord {
+            server: self.client().url().to_string(),
+            ..JobRecord::new(JobId::from(Uuid::now_v7()), Timestamp::now(), workflow)
+        }
+    }
+
+    pub(crate) async fn job(&self, id: &JobId) -> Job {
+        self.jobs.get(id).await.unwrap().unwrap()
+    }
+
+    /// The names of all that is in a job's log.
+    pub(crate) async fn log(&self, id: &JobId) -> Vec<&'static str> {
+        self.job(id).await.log.iter().map(|entry| entry.event.name()).collect()
+    }
+
+    pub(crate) fn submissions(&self, id: &JobId) -> usize {
+        self.sim.submissions_of(&id.to_string())
+    }
+
+    /// Whether the server has nothing left to do, as it says itself.
+    pub(crate) async fn queue_is_empty(&self) -> bool {
+        let queue = self.client().queue().await.unwrap();
+        queue.running.is_empty() && queue.pending.is_empty()
+    }
+}
+
+pub(crate) fn options() -> EngineOptions {
+    EngineOptions {
+        running_time_max: Duration::from_mins(1),
+        in_flight_max: 3,
+        unfinished_max: 10,
+        submit_grace: Duration::from_mins(2),
+        clock: Timestamp::now,
+    }
+}
+
+/// The clock of a process that is started long after the one before was killed.
+pub(crate) fn much_later() -> Timestamp {
+    Timestamp::now().checked_add(1.hour()).unwrap()
+}
+
+/// Waits until the engine no longer follows a job, and gives what it showed last.
+#[track_caller]
+pub(crate) fn ended(engine: &Engine, id: &JobId) -> impl Future<Output = Option<Progress>> {
+    let progress = engine.progress(id);
+    async move {
+        let mut progress = progress?;
+        let closed = async { while progress.changed().await.is_ok() {} };
+        tokio::time::timeout(PATIENCE, closed).await.expect("the job did not end");
+        Some(progress.borrow().clone())
+    }
+}
+
+/// Waits until a job shows a state.
+pub(crate) async fn reaches(engine: &Engine, id: &JobId, state: State) {
+    let mut progress = engine.progress(id).expect("the job is under way");
+    let reached = progress.wait_for(|progress| progress.state == state);
+    tokio::time::timeout(PATIENCE, reached).await.expect("in time").expect("before it ended");
+}
+
+/// Keeps nothing but the end.
+#[derive(Debug)]
+struct Keep(Arc<dyn JobStore>);
+
+#[async_trait]
+impl Finisher for Keep {
+    async fn finish(&self, job: &Job, ended: &Ended) -> Result<State, FinishError> {
+        assert_eq!(ended.outputs().flat_map(|output| output.files()).count(), 1);
+        Ok(self.0.append(&job.record.id, Event::Finished, Timestamp::now()).await?)
+    }
+}
+
+/// A store whose process is killed: after so many writes, nothing that is asked of it happens.
+#[derive(Debug)]
+pub(crate) struct Killed {
+    jobs: Arc<MemoryJobs>,
+    writes_left: AtomicUsize,
+}
+
+impl Killed {
+    pub(crate) fn after(writes: usize, jobs: &Arc<MemoryJobs>) -> Arc<dyn JobStore> {
+        Arc::new(Self { jobs: Arc::clone(jobs), writes_left: AtomicUsize::new(writes) })
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        let left = self
+            .writes_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        left.map(|_| ()).map_err(|_| StoreError::Backend { doing: "live", source: "killed".into() })
+    }
+}
+
+#[async_trait]
+impl JobStore for Killed {
+    async fn create(&self, record: JobRecord) -> Result<(), StoreError> {
+        self.write()?;
+        self.jobs.create(record).await
+    }
+
+    async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError> {
+        self.write()?;
+        self.jobs.append(id, event, at).await
+    }
+
+    async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        self.jobs.get(id).await
+    }
+
+    async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
+        self.jobs.list(query).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
+        self.jobs.unfinished().await
+    }
+}
