@@ -25,13 +25,16 @@
 
 pub mod catalog;
 pub mod check;
+pub mod convert;
 pub mod diff;
+pub mod fix;
 mod ids;
 pub mod json;
 pub mod lora;
 pub mod patch;
 pub mod placeholders;
 pub mod roles;
+pub mod ui;
 pub mod validate;
 mod workflow;
 

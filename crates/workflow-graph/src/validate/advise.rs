@@ -43,7 +43,7 @@ const FRONT_END_INPUTS: [&str; 7] = [
 pub(super) fn warnings(context: Context<'_>, outputs: &[usize]) -> Vec<Warning> {
     let mut advice = Advice { context, warnings: Vec::new() };
     let needed = needed(context, outputs);
-    for (node, class) in context.classes.iter().enumerate() {
+    for (node, class) in context.known() {
         advice.node(node, class, needed.get(node).copied().unwrap_or(true));
     }
     advice.warnings.extend(matchtype::conflicts(context));

@@ -6,32 +6,39 @@ use crate::{
     json::{Json, Object},
 };
 
-/// A prompt whose every node has a known class.
+/// A prompt and what its nodes are.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) nodes: &'a Object,
-    /// The class of each node, by its place in the prompt.
-    pub(super) classes: &'a [&'a NodeClass],
-    pub(super) catalog: &'a NodeCatalog,
-    pub(super) profile: Profile,
+pub(crate) struct Context<'a> {
+    pub(crate) nodes: &'a Object,
+    /// The class of each node, by its place in the prompt; a verdict is only given where all
+    /// are known.
+    pub(crate) classes: &'a [Option<&'a NodeClass>],
+    pub(crate) catalog: &'a NodeCatalog,
+    pub(crate) profile: Profile,
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn id(self, node: usize) -> &'a str {
+    pub(crate) fn id(self, node: usize) -> &'a str {
         self.nodes.get_index(node).map_or("", |(id, _)| id)
     }
 
-    pub(super) fn json(self, node: usize) -> &'a Json {
+    pub(crate) fn json(self, node: usize) -> &'a Json {
         const NULL: &Json = &Json::Null;
         self.nodes.get_index(node).map_or(NULL, |(_, json)| json)
     }
 
-    pub(super) fn class(self, node: usize) -> Option<&'a NodeClass> {
-        self.classes.get(node).copied()
+    /// All nodes whose class is known, with their places.
+    pub(crate) fn known(self) -> impl Iterator<Item = (usize, &'a NodeClass)> {
+        let known = |(node, class): (usize, &Option<&'a NodeClass>)| Some((node, (*class)?));
+        self.classes.iter().enumerate().filter_map(known)
+    }
+
+    pub(crate) fn class(self, node: usize) -> Option<&'a NodeClass> {
+        self.classes.get(node).copied().flatten()
     }
 
     /// The node a link leads to, when it is one with a known source.
-    pub(super) fn source(self, value: &Json) -> Option<(usize, usize)> {
+    pub(crate) fn source(self, value: &Json) -> Option<(usize, usize)> {
         let [Json::String(from), slot] = value.as_array()? else { return None };
         let node = self.nodes.get_index_of(from)?;
         let slots = self.class(node)?.outputs.len();
@@ -40,7 +47,7 @@ impl<'a> Context<'a> {
 }
 
 /// The slot that Python's indexing finds: a negative one counts from the end.
-pub(super) fn output_slot(slot: &Json, slots: usize) -> Option<usize> {
+pub(crate) fn output_slot(slot: &Json, slots: usize) -> Option<usize> {
     let slot = match slot {
         Json::Bool(value) => i64::from(*value),
         Json::Number(number) if number.is_integer() => number.as_i64()?,

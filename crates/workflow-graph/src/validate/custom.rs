@@ -18,7 +18,7 @@ use crate::{
 
 /// One check, as far as its signature decides what the server does.
 #[derive(Debug)]
-pub(super) struct Validator {
+pub(crate) struct Validator {
     classes: &'static [&'static str],
     /// How Python names the function in its complaints.
     function: &'static str,
@@ -169,7 +169,7 @@ static TRIPO: Validator = Validator::new(
 );
 
 /// The check of a class, when it is one of ComfyUI's own that has one.
-pub(super) fn of(class: &NodeClass, profile: Profile) -> Option<&'static Validator> {
+pub(crate) fn of(class: &NodeClass, profile: Profile) -> Option<&'static Validator> {
     if class.python_module.starts_with("custom_nodes.") {
         return None;
     }
@@ -180,27 +180,36 @@ pub(super) fn of(class: &NodeClass, profile: Profile) -> Option<&'static Validat
         .find(|validator| validator.classes.contains(&class.name.as_str()))
 }
 
+/// The names of the classes that have an input which names a file, some more than once.
+pub(crate) fn file_classes() -> impl Iterator<Item = &'static str> {
+    VALIDATORS
+        .iter()
+        .filter(|validator| validator.is_of_file())
+        .flat_map(|validator| validator.classes.iter().copied())
+}
+
 /// The input of a class that names a file in the server's input folder.
-pub(super) fn file_input<'a>(class: &'a NodeClass, profile: Profile) -> Option<&'a InputSpec> {
+pub(crate) fn file_input<'a>(class: &'a NodeClass, profile: Profile) -> Option<&'a InputSpec> {
     let validator = of(class, profile)?;
-    match validator.check {
-        Check::File(_) | Check::FileOrNone(_) => class.input(validator.required.first()?),
-        Check::Anything | Check::AspectRatio | Check::AnyNonZero | Check::LinkedType(..) => None,
-    }
+    if validator.is_of_file() { class.input(validator.required.first()?) } else { None }
 }
 
 impl Validator {
+    fn is_of_file(&self) -> bool {
+        matches!(self.check, Check::File(_) | Check::FileOrNone(_))
+    }
+
     /// Whether it stands in for the server's own check of range and choices.
-    pub(super) fn checks(&self, key: &str) -> bool {
+    pub(crate) fn checks(&self, key: &str) -> bool {
         self.takes_all || self.required.contains(&key) || self.optional.contains(&key)
     }
 
     /// Whether it stands in for the server's own check of linked types.
-    pub(super) fn takes_types(&self) -> bool {
+    pub(crate) fn takes_types(&self) -> bool {
         matches!(self.check, Check::LinkedType(..))
     }
 
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         context: Context<'_>,
         inputs: Option<&Json>,
@@ -225,7 +234,7 @@ impl Validator {
             Check::File(kind) | Check::FileOrNone(kind) => {
                 let found = files::look_up(context, value)?;
                 if found == files::Found::No {
-                    choices = suggest.nearest_values(value, &files::known(context));
+                    choices = suggest.nearest_files(value);
                 }
                 let words = || format!("Invalid {kind} file: {}", python::text(value));
                 (found == files::Found::No).then(words)
@@ -308,7 +317,7 @@ fn refused(key: &str, complaint: &str, choices: Vec<Json>) -> Finding {
 }
 
 /// `is_link` of the server's graph: a list of a string and a number.
-pub(super) fn is_link(value: &Json) -> bool {
+pub(crate) fn is_link(value: &Json) -> bool {
     matches!(value.as_array(), Some([Json::String(_), Json::Number(_) | Json::Bool(_)]))
 }
 

@@ -11,16 +11,16 @@ use crate::{
 
 /// One input as a prompt sets it.
 #[derive(Clone, Debug)]
-pub(super) struct Declared<'a> {
+pub(crate) struct Declared<'a> {
     /// The full key, such as `resize_type.width`.
-    pub(super) key: Cow<'a, str>,
-    pub(super) category: Category,
-    pub(super) spec: &'a InputSpec,
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) category: Category,
+    pub(crate) spec: &'a InputSpec,
 }
 
 /// All inputs of a class for one prompt.
 #[derive(Debug)]
-pub(super) enum Plan<'a> {
+pub(crate) enum Plan<'a> {
     /// The class has none that depend on the prompt.
     Plain(&'a [InputSpec]),
     /// The dynamic ones are resolved.
@@ -32,7 +32,7 @@ pub(super) enum Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn of(class: &'a NodeClass, inputs: Option<&Json>, profile: Profile) -> Self {
+    pub(crate) fn of(class: &'a NodeClass, inputs: Option<&Json>, profile: Profile) -> Self {
         if class.generation == Generation::V1 || !class.inputs.iter().any(InputSpec::is_dynamic) {
             return Self::Plain(&class.inputs);
         }
@@ -43,7 +43,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The input at a place; hidden ones, which stand last, are not the prompt's.
-    pub(super) fn get(&self, at: usize) -> Option<Declared<'a>> {
+    pub(crate) fn get(&self, at: usize) -> Option<Declared<'a>> {
         match self {
             Self::Plain(specs) => {
                 let spec: &'a InputSpec = specs.get(at)?;
@@ -55,11 +55,11 @@ impl<'a> Plan<'a> {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Declared<'a>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Declared<'a>> {
         (0..).map_while(|at| self.get(at))
     }
 
-    pub(super) fn find(&self, key: &str) -> Option<Declared<'a>> {
+    pub(crate) fn find(&self, key: &str) -> Option<Declared<'a>> {
         match self {
             Self::Plain(specs) => {
                 let at = specs.iter().position(|spec| spec.name == *key)?;
@@ -71,7 +71,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    pub(super) fn is_nested(&self) -> bool {
+    pub(crate) fn is_nested(&self) -> bool {
         matches!(self, Self::Expanded { nested: true, .. })
     }
 }

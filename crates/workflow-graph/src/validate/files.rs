@@ -5,14 +5,14 @@ use super::{
     custom,
     python::{self, Raised},
 };
-use crate::{catalog::InputKind, json::Json};
+use crate::{catalog::InputSpec, json::Json};
 
 /// The choice of a 3D loader that is no file.
-pub(super) const NO_FILE: &str = "none";
+pub(crate) const NO_FILE: &str = "none";
 
 /// Whether a file is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     Yes,
     No,
     /// Lists of choices hold pictures, sound and film at the top of the input folder, and 3D
@@ -20,7 +20,7 @@ pub(super) enum Found {
     Unknown,
 }
 
-pub(super) fn look_up(context: Context<'_>, name: &Json) -> Result<Found, Raised> {
+pub(crate) fn look_up(context: Context<'_>, name: &Json) -> Result<Found, Raised> {
     let Json::String(name) = name else {
         let message = format!("'{}' object has no attribute 'endswith'", python::type_name(name));
         return Err(Raised::new("AttributeError", message));
@@ -59,7 +59,7 @@ fn is_3d(name: &str) -> bool {
 }
 
 /// Every file that some class lists.
-pub(super) fn known(context: Context<'_>) -> Vec<Json> {
+pub(crate) fn known(context: Context<'_>) -> Vec<Json> {
     let mut known: Vec<Json> = Vec::new();
     for choices in lists(context) {
         known.extend(choices.iter().filter(|choice| choice.as_str() != Some(NO_FILE)).cloned());
@@ -70,10 +70,8 @@ pub(super) fn known(context: Context<'_>) -> Vec<Json> {
 }
 
 fn lists(context: Context<'_>) -> impl Iterator<Item = &[Json]> {
-    context
-        .catalog
-        .classes()
+    custom::file_classes()
+        .filter_map(move |name| context.catalog.class(name))
         .filter_map(move |class| custom::file_input(class, context.profile))
-        .filter(|input| matches!(input.kind, InputKind::Combo(_)))
-        .filter_map(|input| input.choices())
+        .filter_map(InputSpec::choices)
 }

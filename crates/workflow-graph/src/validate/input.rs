@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What follows from one input.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Fine,
     Wrong(Finding),
     /// The node it is linked from must be checked.
@@ -27,10 +27,10 @@ pub(super) enum Outcome {
 /// From how many choices on a server no longer lists them.
 const CHOICES_LISTED_MAX: usize = 20;
 
-pub(super) fn missing(
+pub(crate) fn missing(
     declared: &Declared<'_>,
     last_part_only: bool,
-    suggest: &mut Suggest<'_>,
+    suggest: &Suggest<'_>,
     node: usize,
 ) -> Finding {
     let key = &*declared.key;
@@ -48,13 +48,13 @@ pub(super) fn missing(
 }
 
 /// Checks a list, which a server takes for a link whatever is in it.
-pub(super) fn link(
+pub(crate) fn link(
     context: Context<'_>,
     node: usize,
     declared: &Declared<'_>,
     items: &[Json],
     checks_types: bool,
-    suggest: &mut Suggest<'_>,
+    suggest: &Suggest<'_>,
 ) -> Outcome {
     let spec = declared.spec;
     let received = || Json::from(items.to_vec());
@@ -98,7 +98,7 @@ pub(super) fn link(
 }
 
 /// The node behind a link and the type of its output, or how Python's indexing fails.
-pub(super) fn follow<'a>(
+pub(crate) fn follow<'a>(
     context: Context<'a>,
     from: &Json,
     slot: &Json,
@@ -138,7 +138,7 @@ pub(super) fn follow<'a>(
 }
 
 /// Whether an output of one type may be linked to an input of another.
-pub(super) fn types_agree(received: &Json, wanted: &Json) -> bool {
+pub(crate) fn types_agree(received: &Json, wanted: &Json) -> bool {
     const ANY: &str = "*";
     const MATCH: &str = "COMFY_MATCHTYPE_V3";
     let is = |one: &Json, name: &str| one.as_str() == Some(name);
@@ -158,7 +158,7 @@ pub(super) fn types_agree(received: &Json, wanted: &Json) -> bool {
 
 /// Checks a value that is no list. `own_check` says that the class checks this input itself,
 /// in place of range and choices.
-pub(super) fn value(
+pub(crate) fn value(
     profile: Profile,
     declared: &Declared<'_>,
     value: &Json,
@@ -186,12 +186,12 @@ pub(super) fn value(
 }
 
 /// What is inside `{"__value__": …}`, the wrapping that lets a list be a value.
-pub(super) fn unwrapped(value: &Json) -> &Json {
+pub(crate) fn unwrapped(value: &Json) -> &Json {
     value.as_object().and_then(|members| members.get("__value__")).unwrap_or(value)
 }
 
 /// The value as the server stores it for the node.
-pub(super) fn converted<'v>(spec: &InputSpec, value: &'v Json) -> Result<Cow<'v, Json>, Raised> {
+pub(crate) fn converted<'v>(spec: &InputSpec, value: &'v Json) -> Result<Cow<'v, Json>, Raised> {
     match (&spec.kind, value) {
         (InputKind::Int, _) => python::int(value),
         (InputKind::Float, _) => python::float(value),
@@ -289,7 +289,7 @@ fn not_a_choice(
 }
 
 /// The facts every error about an input has, then others.
-pub(super) fn about<const N: usize>(declared: &Declared<'_>, facts: [(&str, Json); N]) -> Json {
+pub(crate) fn about<const N: usize>(declared: &Declared<'_>, facts: [(&str, Json); N]) -> Json {
     let config = vec![declared.spec.type_json.clone(), Json::Object(declared.spec.options.clone())];
     let common = [("input_name", Json::from(&*declared.key)), ("input_config", Json::from(config))];
     Json::object(common.into_iter().chain(facts))

@@ -13,7 +13,7 @@ use crate::{
 type Types<'a> = Option<Vec<&'a str>>;
 
 pub(super) fn conflicts(context: Context<'_>) -> Vec<Warning> {
-    if !context.classes.iter().any(|class| has_templates(class)) {
+    if !context.known().any(|(_, class)| has_templates(class)) {
         return Vec::new();
     }
     let mut settled: HashMap<(usize, &str), Types<'_>> = HashMap::new();

@@ -9,16 +9,16 @@
 
 mod advise;
 mod alternatives;
-mod context;
-mod custom;
-mod expand;
-mod files;
-mod input;
+pub(crate) mod context;
+pub(crate) mod custom;
+pub(crate) mod expand;
+pub(crate) mod files;
+pub(crate) mod input;
 mod matchtype;
-mod number;
-mod python;
+pub(crate) mod number;
+pub(crate) mod python;
 mod replace;
-mod suggest;
+pub(crate) mod suggest;
 mod survey;
 mod verdict;
 mod walk;

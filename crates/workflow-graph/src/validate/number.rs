@@ -7,7 +7,7 @@ use crate::json::Json;
 
 /// A number: `bool` counts as one.
 #[derive(Clone, Debug)]
-pub(super) enum PyNumber {
+pub(crate) enum PyNumber {
     Int(i128),
     /// An integer of more than 128 bits: its sign and its digits without leading zeros.
     Big {
@@ -18,7 +18,7 @@ pub(super) enum PyNumber {
 }
 
 impl PyNumber {
-    pub(super) fn of(value: &Json) -> Option<Self> {
+    pub(crate) fn of(value: &Json) -> Option<Self> {
         match value {
             Json::Bool(value) => Some(Self::Int((*value).into())),
             Json::Number(number) if number.is_integer() => Some(Self::from_digits(number.as_str())),
@@ -40,7 +40,7 @@ impl PyNumber {
     }
 
     /// What `int()` makes of a text: space around, a sign, digits with single `_` between.
-    pub(super) fn from_int_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_int_text(text: &str) -> Option<Self> {
         let text = text.trim_matches(char::is_whitespace);
         let (sign, digits) = match text.strip_prefix('-') {
             Some(digits) => ("-", digits),
@@ -52,7 +52,7 @@ impl PyNumber {
     }
 
     /// `int(float)`: towards zero.
-    pub(super) fn truncated(float: f64) -> Result<Self, Raised> {
+    pub(crate) fn truncated(float: f64) -> Result<Self, Raised> {
         if float.is_nan() {
             return Err(Raised::new("ValueError", "cannot convert float NaN to integer"));
         }
@@ -67,7 +67,7 @@ impl PyNumber {
         Self::from_digits(&format!("{float:.0}"))
     }
 
-    pub(super) fn is_zero(&self) -> bool {
+    pub(crate) fn is_zero(&self) -> bool {
         match self {
             Self::Int(value) => *value == 0,
             Self::Big { .. } => false,
@@ -76,7 +76,7 @@ impl PyNumber {
     }
 
     /// None when one is NaN.
-    pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
+    pub(crate) fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Float(one), Self::Float(other)) => one.partial_cmp(other),
             (Self::Float(one), _) => other.compare_to_float(*one).map(Ordering::reverse),
@@ -120,7 +120,7 @@ impl PyNumber {
         }
     }
 
-    pub(super) fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         let spelling = match self {
             Self::Int(value) => value.to_string(),
             Self::Big { negative: true, digits } => format!("-{digits}"),
@@ -140,7 +140,7 @@ fn compare_digits(one: &str, other: &str) -> Ordering {
 }
 
 /// What `float()` makes of a text.
-pub(super) fn float_from_text(text: &str) -> Option<f64> {
+pub(crate) fn float_from_text(text: &str) -> Option<f64> {
     let text = without_underscores(text.trim_matches(char::is_whitespace))?;
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(&text);
     // Both languages read digits, a point, an exponent, `inf`, `infinity` and `nan`.
@@ -161,7 +161,7 @@ fn without_underscores(text: &str) -> Option<String> {
 }
 
 /// `repr(float)`: the shortest digits, with an exponent below 1e-4 and from 1e16.
-pub(super) fn float_repr(value: f64) -> String {
+pub(crate) fn float_repr(value: f64) -> String {
     if !value.is_finite() {
         return match value {
             _ if value.is_nan() => "nan",

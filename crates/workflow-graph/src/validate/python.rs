@@ -8,23 +8,23 @@ use crate::json::{Json, Number};
 
 /// An exception of the server's Python, by name and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Raised {
-    pub(super) exception: &'static str,
-    pub(super) message: String,
+pub(crate) struct Raised {
+    pub(crate) exception: &'static str,
+    pub(crate) message: String,
 }
 
 impl Raised {
-    pub(super) fn new(exception: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exception: &'static str, message: impl Into<String>) -> Self {
         Self { exception, message: message.into() }
     }
 
-    pub(super) fn key_error(key: &Json) -> Self {
+    pub(crate) fn key_error(key: &Json) -> Self {
         Self::new("KeyError", repr(key))
     }
 }
 
 /// `type(value).__name__`.
-pub(super) fn type_name(value: &Json) -> &'static str {
+pub(crate) fn type_name(value: &Json) -> &'static str {
     match value {
         Json::Null => "NoneType",
         Json::Bool(_) => "bool",
@@ -37,7 +37,7 @@ pub(super) fn type_name(value: &Json) -> &'static str {
 }
 
 /// `bool(value)`.
-pub(super) fn truth(value: &Json) -> bool {
+pub(crate) fn truth(value: &Json) -> bool {
     match value {
         Json::Null => false,
         Json::Bool(value) => *value,
@@ -49,7 +49,7 @@ pub(super) fn truth(value: &Json) -> bool {
 }
 
 /// `one == other`: `1`, `1.0` and `True` are equal, and NaN is not even equal to itself.
-pub(super) fn equal(one: &Json, other: &Json) -> bool {
+pub(crate) fn equal(one: &Json, other: &Json) -> bool {
     match (one, other) {
         (Json::Null, Json::Null) => true,
         (Json::String(one), Json::String(other)) => one == other,
@@ -70,7 +70,7 @@ pub(super) fn equal(one: &Json, other: &Json) -> bool {
 }
 
 /// `one < other` or `one > other`, as `operator` says.
-pub(super) fn ordered(one: &Json, operator: Ordering, other: &Json) -> Result<bool, Raised> {
+pub(crate) fn ordered(one: &Json, operator: Ordering, other: &Json) -> Result<bool, Raised> {
     if let (Some(one), Some(other)) = (PyNumber::of(one), PyNumber::of(other)) {
         return Ok(one.compare(&other) == Some(operator));
     }
@@ -84,7 +84,7 @@ pub(super) fn ordered(one: &Json, operator: Ordering, other: &Json) -> Result<bo
 }
 
 /// `int(value)`.
-pub(super) fn int(value: &Json) -> Result<Cow<'_, Json>, Raised> {
+pub(crate) fn int(value: &Json) -> Result<Cow<'_, Json>, Raised> {
     let number = match value {
         Json::Number(number) if number.is_integer() => return Ok(Cow::Borrowed(value)),
         Json::Number(number) => PyNumber::truncated(number.as_f64())?,
@@ -105,7 +105,7 @@ pub(super) fn int(value: &Json) -> Result<Cow<'_, Json>, Raised> {
 }
 
 /// `float(value)`.
-pub(super) fn float(value: &Json) -> Result<Cow<'_, Json>, Raised> {
+pub(crate) fn float(value: &Json) -> Result<Cow<'_, Json>, Raised> {
     let float = match value {
         Json::Number(number) if !number.is_integer() => return Ok(Cow::Borrowed(value)),
         Json::Number(number) => {
@@ -132,26 +132,26 @@ pub(super) fn float(value: &Json) -> Result<Cow<'_, Json>, Raised> {
 }
 
 /// `str(value)`.
-pub(super) fn text(value: &Json) -> Cow<'_, str> {
+pub(crate) fn text(value: &Json) -> Cow<'_, str> {
     if let Json::String(text) = value { Cow::Borrowed(text) } else { Cow::Owned(repr(value)) }
 }
 
 /// `repr(value)`.
-pub(super) fn repr(value: &Json) -> String {
+pub(crate) fn repr(value: &Json) -> String {
     let mut out = String::new();
     write_repr(&mut out, value);
     out
 }
 
 /// `f"{value:.2g}"` for a ratio: two significant digits.
-pub(super) fn two_digits(value: f64) -> String {
+pub(crate) fn two_digits(value: f64) -> String {
     let rounded: f64 = format!("{value:.1e}").parse().unwrap_or(value);
     let text = super::number::float_repr(rounded);
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 /// The reprs of several values, joined by a comma.
-pub(super) fn reprs<'a>(values: impl IntoIterator<Item = &'a Json>) -> String {
+pub(crate) fn reprs<'a>(values: impl IntoIterator<Item = &'a Json>) -> String {
     values.into_iter().map(repr).collect::<Vec<_>>().join(", ")
 }
 

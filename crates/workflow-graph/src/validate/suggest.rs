@@ -1,9 +1,12 @@
 //! What would have worked in the place of what is wrong: the nearest choices, and the outputs
 //! of the right type.
 
-use std::{cell::OnceCell, collections::HashMap};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::HashMap,
+};
 
-use super::{context::Context, input::types_agree, python};
+use super::{context::Context, files, input::types_agree, python};
 use crate::{
     catalog::{InputKind, InputSpec},
     json::Json,
@@ -22,22 +25,23 @@ const LIKENESS_MIN: f64 = 0.6;
 /// as a whole.
 const SEARCHES_MAX: usize = 1_000;
 
-pub(super) struct Suggest<'a> {
+pub(crate) struct Suggest<'a> {
     context: Context<'a>,
     outputs: OnceCell<Outputs<'a>>,
-    searches: std::cell::Cell<usize>,
+    files: OnceCell<Vec<Json>>,
+    searches: Cell<usize>,
 }
 
 /// The outputs in the prompt by type, each list in the order of the nodes.
-type Outputs<'a> = HashMap<&'a str, Vec<(usize, usize)>>;
+pub(crate) type Outputs<'a> = HashMap<&'a str, Vec<(usize, usize)>>;
 
 impl<'a> Suggest<'a> {
-    pub(super) fn new(context: Context<'a>) -> Self {
-        Self { context, outputs: OnceCell::new(), searches: std::cell::Cell::new(0) }
+    pub(crate) fn new(context: Context<'a>) -> Self {
+        Self { context, outputs: OnceCell::new(), files: OnceCell::new(), searches: Cell::new(0) }
     }
 
     /// For an input that is not set: its default, else its choices, else links that fit.
-    pub(super) fn for_missing(&self, node: usize, spec: &InputSpec) -> Vec<Json> {
+    pub(crate) fn for_missing(&self, node: usize, spec: &InputSpec) -> Vec<Json> {
         match spec.default_value() {
             Some(value) if !spec.flag("forceInput") => vec![value.clone()],
             _ => match spec.choices() {
@@ -49,7 +53,7 @@ impl<'a> Suggest<'a> {
 
     /// For a link that leads nowhere or to the wrong type: links that fit, those from the same
     /// node first; a widget can also be set.
-    pub(super) fn for_link(&self, node: usize, spec: &InputSpec, link: &[Json]) -> Vec<Json> {
+    pub(crate) fn for_link(&self, node: usize, spec: &InputSpec, link: &[Json]) -> Vec<Json> {
         let from = link.first().and_then(Json::as_str);
         let from = from.and_then(|id| self.context.nodes.get_index_of(id));
         let mut choices = self.links(node, spec, from);
@@ -95,7 +99,7 @@ impl<'a> Suggest<'a> {
     }
 
     /// The choices most like a value.
-    pub(super) fn nearest_values(&self, wrong: &Json, choices: &[Json]) -> Vec<Json> {
+    pub(crate) fn nearest_values(&self, wrong: &Json, choices: &[Json]) -> Vec<Json> {
         if !self.may_search() {
             return Vec::new();
         }
@@ -105,6 +109,12 @@ impl<'a> Suggest<'a> {
             .collect()
     }
 
+    /// The files most like a name.
+    pub(crate) fn nearest_files(&self, wrong: &Json) -> Vec<Json> {
+        let known = self.files.get_or_init(|| files::known(self.context));
+        self.nearest_values(wrong, known)
+    }
+
     fn may_search(&self) -> bool {
         self.searches.set(self.searches.get() + 1);
         self.searches.get() <= SEARCHES_MAX
@@ -112,7 +122,7 @@ impl<'a> Suggest<'a> {
 }
 
 /// The candidates most like a text, best first; the first ones when none is like it.
-pub(super) fn nearest<'c, T>(
+pub(crate) fn nearest<'c, T>(
     wrong: &str,
     candidates: &'c [T],
     text: impl Fn(&T) -> String,
@@ -141,14 +151,41 @@ pub(super) fn nearest<'c, T>(
     scored.into_iter().take(OFFERED_MAX).map(|(_, candidate)| candidate).collect()
 }
 
+/// The one candidate that is more like a text than all others, and at least so much.
+pub(crate) fn only_near<'c, T>(
+    wrong: &str,
+    candidates: &'c [T],
+    text: impl Fn(&T) -> String,
+    at_least: f64,
+) -> Option<&'c T> {
+    let folded = fold(wrong);
+    let mut best: Option<(f64, &T)> = None;
+    let mut tied = false;
+    for candidate in candidates.iter().take(COMPARED_MAX) {
+        let likeness = likeness(&folded, &fold(&text(candidate)));
+        match best {
+            Some((before, _)) if likeness < before => {}
+            Some((before, _)) if likeness <= before => tied = true,
+            _ => {
+                best = Some((likeness, candidate));
+                tied = false;
+            }
+        }
+    }
+    best.filter(|(likeness, _)| *likeness >= at_least && !tied).map(|(_, candidate)| candidate)
+}
+
 /// Lower case, and one kind of slash: files are named on two systems.
 fn fold(text: &str) -> String {
     text.to_lowercase().replace('\\', "/")
 }
 
+/// Names that only share letters come after those that are related exactly.
+const SPELLING_WEIGHT: f64 = 0.94;
+
 fn likeness(one: &str, other: &str) -> f64 {
     let exact = exact_likeness(one, other);
-    if exact > 0.0 { exact } else { strsim::jaro_winkler(one, other) * 0.9 }
+    if exact > 0.0 { exact } else { strsim::jaro_winkler(one, other) * SPELLING_WEIGHT }
 }
 
 /// The relations of names that say more than shared letters: the same but for case, for the
@@ -170,9 +207,9 @@ fn exact_likeness(one: &str, other: &str) -> f64 {
     }
 }
 
-fn outputs_by_type(context: Context<'_>) -> Outputs<'_> {
+pub(crate) fn outputs_by_type(context: Context<'_>) -> Outputs<'_> {
     let mut outputs: Outputs<'_> = HashMap::new();
-    for (node, class) in context.classes.iter().enumerate() {
+    for (node, class) in context.known() {
         for (slot, output) in class.outputs.iter().enumerate() {
             if let Some(type_name) = output.type_name() {
                 outputs.entry(type_name).or_default().push((node, slot));

@@ -58,16 +58,17 @@ fn classes<'c>(
     nodes: &Object,
     catalog: &'c NodeCatalog,
     profile: Profile,
-) -> Result<Vec<&'c NodeClass>, Refusal> {
+) -> Result<Vec<Option<&'c NodeClass>>, Refusal> {
     let class = |(id, node): (&String, &Json)| {
         let named = match node {
             Json::Object(members) => members.get("class_type"),
             _ => return Err(odd_node(id, node, profile)),
         };
         match named {
-            Some(Json::String(name)) => {
-                catalog.class(name).ok_or_else(|| unknown_class(id, node, named, catalog, profile))
-            }
+            Some(Json::String(name)) => catalog
+                .class(name)
+                .map(Some)
+                .ok_or_else(|| unknown_class(id, node, named, catalog, profile)),
             Some(Json::Array(_) | Json::Object(_)) => {
                 Err(fault_of(id, "has a class_type that is no text"))
             }
@@ -173,8 +174,7 @@ fn outputs(context: Context<'_>, targets: Targets<'_>) -> Vec<usize> {
     };
     let is_wanted =
         |node: &usize| wanted.as_ref().is_none_or(|wanted| wanted.contains(context.id(*node)));
-    let classes = context.classes.iter().enumerate();
-    let outputs = classes.filter(|(_, class)| class.output_node).map(|(node, _)| node);
+    let outputs = context.known().filter(|(_, class)| class.output_node).map(|(node, _)| node);
     outputs.filter(is_wanted).collect()
 }
 

@@ -71,7 +71,7 @@ impl<'a> Walk<'a> {
     pub(super) fn output(&mut self, node: usize) -> bool {
         self.enter(node);
         while let Some(frame) = self.path.last_mut() {
-            let step = step(self.context, frame, &mut self.suggest);
+            let step = step(self.context, frame, &self.suggest);
             match step {
                 Step::Follow(source) => self.enter(source),
                 Step::Done => self.leave(),
@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
         if known { self.put(frame.node, looked) } else { self.note(frame.node, looked) }
     }
 
-    fn choices_for(&mut self, frame: &Frame<'a>, input: &str) -> Vec<Json> {
+    fn choices_for(&self, frame: &Frame<'a>, input: &str) -> Vec<Json> {
         let Some(declared) = frame.plan.find(input) else { return Vec::new() };
         match frame.inputs.and_then(|inputs| inputs.get(input)) {
             Some(Json::Array(items)) => self.suggest.for_link(frame.node, declared.spec, items),
@@ -258,7 +258,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Goes on with a node until a link must be followed or all is checked.
-fn step<'a>(context: Context<'a>, frame: &mut Frame<'a>, suggest: &mut Suggest<'a>) -> Step {
+fn step<'a>(context: Context<'a>, frame: &mut Frame<'a>, suggest: &Suggest<'a>) -> Step {
     while let Some(declared) = frame.plan.get(frame.next) {
         frame.next += 1;
         let value = match set_value(frame.inputs, &declared.key) {

@@ -1,9 +1,11 @@
 //! The integration tests of `workflow-graph`, as one binary.
 
 mod diff;
+mod fixes;
 mod graphs;
 mod ground_truth;
 mod lora;
 mod patch;
 mod placeholders;
 mod roles;
+mod verdicts;
