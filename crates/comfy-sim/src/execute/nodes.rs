@@ -4,6 +4,7 @@ mod files;
 mod font;
 mod images;
 mod plain;
+mod resizing;
 mod simulate;
 
 pub(crate) mod picture;
@@ -99,10 +100,13 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "PreviewImage" => files::preview_image,
         "MaskPreview" => files::preview_mask,
         "EmptyImage" => images::empty,
-        "ImageScale" => images::scale,
-        "ImageScaleBy" => images::scale_by,
-        "ImageScaleToTotalPixels" => images::scale_to_total_pixels,
-        "ImageScaleToMaxDimension" => images::scale_to_max_dimension,
+        "ImageScale" => resizing::scale,
+        "ImageScaleBy" => resizing::scale_by,
+        "ImageScaleToTotalPixels" => resizing::scale_to_total_pixels,
+        "ImageScaleToMaxDimension" => resizing::scale_to_max_dimension,
+        "ResizeImageMaskNode" => resizing::resize_image_or_mask,
+        "FluxKontextImageScale" => resizing::scale_for_kontext,
+        "ResolutionSelector" => resizing::select_resolution,
         "ImageInvert" => images::invert,
         "ImageBlend" => images::blend,
         "ImageCrop" => images::crop,

@@ -194,3 +194,17 @@ async fn only_the_chosen_branch_of_a_switch_runs() {
     assert_eq!(executing, [json!("3"), json!("2"), json!("3"), json!("4"), Value::Null]);
     sim.stop().await;
 }
+
+#[tokio::test]
+async fn dynamic_inputs_reach_the_node_that_resizes() {
+    let sim = quick_sim().await;
+    let prompt = json!({
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 32, "batch_size": 1, "color": 5}},
+        "2": {"class_type": "ResizeImageMaskNode", "inputs": {"input": ["1", 0], "resize_type": "scale longer dimension", "resize_type.longer_size": 128, "scale_method": "area"}},
+        "3": {"class_type": "GetImageSize", "inputs": {"image": ["2", 0]}},
+        "4": {"class_type": "PreviewAny", "inputs": {"source": ["3", 1]}},
+    });
+    let (id, _) = run(&sim, prompt).await;
+    assert_eq!(history_of(&sim, &id).await["outputs"]["4"], json!({"text": ["64"]}));
+    sim.stop().await;
+}

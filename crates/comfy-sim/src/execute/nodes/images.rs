@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use image::imageops::{self, FilterType};
+use image::imageops;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use serde_json::{Value, json};
 
 use super::picture::byte;
+use super::resizing::resized;
 use super::{Context, Exception, Produced};
 use crate::execute::values::{Inputs, NodeValue, input, plain};
 
@@ -49,7 +50,7 @@ pub(super) fn whole(inputs: &Inputs, name: &str) -> Result<u32, Exception> {
     value.ok_or_else(|| Exception::missing_input(name))
 }
 
-fn word<'a>(inputs: &'a Inputs, name: &str) -> &'a str {
+pub(super) fn word<'a>(inputs: &'a Inputs, name: &str) -> &'a str {
     plain(inputs, name).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -68,19 +69,12 @@ pub(super) fn check_size(width: u32, height: u32, count: u64) -> Result<(), Exce
     Err(Exception::new("MemoryError", text))
 }
 
-fn of(images: Vec<RgbImage>) -> Produced {
+pub(super) fn of(images: Vec<RgbImage>) -> Produced {
     Produced::of(NodeValue::Image(Arc::new(images)))
 }
 
-/// Rounded, at least one pixel.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the conversion saturates, and `check_size` refuses what is too large"
-)]
-fn pixels(length: f64) -> u32 {
-    (length.round() as u32).max(1)
+pub(super) fn first_size(batch: &Batch) -> (u32, u32) {
+    batch.first().map(RgbImage::dimensions).unwrap_or_default()
 }
 
 pub(super) fn empty(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
@@ -90,93 +84,6 @@ pub(super) fn empty(inputs: &Inputs, _: &Context) -> Result<Produced, Exception>
     let [_, red, green, blue] = whole(inputs, "color")?.to_be_bytes();
     let picture = RgbImage::from_pixel(width, height, Rgb([red, green, blue]));
     Ok(of((0..count).map(|_| picture.clone()).collect()))
-}
-
-/// Resizes to width and height; `center` cuts the sides off first that do not fit the shape.
-fn resized(image: &RgbImage, (width, height): (u32, u32), method: &str, crop: &str) -> RgbImage {
-    let filter = match method {
-        "nearest-exact" => FilterType::Nearest,
-        "bicubic" => FilterType::CatmullRom,
-        "lanczos" => FilterType::Lanczos3,
-        _ => FilterType::Triangle,
-    };
-    if crop != "center" {
-        return imageops::resize(image, width, height, filter);
-    }
-    let (old_width, old_height) = (f64::from(image.width()), f64::from(image.height()));
-    let aspect = f64::from(width) / f64::from(height);
-    let (cut_width, cut_height) = if old_width / old_height > aspect {
-        (pixels(old_height * aspect), image.height())
-    } else {
-        (image.width(), pixels(old_width / aspect))
-    };
-    let (x, y) = (
-        image.width().saturating_sub(cut_width) / 2,
-        image.height().saturating_sub(cut_height) / 2,
-    );
-    let part = imageops::crop_imm(image, x, y, cut_width, cut_height).to_image();
-    imageops::resize(&part, width, height, filter)
-}
-
-fn all_resized(
-    batch: &Batch,
-    size: (u32, u32),
-    method: &str,
-    crop: &str,
-) -> Result<Produced, Exception> {
-    check_size(size.0, size.1, u64::try_from(batch.len()).unwrap_or(u64::MAX))?;
-    Ok(of(batch.iter().map(|image| resized(image, size, method, crop)).collect()))
-}
-
-fn first_size(batch: &Batch) -> (u32, u32) {
-    batch.first().map(RgbImage::dimensions).unwrap_or_default()
-}
-
-pub(super) fn scale(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    let batch = images(inputs, "image")?;
-    let (old_width, old_height) = first_size(&batch);
-    let (width, height) = match (whole(inputs, "width")?, whole(inputs, "height")?) {
-        (0, 0) => return Ok(Produced::of(NodeValue::Image(batch))),
-        (0, height) => {
-            (pixels(f64::from(old_width) * f64::from(height) / f64::from(old_height)), height)
-        }
-        (width, 0) => {
-            (width, pixels(f64::from(old_height) * f64::from(width) / f64::from(old_width)))
-        }
-        both => both,
-    };
-    all_resized(&batch, (width, height), word(inputs, "upscale_method"), word(inputs, "crop"))
-}
-
-fn scaled_by(batch: &Batch, factor: f64, method: &str) -> Result<Produced, Exception> {
-    let (width, height) = first_size(batch);
-    let size = (pixels(f64::from(width) * factor), pixels(f64::from(height) * factor));
-    all_resized(batch, size, method, "disabled")
-}
-
-pub(super) fn scale_by(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    scaled_by(
-        &images(inputs, "image")?,
-        number(inputs, "scale_by")?,
-        word(inputs, "upscale_method"),
-    )
-}
-
-pub(super) fn scale_to_total_pixels(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    let batch = images(inputs, "image")?;
-    let (width, height) = first_size(&batch);
-    let wanted = number(inputs, "megapixels")? * 1024.0 * 1024.0;
-    let factor = (wanted / (f64::from(width) * f64::from(height))).sqrt();
-    let step = f64::from(whole(inputs, "resolution_steps").unwrap_or(1).max(1));
-    let side = |length: u32| pixels((f64::from(length) * factor / step).round() * step);
-    all_resized(&batch, (side(width), side(height)), word(inputs, "upscale_method"), "disabled")
-}
-
-pub(super) fn scale_to_max_dimension(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    let batch = images(inputs, "image")?;
-    let (width, height) = first_size(&batch);
-    let factor = number(inputs, "largest_size")? / f64::from(width.max(height).max(1));
-    scaled_by(&batch, factor, word(inputs, "upscale_method"))
 }
 
 pub(super) fn invert(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
