@@ -1,0 +1,272 @@
+//! Nodes of the server's classes: how the front end makes one and fills it from a file.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use indexmap::IndexMap;
+
+use super::{
+    body::Body,
+    scene::{Link, Output, Slot},
+    widget::{Widget, WidgetKind, has_widget, truthy, widget_type},
+};
+use crate::{
+    catalog::{Category, InputKind, InputSpec, NodeClass},
+    json::Json,
+    ui::{LinkId, SavedValues, UiInput, UiNode},
+};
+
+/// Inputs that the front end itself adds to a class: a button or a viewer.
+const ADDED: [(&str, &str, Added); 11] = [
+    ("LoadAudio", "audioUI", Added::Player),
+    ("SaveAudio", "audioUI", Added::Player),
+    ("PreviewAudio", "audioUI", Added::Player),
+    ("SaveAudioMP3", "audioUI", Added::Player),
+    ("SaveAudioOpus", "audioUI", Added::Player),
+    ("SaveAudioAdvanced", "audioUI", Added::Player),
+    ("Preview3D", "image", Added::Viewer),
+    ("SaveGLB", "image", Added::Viewer),
+    ("Load3DAdvanced", "viewport_state", Added::Viewport),
+    ("PreviewAny", "preview_text", Added::Preview),
+    ("SaveText", "preview_text", Added::Preview),
+];
+
+#[derive(Clone, Copy)]
+enum Added {
+    Upload(&'static str),
+    Player,
+    Viewer,
+    Viewport,
+    Preview,
+}
+
+/// Classes whose 3D widget holds a view instead of pictures.
+const VIEWPORT_CLASSES: [&str; 6] = [
+    "Preview3DAdvanced",
+    "PreviewGaussianSplat",
+    "PreviewPointCloud",
+    "Save3DAdvanced",
+    "SaveGaussianSplat",
+    "SavePointCloud",
+];
+
+/// The classes whose file name can name other nodes' widgets.
+pub(super) const SAVING_CLASSES: [&str; 20] = [
+    "CLIPSave",
+    "LoraSave",
+    "ModelSave",
+    "Save3DAdvanced",
+    "SaveAnimatedPNG",
+    "SaveAnimatedWEBP",
+    "SaveAudio",
+    "SaveAudioAdvanced",
+    "SaveAudioMP3",
+    "SaveAudioOpus",
+    "SaveGLB",
+    "SaveGaussianSplat",
+    "SaveImage",
+    "SaveImageAdvanced",
+    "SaveLatent",
+    "SavePointCloud",
+    "SaveSVGNode",
+    "SaveVideo",
+    "SaveWEBM",
+    "VAESave",
+];
+
+/// A node of a class as it is made: every widget at its default.
+pub(super) fn make(class: &NodeClass) -> Body<'_> {
+    let mut body = Body::default();
+    for spec in class.declared_inputs() {
+        body.add_socket(spec, &Cow::Borrowed(&*spec.name));
+    }
+    for spec in class.declared_inputs() {
+        match widget_type(spec) {
+            "LOAD_3D" => add_scene(&mut body, class),
+            _ => body.add_widget(spec, &Cow::Borrowed(&*spec.name), true),
+        }
+    }
+    for (name, added) in added(class) {
+        add(&mut body, name, added);
+    }
+    match &*class.name {
+        "CustomCombo" => body.add_custom_options(),
+        "WebcamCapture" => {
+            body.widgets.push(Widget::companion("waiting for camera...", Json::from("capture")));
+        }
+        _ => {}
+    }
+    body
+}
+
+fn added(class: &NodeClass) -> impl Iterator<Item = (&'static str, Added)> {
+    let fixed = ADDED.iter().filter(|(name, ..)| class.name == *name);
+    let upload = uploads(class).then_some(("upload", Added::Upload("IMAGEUPLOAD")));
+    let audio = class.inputs.iter().find(|input| input.name == "audio");
+    let audio = audio.filter(|input| input.category == Category::Required);
+    let audio = audio.is_some_and(|input| input.flag("audio_upload"));
+    let audio = audio.then_some(("upload", Added::Upload("AUDIOUPLOAD")));
+    fixed.map(|(_, input, added)| (*input, *added)).chain(audio).chain(upload)
+}
+
+/// Whether a class takes a file that can be uploaded.
+fn uploads(class: &NodeClass) -> bool {
+    const FLAGS: [&str; 3] = ["image_upload", "video_upload", "animated_image_upload"];
+    class.inputs.iter().filter(|input| input.category == Category::Required).any(|input| {
+        matches!(input.kind, InputKind::Combo(_)) && FLAGS.iter().any(|flag| input.flag(flag))
+    })
+}
+
+fn add(body: &mut Body<'_>, name: &'static str, added: Added) {
+    let empty = Json::from("");
+    let (type_name, widget) = match added {
+        Added::Upload(type_name) => (type_name, Widget::companion(name, empty)),
+        Added::Player => ("AUDIO_UI", Widget { saved: false, ..Widget::companion(name, empty) }),
+        Added::Viewer => ("PREVIEW_3D", Widget { sent: true, ..Widget::companion(name, empty) }),
+        Added::Viewport => ("LOAD_3D_ADVANCED", scene_widget(name)),
+        Added::Preview => {
+            body.widgets.push(Widget { saved: false, ..Widget::companion(name, empty) });
+            return;
+        }
+    };
+    body.widgets.push(widget);
+    let slot = Slot::new(Cow::Borrowed(name), Cow::Borrowed(type_name));
+    body.inputs.push(Slot { widget: Some(Cow::Borrowed(name)), ..slot });
+}
+
+/// A 3D scene; where a file can be chosen, the buttons for it stand in front.
+fn add_scene(body: &mut Body<'_>, class: &NodeClass) {
+    const BUTTONS: [(&str, &str); 3] = [
+        ("upload 3d model", "upload3dmodel"),
+        ("upload extra resources", "uploadExtraResources"),
+        ("clear", "clear"),
+    ];
+    let name = if VIEWPORT_CLASSES.contains(&&*class.name) { "viewport_state" } else { "image" };
+    if body.widget("model_file").is_some() {
+        let button =
+            |(name, value)| Widget { sent: true, ..Widget::companion(name, Json::from(value)) };
+        body.widgets.extend(BUTTONS.map(button));
+    }
+    body.widgets.push(scene_widget(name));
+    let slot = Slot::new(Cow::Borrowed(name), Cow::Borrowed("LOAD_3D"));
+    body.inputs.push(Slot { widget: Some(Cow::Borrowed(name)), ..slot });
+}
+
+fn scene_widget(name: &'static str) -> Widget<'static> {
+    let what = if name == "image" { "pictures of the scene" } else { "the view of the scene" };
+    let empty = Some(Cow::Owned(Json::from("")));
+    Widget::new(Cow::Borrowed(name), empty, WidgetKind::Capture(what))
+}
+
+/// A node of a class, filled from a file.
+pub(super) fn load<'a>(
+    class: &'a NodeClass,
+    saved: UiNode<'a>,
+    links: &mut IndexMap<LinkId, Link<'a>>,
+) -> Body<'a> {
+    let mut body = make(class);
+    take_inputs(&mut body, saved);
+    let mut at = 0;
+    while let Some(slot) = body.inputs.get(at) {
+        if slot.link.is_some_and(|link| links.contains_key(&link)) {
+            body.linked(at);
+        }
+        at += 1;
+    }
+    match saved.values() {
+        SavedValues::Listed(values) => match without_forced(class, &body, values) {
+            None => body.set_listed(values),
+            Some(kept) => body.set_listed(kept),
+        },
+        SavedValues::Named(values) => body.set_named(values),
+        SavedValues::Missing => {
+            if let Some(values) = saved.named_values() {
+                body.set_named(values);
+            }
+        }
+    }
+    for link in std::mem::take(&mut body.dropped) {
+        links.shift_remove(&link);
+    }
+    let from = body.moved_from.take().unwrap_or(usize::MAX);
+    for (at, slot) in body.inputs.iter().enumerate().skip(from) {
+        if let Some(link) = slot.link.and_then(|link| links.get_mut(&link)) {
+            link.target_slot = at;
+        }
+    }
+    body
+}
+
+/// The links of a file by the names of inputs; inputs that the class does not have come last.
+fn take_inputs<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
+    let mut by_name: HashMap<&str, UiInput<'a>> = HashMap::with_capacity(saved.inputs().len());
+    for input in saved.inputs() {
+        by_name.insert(input.name, input);
+    }
+    for slot in &mut body.inputs {
+        slot.link = by_name.get(&*slot.name).and_then(|input| input.link);
+    }
+    let known = body.inputs.len();
+    for input in saved.inputs() {
+        let is_known = body.inputs.iter().take(known).any(|slot| slot.name == input.name);
+        if !is_known {
+            body.inputs.push(extra_slot(&input));
+        }
+    }
+}
+
+/// A slot as the file has it.
+pub(super) fn extra_slot<'a>(input: &UiInput<'a>) -> Slot<'a> {
+    Slot {
+        name: Cow::Borrowed(input.name),
+        type_name: input.type_name.clone(),
+        link: input.link,
+        widget: input.widget.map(Cow::Borrowed),
+        promoted: None,
+    }
+}
+
+/// Old files have values for inputs that are sockets by force. Where the count of values says
+/// so, those are left out: what remains.
+fn without_forced<'a>(
+    class: &NodeClass,
+    body: &Body<'a>,
+    values: &'a [Json],
+) -> Option<Vec<&'a Json>> {
+    let forced = |spec: &InputSpec| truthy(spec.options.get("forceInput"));
+    if !class.declared_inputs().any(forced) {
+        return None;
+    }
+    let mut places: Vec<bool> = Vec::new();
+    for spec in class.declared_inputs().filter(|spec| has_widget(spec) || forced(spec)) {
+        places.push(forced(spec));
+        if truthy(spec.options.get("control_after_generate")) {
+            places.push(false);
+        }
+    }
+    places.extend(added(class).filter(|(name, _)| body.widget(name).is_some()).map(|_| false));
+    if places.len() != values.len() {
+        return None;
+    }
+    let kept = values.iter().zip(places).filter(|(_, forced)| !forced);
+    Some(kept.map(|(value, _)| value).collect())
+}
+
+/// The output slots: of the class with the links of the file, then what else the file has.
+pub(super) fn outputs<'a>(class: &'a NodeClass, saved: UiNode<'a>) -> Vec<Output<'a>> {
+    let mut from_file = saved.outputs();
+    let declared = class.outputs.iter().map(|output| match output.type_name() {
+        Some("COMFY_MATCHTYPE_V3") => "*",
+        Some(name) => name,
+        None => "COMBO",
+    });
+    let mut outputs: Vec<Output<'a>> = declared
+        .map(|type_name| Output {
+            type_name: Cow::Borrowed(type_name),
+            links: from_file.next().map(|output| output.links).unwrap_or_default(),
+        })
+        .collect();
+    outputs.extend(
+        from_file.map(|output| Output { type_name: output.type_name, links: output.links }),
+    );
+    outputs
+}

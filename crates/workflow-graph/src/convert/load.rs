@@ -1,0 +1,264 @@
+//! Loading a saved workflow in the front end's order: definitions before their instances, the
+//! graph at the top last.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use indexmap::IndexMap;
+
+use super::{
+    Finding, class_node,
+    group::Groups,
+    instance, migrate,
+    renumber::{self, Renumbering},
+    scene::{
+        Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
+        ROOT, Scene,
+    },
+    virtual_nodes,
+};
+use crate::{
+    catalog::NodeCatalog,
+    ui::{LinkId, Text, UiGraph, UiNode, UiWorkflow},
+};
+
+pub(super) fn load<'a>(
+    workflow: &'a UiWorkflow,
+    catalog: &'a NodeCatalog,
+    groups: &'a Groups<'a>,
+) -> Scene<'a> {
+    let root = workflow.root();
+    let definitions = workflow.subgraphs();
+    let mut numbers =
+        Numbers { node: root.last_node().unwrap_or(0), link: last_link(root, &definitions) };
+    let renumberings = renumber::renumber(root, &definitions, &mut numbers);
+    let mut scene = Scene {
+        catalog,
+        groups,
+        graphs: Vec::new(),
+        definitions: HashMap::new(),
+        instances: Vec::new(),
+        findings: Vec::new(),
+        numbers,
+    };
+    scene.graphs.resize_with(definitions.len() + 1, Graph::default);
+    scene.instances.resize_with(definitions.len() + 1, Vec::new);
+    for (at, graph) in definitions.iter().enumerate() {
+        if let Some(id) = graph.id() {
+            scene.definitions.insert(id, at + 1);
+        }
+    }
+    let none = Renumbering::default();
+    for at in leaves_first(&scene.definitions, &definitions) {
+        let source = definitions.get(at - 1).copied();
+        let renumbering = renumberings.get(at - 1).unwrap_or(&none);
+        if let Some(source) = source {
+            load_graph(&mut scene, at, source, renumbering, &renumberings);
+        }
+    }
+    load_graph(&mut scene, ROOT, root, &none, &renumberings);
+    scene
+}
+
+fn last_link(root: UiGraph<'_>, definitions: &[UiGraph<'_>]) -> LinkId {
+    let graphs = || std::iter::once(&root).chain(definitions);
+    let used = graphs().flat_map(UiGraph::links).map(|link| link.id);
+    used.chain(graphs().filter_map(UiGraph::last_link)).max().unwrap_or(0)
+}
+
+/// The definitions in an order in which each comes after those it has instances of, or in the
+/// file's order where there is none.
+fn leaves_first(by_id: &HashMap<Text<'_>, usize>, definitions: &[UiGraph<'_>]) -> Vec<usize> {
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); definitions.len() + 1];
+    let mut waiting = vec![0_usize; definitions.len() + 1];
+    for (at, graph) in definitions.iter().enumerate() {
+        for node in graph.nodes() {
+            let used = by_id.get(node.class()).and_then(|used| users.get_mut(*used));
+            if let (Some(users), Some(waiting)) = (used, waiting.get_mut(at + 1))
+                && users.last() != Some(&(at + 1))
+            {
+                users.push(at + 1);
+                *waiting += 1;
+            }
+        }
+    }
+    let all = 1..=definitions.len();
+    let mut order: Vec<usize> =
+        all.clone().filter(|at| waiting.get(*at).is_some_and(|count| *count == 0)).collect();
+    let mut next = 0;
+    while let Some(at) = order.get(next).copied() {
+        next += 1;
+        for user in users.get(at).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(*user) {
+                *count -= 1;
+                if *count == 0 {
+                    order.push(*user);
+                }
+            }
+        }
+    }
+    if order.len() == definitions.len() { order } else { all.collect() }
+}
+
+fn load_graph<'a>(
+    scene: &mut Scene<'a>,
+    at: usize,
+    source: UiGraph<'a>,
+    own: &Renumbering<'a>,
+    all: &[Renumbering<'a>],
+) {
+    let unreadable = source.unreadable();
+    if unreadable > 0 {
+        let graph = match source.name() {
+            Some(name) if at != ROOT => format!("subgraph {name}"),
+            _ => "the workflow".to_owned(),
+        };
+        scene.findings.push(Finding::Unreadable { graph, count: unreadable });
+    }
+    let mut graph = Graph {
+        name: source.name().unwrap_or_default(),
+        links: links(source, own),
+        inputs: source.inputs().map(boundary).collect(),
+        outputs: source.outputs().map(boundary).collect(),
+        ..Graph::default()
+    };
+    for (place, saved) in source.nodes().enumerate() {
+        let id = key(scene, &graph, own.of_node(place, saved.id()));
+        let node = load_node(scene, &mut graph.links, id.clone(), saved);
+        graph.by_id.insert(id, graph.nodes.len());
+        if let (Kind::Instance(definition), node) = (node.kind, graph.nodes.len())
+            && let Some(instances) = scene.instances.get_mut(definition)
+        {
+            instances.push(Place { graph: at, node });
+        }
+        graph.nodes.push(node);
+    }
+    remove_duplicates(&mut graph);
+    repair_boundaries(&mut graph);
+    if let Some(place) = scene.graph_mut(at) {
+        *place = graph;
+    }
+    let count = scene.graph(at).map_or(0, |graph| graph.nodes.len());
+    for node in 0..count {
+        migrate::promote_shown_widgets(scene, Place { graph: at, node }, all);
+    }
+}
+
+fn links<'a>(source: UiGraph<'a>, own: &Renumbering<'a>) -> IndexMap<LinkId, Link<'a>> {
+    let link = |link: crate::ui::UiLink<'a>| {
+        let origin = own.of_reference(link.origin);
+        let target = own.of_reference(link.target);
+        let (origin_slot, target_slot) = (link.origin_slot, link.target_slot);
+        (link.id, Link { origin, origin_slot, target, target_slot })
+    };
+    source.links().map(link).collect()
+}
+
+fn boundary(saved: crate::ui::UiBoundary<'_>) -> Boundary<'_> {
+    Boundary { name: Cow::Borrowed(saved.name), type_name: saved.type_name, links: saved.links }
+}
+
+/// The id of a node; one that has none, or that of another node, gets the next number.
+fn key(scene: &mut Scene<'_>, graph: &Graph<'_>, id: Option<Text<'_>>) -> Key {
+    if let Some(id) = id.filter(|id| id != "-1" && !graph.by_id.contains_key(&**id)) {
+        if let Ok(number) = id.parse() {
+            scene.numbers.node = scene.numbers.node.max(number);
+        }
+        return Key::from(&*id);
+    }
+    scene.numbers.node = scene.numbers.node.saturating_add(1);
+    Key::from(scene.numbers.node.to_string())
+}
+
+/// One node, filled from a file.
+pub(super) fn load_node<'a>(
+    scene: &Scene<'a>,
+    links: &mut IndexMap<LinkId, Link<'a>>,
+    id: Key,
+    saved: UiNode<'a>,
+) -> Node<'a> {
+    let kind = kind(scene, saved);
+    let (body, outputs) = match kind {
+        Kind::Class(class) => {
+            (class_node::load(class, saved, links), class_node::outputs(class, saved))
+        }
+        Kind::Instance(definition) => instance::load(scene, definition, saved),
+        Kind::Virtual(_) | Kind::Unknown => {
+            let output = |output: crate::ui::UiOutput<'a>| Output {
+                type_name: output.type_name,
+                links: output.links,
+            };
+            (virtual_nodes::load(saved), saved.outputs().map(output).collect())
+        }
+    };
+    Node { id, kind, mode: saved.mode(), body, outputs, saved }
+}
+
+fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
+    if let Some(definition) = scene.definitions.get(saved.class()) {
+        return Kind::Instance(*definition);
+    }
+    if let Some(of_front_end) = virtual_nodes::of_front_end(saved.class()) {
+        return Kind::Virtual(of_front_end);
+    }
+    if let Some(class) = scene.catalog.class(saved.class()) {
+        return Kind::Class(class);
+    }
+    if let Some(group) = scene.groups.of_class(saved.class()) {
+        return Kind::Class(&group.class);
+    }
+    virtual_nodes::of_pack(saved.class()).map_or(Kind::Unknown, Kind::Virtual)
+}
+
+/// Of several links between the same two slots one stays: the one that the input names.
+fn remove_duplicates(graph: &mut Graph<'_>) {
+    let mut groups: HashMap<(&str, usize, &str, usize), Vec<LinkId>> =
+        HashMap::with_capacity(graph.links.len());
+    for (id, link) in &graph.links {
+        let ends = (&*link.origin, link.origin_slot, &*link.target, link.target_slot);
+        groups.entry(ends).or_default().push(*id);
+    }
+    if groups.len() == graph.links.len() {
+        return;
+    }
+    let groups: Vec<Vec<LinkId>> = groups.into_values().filter(|ids| ids.len() > 1).collect();
+    for ids in groups {
+        let target = ids.first().and_then(|id| graph.links.get(id)).map(|link| link.target.clone());
+        let target = target.and_then(|id| graph.by_id.get(&*id)).copied();
+        let Some(node) = target.and_then(|at| graph.nodes.get_mut(at)) else { continue };
+        let is_one = |link: LinkId| ids.contains(&link);
+        let named = node.body.inputs.iter().find_map(|slot| slot.link.filter(|id| is_one(*id)));
+        let Some(kept) = named.or_else(|| ids.first().copied()) else { continue };
+        for slot in node.body.inputs.iter_mut().filter(|slot| slot.link.is_some_and(is_one)) {
+            slot.link = Some(kept);
+        }
+        for id in ids.into_iter().filter(|id| *id != kept) {
+            graph.links.shift_remove(&id);
+        }
+    }
+}
+
+/// Inputs and outputs of a subgraph that name links which are gone take the one that is there.
+fn repair_boundaries(graph: &mut Graph<'_>) {
+    let Graph { links, inputs, outputs, .. } = graph;
+    let mut named = inputs.iter().chain(&*outputs).flat_map(|boundary| &boundary.links);
+    if named.all(|link| links.contains_key(link)) {
+        return;
+    }
+    let mut from_inputs = HashMap::new();
+    let mut to_outputs = HashMap::new();
+    for (id, link) in &*links {
+        if link.origin == INPUTS_ID {
+            from_inputs.entry(link.origin_slot).or_insert(*id);
+        }
+        if link.target == OUTPUTS_ID {
+            to_outputs.entry(link.target_slot).or_insert(*id);
+        }
+    }
+    for (boundaries, there) in [(inputs, from_inputs), (outputs, to_outputs)] {
+        for (slot, boundary) in boundaries.iter_mut().enumerate() {
+            for named in boundary.links.iter_mut().filter(|named| !links.contains_key(*named)) {
+                *named = there.get(&slot).copied().unwrap_or(*named);
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing the prompt: every node that runs, with the values of its widgets and its links.
+
+use super::{
+    Finding,
+    class_node::SAVING_CLASSES,
+    expand::{self, Expansion, Seat},
+    resolve::{Resolver, Source},
+    scene::{Kind, Node, Scene},
+    text,
+    widget::{Widget, WidgetKind, same},
+};
+use crate::{
+    json::{Json, Object},
+    ui::{SavedValues, UiMode},
+};
+
+/// The prompt and what a person should know of it.
+pub(super) fn write(scene: &Scene<'_>) -> (Object, Vec<Finding>) {
+    let mut findings = scene.findings.clone();
+    let expansion = expand::expand(scene, &mut findings);
+    let mut writer = Writer {
+        scene,
+        expansion: &expansion,
+        resolver: Resolver::new(scene, &expansion),
+        findings,
+    };
+    let mut prompt = Object::with_capacity(expansion.seats.len());
+    for seat in &expansion.seats {
+        let graph = expansion.frame(seat.frame).and_then(|frame| scene.graph(frame.graph));
+        let node = graph.and_then(|graph| graph.nodes.get(seat.node));
+        if let Some(node) = node.filter(|node| node.mode == UiMode::Active) {
+            let name = expansion.name(scene, *seat);
+            let json = writer.node(*seat, &name, node);
+            prompt.insert(name, json);
+        }
+    }
+    let Writer { resolver, mut findings, .. } = writer;
+    findings.extend(resolver.findings);
+    (prompt, findings)
+}
+
+struct Writer<'s, 'a> {
+    scene: &'s Scene<'a>,
+    expansion: &'s Expansion,
+    resolver: Resolver<'s, 'a>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Writer<'_, 'a> {
+    fn node(&mut self, seat: Seat, name: &str, node: &Node<'a>) -> Json {
+        let mut inputs = Object::with_capacity(node.body.widgets.len() + node.body.inputs.len());
+        match node.kind {
+            Kind::Class(_) => {
+                for widget in &node.body.widgets {
+                    if widget.sent
+                        && !widget.name.is_empty()
+                        && let Some(value) = self.widget(name, node, widget)
+                    {
+                        inputs.insert(widget.name.to_string(), value);
+                    }
+                }
+            }
+            _ => self.unknown(name, node, &mut inputs),
+        }
+        for (at, slot) in node.body.inputs.iter().enumerate() {
+            if slot.link.is_none() {
+                continue;
+            }
+            match self.resolver.source(seat, at) {
+                Source::Nothing => {}
+                Source::Output(from, output) => {
+                    let from = Json::from(self.expansion.name(self.scene, from));
+                    let output = Json::from(u64::try_from(output).unwrap_or(u64::MAX));
+                    inputs.insert(slot.name.to_string(), Json::Array(vec![from, output]));
+                }
+                Source::Value(Some(value)) => {
+                    inputs.insert(slot.name.to_string(), wrapped(value.into_owned()));
+                }
+                Source::Value(None) => {
+                    inputs.shift_remove(&*slot.name);
+                }
+            }
+        }
+        Json::object([
+            ("inputs", Json::Object(inputs)),
+            ("class_type", Json::from(node.saved.class())),
+            ("_meta", Json::object([("title", Json::from(node.title()))])),
+        ])
+    }
+
+    /// Of a class that the server does not have only what the file names can be known.
+    fn unknown(&mut self, name: &str, node: &Node<'a>, inputs: &mut Object) {
+        self.findings.push(Finding::UnknownClass {
+            node: name.to_owned(),
+            class: node.saved.class().to_owned(),
+            pack: node.saved.pack().map(str::to_owned),
+        });
+        let named = match node.saved.values() {
+            SavedValues::Named(values) => Some(values),
+            _ => node.saved.named_values(),
+        };
+        for (name, value) in named.into_iter().flatten() {
+            inputs.insert(name.clone(), wrapped(value.clone()));
+        }
+    }
+
+    fn widget(&mut self, name: &str, node: &Node<'a>, widget: &Widget<'a>) -> Option<Json> {
+        let class = node.saved.class();
+        match (widget.kind, widget.value.as_deref()) {
+            (WidgetKind::CustomIndex, _) => Some(Json::from(custom_index(node))),
+            (WidgetKind::Capture(what), value) => {
+                self.capture(name, node, widget, what);
+                Some(if class == "RecordAudio" || class == "WebcamCapture" {
+                    value.cloned().unwrap_or(Json::from(""))
+                } else {
+                    scene_value(node)
+                })
+            }
+            (_, None) => None,
+            (WidgetKind::Text { dynamic: true, .. }, Some(Json::String(prompt)))
+                if text::has_choices(prompt) =>
+            {
+                let (resolved, choices) = text::resolve_choices(prompt);
+                if choices > 0 {
+                    let (node, input) = (name.to_owned(), widget.name.to_string());
+                    self.findings.push(Finding::RandomChoice { node, input, choices });
+                }
+                Some(Json::from(resolved))
+            }
+            (_, Some(Json::String(pattern)))
+                if widget.name == "filename_prefix"
+                    && pattern.contains('%')
+                    && SAVING_CLASSES.contains(&class) =>
+            {
+                if let Some(date) = text::date_pattern(pattern) {
+                    let (node, input) = (name.to_owned(), widget.name.to_string());
+                    let pattern = date.to_owned();
+                    self.findings.push(Finding::DateLeft { node, input, pattern });
+                }
+                Some(Json::from(text::fill_names(self.scene, pattern)))
+            }
+            (WidgetKind::Curve, Some(Json::Array(points))) => {
+                let points = Json::Array(points.clone());
+                Some(Json::object([("__type__", Json::from("CURVE")), ("__value__", points)]))
+            }
+            (_, Some(value)) => Some(wrapped(value.clone())),
+        }
+    }
+
+    fn capture(&mut self, name: &str, node: &Node<'a>, widget: &Widget<'a>, what: &'static str) {
+        // The view of a scene may be empty; pictures and recordings may not.
+        if widget.name != "viewport_state" {
+            self.findings.push(Finding::MadeWhenSent {
+                node: name.to_owned(),
+                class: node.saved.class().to_owned(),
+                input: widget.name.to_string(),
+                what,
+            });
+        }
+    }
+}
+
+/// A list is put in an object, since a bare one would be read as a link.
+fn wrapped(value: Json) -> Json {
+    match value {
+        Json::Array(_) => Json::object([("__value__", value)]),
+        _ => value,
+    }
+}
+
+/// Which option of a `CustomCombo` is chosen, or -1.
+fn custom_index(node: &Node<'_>) -> i64 {
+    fn value<'w>(widget: &'w Widget<'_>) -> Option<&'w Json> {
+        widget.value.as_deref()
+    }
+    let chosen = node.body.widgets.first().and_then(value);
+    let mut options = node.body.widgets.iter().skip(2);
+    let at = options.position(|option| same(value(option), chosen));
+    at.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1)
+}
+
+/// A 3D scene without pictures; the camera is where the file has it.
+fn scene_value(node: &Node<'_>) -> Json {
+    let camera = node.saved.property("Camera Config").and_then(|config| config.get("state"));
+    let nothing = || Json::from("");
+    Json::object([
+        ("image", nothing()),
+        ("mask", nothing()),
+        ("normal", nothing()),
+        ("camera_info", camera.cloned().unwrap_or_default()),
+        ("recording", nothing()),
+        ("model_3d_info", Json::Array(Vec::new())),
+    ])
+}
+
+impl<'a> Node<'a> {
+    /// The title that people see.
+    pub(super) fn title(&self) -> &'a str {
+        match (self.saved.title(), self.kind) {
+            (Some(title), _) => title,
+            (None, Kind::Class(class)) => class.title(),
+            (None, Kind::Instance(_) | Kind::Virtual(_) | Kind::Unknown) => self.saved.class(),
+        }
+    }
+}

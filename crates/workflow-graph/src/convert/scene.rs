@@ -1,0 +1,216 @@
+//! A saved workflow as the front end holds it once it is loaded: every graph with its nodes,
+//! links and widgets, instances of subgraphs bound to their definitions.
+
+use std::{borrow::Cow, collections::HashMap, rc::Rc};
+
+use indexmap::IndexMap;
+
+use super::{Finding, body::Body, group::Groups};
+use crate::{
+    catalog::{NodeCatalog, NodeClass},
+    json::Json,
+    ui::{LinkId, Text, UiMode, UiNode},
+};
+
+/// The value of a widget. A value that is not there is left out of a prompt, `null` is not.
+pub(super) type Value<'a> = Option<Cow<'a, Json>>;
+
+/// The id of a node within its graph.
+pub(super) type Key = Rc<str>;
+
+/// Where links inside a subgraph begin that come from its inputs.
+pub(super) const INPUTS_ID: &str = "-10";
+
+/// Where links inside a subgraph end that lead to its outputs.
+pub(super) const OUTPUTS_ID: &str = "-20";
+
+/// The graph at the top; the definitions of subgraphs follow it.
+pub(super) const ROOT: usize = 0;
+
+pub(super) struct Scene<'a> {
+    pub(super) catalog: &'a NodeCatalog,
+    pub(super) groups: &'a Groups<'a>,
+    pub(super) graphs: Vec<Graph<'a>>,
+    /// Which graph is the definition with this id.
+    pub(super) definitions: HashMap<Text<'a>, usize>,
+    /// The instances of each graph.
+    pub(super) instances: Vec<Vec<Place>>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) numbers: Numbers,
+}
+
+/// The numbers given last, in the graph at the top and all definitions together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Numbers {
+    pub(super) node: i64,
+    pub(super) link: LinkId,
+}
+
+/// Which node, of which graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) graph: usize,
+    pub(super) node: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Graph<'a> {
+    pub(super) name: &'a str,
+    pub(super) nodes: Vec<Node<'a>>,
+    pub(super) by_id: HashMap<Key, usize>,
+    pub(super) links: IndexMap<LinkId, Link<'a>>,
+    /// What a subgraph takes.
+    pub(super) inputs: Vec<Boundary<'a>>,
+    /// What a subgraph gives.
+    pub(super) outputs: Vec<Boundary<'a>>,
+    /// The inputs that took the place of primitive nodes, by node.
+    pub(super) replaced: HashMap<usize, Text<'a>>,
+}
+
+pub(super) struct Boundary<'a> {
+    pub(super) name: Text<'a>,
+    pub(super) type_name: Text<'a>,
+    pub(super) links: Vec<LinkId>,
+}
+
+#[derive(Clone)]
+pub(super) struct Link<'a> {
+    pub(super) origin: Text<'a>,
+    pub(super) origin_slot: usize,
+    pub(super) target: Text<'a>,
+    pub(super) target_slot: usize,
+}
+
+pub(super) struct Node<'a> {
+    pub(super) id: Key,
+    pub(super) kind: Kind<'a>,
+    pub(super) mode: UiMode,
+    pub(super) body: Body<'a>,
+    pub(super) outputs: Vec<Output<'a>>,
+    pub(super) saved: UiNode<'a>,
+}
+
+/// What a node is to the front end.
+#[derive(Clone, Copy)]
+pub(super) enum Kind<'a> {
+    /// A node of the server's.
+    Class(&'a NodeClass),
+    /// An instance of a subgraph: the graph that defines it.
+    Instance(usize),
+    /// A node that only the front end knows.
+    Virtual(Virtual),
+    /// A class that neither has.
+    Unknown,
+}
+
+/// Nodes that never reach a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Virtual {
+    /// Passes each input on to the output of the same number.
+    Reroute,
+    /// Sets the widgets it is linked to.
+    Primitive,
+    /// Gives its input a name.
+    Setter,
+    /// Gives what the setter of the same name takes.
+    Getter,
+    /// Notes, switches for other nodes, and the like.
+    Inert,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Slot<'a> {
+    pub(super) name: Text<'a>,
+    pub(super) type_name: Text<'a>,
+    pub(super) link: Option<LinkId>,
+    /// The widget whose value a link here replaces.
+    pub(super) widget: Option<Text<'a>>,
+    /// On an instance of a subgraph: the value for the widgets that this input leads to.
+    pub(super) promoted: Option<Promoted<'a>>,
+}
+
+/// The value that an instance of a subgraph has for an input that leads to a widget inside.
+#[derive(Clone, Debug)]
+pub(super) struct Promoted<'a> {
+    pub(super) value: Value<'a>,
+    pub(super) choices: Option<Choices<'a>>,
+}
+
+/// The choices of a combo.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Choices<'a> {
+    Listed(&'a [Json]),
+    Keyed(&'a [crate::catalog::DynamicOption]),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Output<'a> {
+    pub(super) type_name: Text<'a>,
+    pub(super) links: Vec<LinkId>,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn graph(&self, at: usize) -> Option<&Graph<'a>> {
+        self.graphs.get(at)
+    }
+
+    pub(super) fn graph_mut(&mut self, at: usize) -> Option<&mut Graph<'a>> {
+        self.graphs.get_mut(at)
+    }
+
+    pub(super) fn node(&self, place: Place) -> Option<&Node<'a>> {
+        self.graph(place.graph)?.nodes.get(place.node)
+    }
+
+    pub(super) fn node_mut(&mut self, place: Place) -> Option<&mut Node<'a>> {
+        self.graph_mut(place.graph)?.nodes.get_mut(place.node)
+    }
+
+    /// Every node of every graph.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> + use<'a> {
+        let counts: Vec<usize> = self.graphs.iter().map(|graph| graph.nodes.len()).collect();
+        let graphs = counts.into_iter().enumerate();
+        graphs.flat_map(|(graph, count)| (0..count).map(move |node| Place { graph, node }))
+    }
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn node(&self, id: &str) -> Option<(usize, &Node<'a>)> {
+        let at = *self.by_id.get(id)?;
+        Some((at, self.nodes.get(at)?))
+    }
+
+    pub(super) fn node_mut(&mut self, id: &str) -> Option<&mut Node<'a>> {
+        self.nodes.get_mut(*self.by_id.get(id)?)
+    }
+
+    /// The node and the slot where a link ends. The input's own word counts, since the slot that
+    /// a link names is often another.
+    pub(super) fn end_of(&self, link: LinkId) -> Option<(&Node<'a>, &Slot<'a>)> {
+        let (_, node) = self.node(&self.links.get(&link)?.target)?;
+        let slot = node.body.inputs.iter().find(|slot| slot.link == Some(link))?;
+        Some((node, slot))
+    }
+}
+
+impl<'a> Choices<'a> {
+    /// The choice that stands when none was made.
+    pub(super) fn first(self) -> Option<Cow<'a, Json>> {
+        match self {
+            Self::Listed(choices) => choices.first().map(Cow::Borrowed),
+            Self::Keyed(options) => options.first().map(|option| Cow::Borrowed(&option.key)),
+        }
+    }
+}
+
+impl Kind<'_> {
+    pub(super) fn is(self, of_front_end: Virtual) -> bool {
+        matches!(self, Self::Virtual(own) if own == of_front_end)
+    }
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn new(name: Text<'a>, type_name: Text<'a>) -> Self {
+        Self { name, type_name, link: None, widget: None, promoted: None }
+    }
+}

@@ -1,0 +1,123 @@
+//! What the front end puts right once all graphs are loaded.
+
+use std::borrow::Cow;
+
+use super::{
+    migrate::disconnect,
+    primitive,
+    scene::{Kind, Place, ROOT, Scene},
+    widget::{Widget, WidgetKind, truthy},
+};
+use crate::json::Json;
+
+pub(super) fn settle(scene: &mut Scene<'_>) {
+    number_link_ends(scene);
+    remove_widgetless_inputs(scene);
+    primitive::make_widgets(scene);
+    choose_where_null(scene);
+}
+
+/// Links name the slot where they end; what counts is where the slot is now.
+fn number_link_ends(scene: &mut Scene<'_>) {
+    for graph in &mut scene.graphs {
+        for node in &graph.nodes {
+            for (at, slot) in node.body.inputs.iter().enumerate() {
+                if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(&link)) {
+                    link.target_slot = at;
+                }
+            }
+        }
+    }
+}
+
+/// An input that a file has for a widget which is no more is removed with its link. The front end
+/// walks the list while it removes, so each pass misses the input behind a removed one; a
+/// subgraph gets a pass for each instance.
+fn remove_widgetless_inputs(scene: &mut Scene<'_>) {
+    for graph in 0..scene.graphs.len() {
+        let instances = scene.instances.get(graph).map_or(0, Vec::len);
+        let passes = if graph == ROOT { 1 } else { instances };
+        let count = scene.graph(graph).map_or(0, |graph| graph.nodes.len());
+        for place in (0..count).map(|node| Place { graph, node }) {
+            for _ in 0..passes {
+                if !remove_pass(scene, place) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// One pass over the inputs of a node; whether anything was removed.
+fn remove_pass(scene: &mut Scene<'_>, place: Place) -> bool {
+    let mut removed = false;
+    let mut at = 0;
+    while let Some(node) = scene.node(place) {
+        let Kind::Class(_) = node.kind else { return false };
+        let Some(slot) = node.body.inputs.get(at) else { break };
+        let stays = match slot.widget.as_deref() {
+            None => true,
+            Some(name) => node.body.widget(name).is_some() || node.body.is_grown(slot),
+        };
+        if !stays {
+            disconnect(scene, place, at);
+            if let Some(node) = scene.node_mut(place) {
+                node.body.inputs.remove(at);
+            }
+            removed = true;
+        }
+        at += 1;
+    }
+    if removed && let Some(graph) = scene.graphs.get_mut(place.graph) {
+        let slots = graph.nodes.get(place.node).map(|node| node.body.inputs.as_slice());
+        for (at, slot) in slots.unwrap_or_default().iter().enumerate() {
+            if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(&link)) {
+                link.target_slot = at;
+            }
+        }
+    }
+    removed
+}
+
+/// A combo that a file leaves `null` takes its first choice, and a name of samplers from before
+/// 2023 loses its prefix.
+fn choose_where_null(scene: &mut Scene<'_>) {
+    for node in scene.graphs.iter_mut().flat_map(|graph| &mut graph.nodes) {
+        for slot in &mut node.body.inputs {
+            let Some(promoted) = &mut slot.promoted else { continue };
+            if is_null(promoted.value.as_deref())
+                && let Some(first) = promoted.choices.and_then(super::scene::Choices::first)
+            {
+                promoted.value = Some(first);
+            }
+        }
+        for at in 0..node.body.widgets.len() {
+            if let Some(first) = first_choice(&node.body.widgets, at) {
+                node.body.set(at, Some(first));
+            }
+        }
+        if let Kind::Class(class) = node.kind
+            && matches!(&*class.name, "KSampler" | "KSamplerAdvanced")
+            && let Some(at) = node.body.widget_position("sampler_name")
+        {
+            let name = node.body.widgets.get(at).and_then(|widget| widget.value.as_deref());
+            let name = name.and_then(Json::as_str).and_then(|name| name.strip_prefix("sample_"));
+            if let Some(name) = name.map(Json::from) {
+                node.body.set(at, Some(Cow::Owned(name)));
+            }
+        }
+    }
+}
+
+fn is_null(value: Option<&Json>) -> bool {
+    value.is_none_or(Json::is_null)
+}
+
+fn first_choice<'a>(widgets: &[Widget<'a>], at: usize) -> Option<Cow<'a, Json>> {
+    let widget = widgets.get(at).filter(|widget| is_null(widget.value.as_deref()))?;
+    let is_option = |widget: &&Widget<'_>| {
+        matches!(widget.kind, WidgetKind::CustomOption) && truthy(widget.value.as_deref())
+    };
+    let own = || widgets.iter().find(is_option).and_then(|widget| widget.value.clone());
+    widget.choices()?.first().or_else(own)
+}
