@@ -31,6 +31,7 @@ pub mod fix;
 mod ids;
 pub mod json;
 pub mod lora;
+pub mod merge;
 pub mod patch;
 pub mod placeholders;
 pub mod roles;

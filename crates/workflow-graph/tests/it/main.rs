@@ -5,6 +5,7 @@ mod fixes;
 mod graphs;
 mod ground_truth;
 mod lora;
+mod merge;
 mod patch;
 mod placeholders;
 mod roles;
