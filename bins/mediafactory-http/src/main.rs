@@ -4,13 +4,17 @@
 //! ComfyUI anything and ends when it is told to; jobs go on at ComfyUI and are taken up again at
 //! the next start.
 
-mod options;
 mod routes;
+
+// Both servers start alike; a crate for so little would be one more to know.
+#[path = "../../mediafactory-stdio/src/options.rs"]
+mod options;
+#[path = "../../mediafactory-stdio/src/start.rs"]
 mod start;
 
 use std::{error::Error, io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 
-use clap::Parser as _;
+use clap::Parser;
 use mcp_tools::Server;
 use mediafactory::config::HttpConfig;
 use tokio::net::TcpListener;
@@ -18,12 +22,31 @@ use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
 
-/// How long open calls may take to end, and the factory to close.
+/// MediaFactory as an MCP server over streamable HTTP, at `/mcp`.
+///
+/// Callers present the token in `MEDIAFACTORY_HTTP_TOKEN` as a bearer token when it is set.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    bind: Option<SocketAddr>,
+    /// Port to listen on, whatever else is set; 0 takes any free one
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+/// How long answers that are ready may take to reach their callers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long open streams may take to end, and the factory to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
+    match run(CommandLine::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             start::complain(error.as_ref());
@@ -32,17 +55,20 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let selection = options.selection();
-    let started = start::start(options.settings()).await?;
+async fn run(line: CommandLine) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let selection = line.options.selection();
+    let mut settings = line.options.settings();
+    settings.extend(line.bind.map(|address| ("http.bind".to_owned(), address.to_string())));
+    let started = start::start(settings).await?;
     let http = &started.factory.config().http;
-    let address = address(http, options.port())?;
+    let address = address(http, line.port)?;
     let server = Server::new(started.factory.clone(), &selection)?;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let stop = CancellationToken::new();
-    let router = routes::router(server.clone(), http, address, &stop);
+    let sessions = CancellationToken::new();
+    let router = routes::router(server.clone(), http, address, &sessions);
     writeln!(std::io::stderr(), "listening on http://{}/mcp", listener.local_addr()?)?;
 
     let stopped = stop.clone();
@@ -54,10 +80,16 @@ async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
         ended = &mut serving => ended,
         signal = start::asked_to_stop() => {
             signal?;
-            server.leave();
+            server.close().await;
             stop.cancel();
-            // A client that keeps its stream open is not waited for.
-            tokio::time::timeout(CLOSE_TIMEOUT, serving).await.unwrap_or(Ok(()))
+            // Answers are on their way; a client that keeps a stream open is not waited for.
+            match tokio::time::timeout(ANSWER_TIMEOUT, &mut serving).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    sessions.cancel();
+                    tokio::time::timeout(CLOSE_TIMEOUT, serving).await.unwrap_or(Ok(()))
+                }
+            }
         }
     };
     if tokio::time::timeout(CLOSE_TIMEOUT, started.close()).await.is_err() {
@@ -83,7 +115,14 @@ fn address(http: &HttpConfig, port: Option<u16>) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        CommandLine::command().debug_assert();
+    }
 
     #[test]
     fn an_open_address_needs_a_token() {

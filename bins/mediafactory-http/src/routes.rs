@@ -30,12 +30,12 @@ pub(crate) fn router(
     server: Server,
     http: &HttpConfig,
     address: SocketAddr,
-    stop: &CancellationToken,
+    sessions_end: &CancellationToken,
 ) -> Router {
     let mut sessions = LocalSessionManager::default();
     sessions.session_config.keep_alive = Some(SESSION_IDLE_MAX);
     let config = StreamableHttpServerConfig::default()
-        .with_cancellation_token(stop.child_token())
+        .with_cancellation_token(sessions_end.child_token())
         .with_allowed_hosts(hosts(http, address))
         .with_allowed_origins(&http.allowed_origins)
         .enforce_origin_validation()

@@ -9,17 +9,25 @@ mod start;
 
 use std::{error::Error, io::Write as _, process::ExitCode, time::Duration};
 
-use clap::Parser as _;
+use clap::Parser;
 use mcp_tools::{Server, serve_pipes};
 use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
 
+/// MediaFactory as an MCP server on standard input and output.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct CommandLine {
+    #[command(flatten)]
+    options: Options,
+}
+
 /// How long the factory may take to close. A client that ends us waits for that, not longer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = CommandLine::parse().options;
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -59,4 +67,20 @@ async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
         writeln!(std::io::stderr(), "closing took too long; jobs are looked up at the next start")?;
     }
     outcome.map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        CommandLine::command().debug_assert();
+        let line = CommandLine::parse_from(["mediafactory-stdio", "--simulate", "--log", "info"]);
+        let settings = line.options.settings();
+        let given: Vec<_> = settings.iter().map(|(key, value)| (&**key, &**value)).collect();
+        assert_eq!(given, [("simulate", "always"), ("log", "info")]);
+    }
 }

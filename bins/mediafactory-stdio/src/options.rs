@@ -1,12 +1,11 @@
-//! The command line. Every option beside the selection of tools is a setting of the
-//! configuration; secrets are not taken here, where every process could read them.
+//! The command line of both servers. Every option beside the selection of tools is a setting of
+//! the configuration; secrets are not taken here, where every process could read them.
 
-use clap::Parser;
+use clap::Args;
 use mcp_tools::{Selection, Toolset};
 
-/// MediaFactory as an MCP server on standard input and output.
-#[derive(Debug, Parser)]
-#[command(version)]
+// Both servers have these. Not a doc comment, which would become the servers' description.
+#[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Read this configuration file
     #[arg(long, value_name = "FILE")]

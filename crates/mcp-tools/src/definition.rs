@@ -28,12 +28,22 @@ pub(crate) type Running = BoxFuture<'static, Result<CallToolResult, ErrorData>>;
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) factory: Factory,
-    /// Cancelled when the caller takes the call back, and when the server stops.
+    /// Cancelled when the caller takes the call back, and when the transport ends.
     pub(crate) cancelled: CancellationToken,
-    /// Cancelled before the server stops: what ends then was not taken back by anyone.
-    pub(crate) leaving: CancellationToken,
+    /// When the server ends, and who is still there.
+    pub(crate) ending: Ending,
     /// Where progress goes, when the caller asked for it.
     pub(crate) reporter: Option<Reporter>,
+}
+
+/// How the server tells its calls that it ends.
+#[derive(Clone, Default)]
+pub(crate) struct Ending {
+    /// The client is gone or the server closes: what is cancelled now was not taken back by
+    /// anyone, and progress has no reader any more.
+    pub(crate) nobody_cancels: CancellationToken,
+    /// The server closes: waits end, and say so.
+    pub(crate) waits_end: CancellationToken,
 }
 
 /// The name, title and description of a tool.

@@ -45,18 +45,19 @@ pub async fn serve_pipes(
     stop: CancellationToken,
 ) -> Result<(), PipeError> {
     let reader = UntilEnd { reader, server: server.clone() };
-    // The library's own token: ours says first that the server leaves, then stops it.
+    // Two tokens: after ours, calls are answered first, and only then the library stops.
     let serving = CancellationToken::new();
     let stopping = serving.clone();
-    let leaving = server.clone();
+    let closing = server.clone();
     let session = serve(server, reader, writer, serving);
     tokio::pin!(session);
     tokio::select! {
         ended = &mut session => return ended,
-        () = stop.cancelled() => {
-            leaving.leave();
-            stopping.cancel();
-        }
+        () = stop.cancelled() => {}
+    }
+    tokio::select! {
+        ended = &mut session => return ended,
+        () = closing.close() => stopping.cancel(),
     }
     session.await
 }
@@ -103,7 +104,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for UntilEnd<R> {
             Poll::Pending => false,
         };
         if is_end {
-            this.server.leave();
+            this.server.client_is_gone();
         }
         polled
     }

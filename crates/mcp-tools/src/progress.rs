@@ -8,9 +8,8 @@ use rmcp::{
     model::{ProgressNotificationParam, ProgressToken},
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
 
-use crate::definition::Call;
+use crate::definition::{Call, Ending};
 
 /// How long one notification may take. A client that stopped reading would otherwise hold the
 /// job's own loop, and with it the answer.
@@ -65,37 +64,43 @@ pub(crate) async fn wait(
     at_most: Duration,
     on_cancel: OnCancel,
 ) -> Result<Waited, Error> {
+    let ending = &call.ending;
     let waiting = call.factory.wait(job, at_most);
-    let reporting = report(call.factory.progress(job), call.reporter.as_ref(), &call.leaving);
+    let reporting = report(call.factory.progress(job), call.reporter.as_ref(), ending);
     let waited = tokio::select! {
         biased;
+        () = ending.waits_end.cancelled() => as_it_stands(call, job).await?,
         () = call.cancelled.cancelled() => give_up(call, job, on_cancel).await?,
         waited = waiting => waited?,
         never = reporting => match never {},
     };
     if let (Waited::Finished(report), Some(reporter)) = (&waited, &call.reporter)
         && report.state == State::Succeeded
-        && !call.leaving.is_cancelled()
+        && !ending.nobody_cancels.is_cancelled()
     {
         reporter.tell(WHOLE, "done".to_owned()).await;
     }
     Ok(waited)
 }
 
-/// Ends the wait early. A server that stops leaves the job to ComfyUI and to its next start; a
-/// caller that takes the call back takes the job back with it.
+/// Ends the wait because the call was cancelled. A caller that takes the call back takes the
+/// job back with it; when the caller is gone, the job stays with ComfyUI.
 async fn give_up(call: &Call, job: &JobId, on_cancel: OnCancel) -> Result<Waited, Error> {
-    if call.leaving.is_cancelled() || on_cancel == OnCancel::LeaveJob {
-        return call.factory.job(job).await.map(Waited::StillRunning);
+    if call.ending.nobody_cancels.is_cancelled() || on_cancel == OnCancel::LeaveJob {
+        return as_it_stands(call, job).await;
     }
     call.factory.cancel(job).await.map(Waited::Finished)
+}
+
+async fn as_it_stands(call: &Call, job: &JobId) -> Result<Waited, Error> {
+    call.factory.wait(job, Duration::ZERO).await
 }
 
 /// Reports until it is dropped.
 async fn report(
     progress: Option<watch::Receiver<Progress>>,
     reporter: Option<&Reporter>,
-    leaving: &CancellationToken,
+    ending: &Ending,
 ) -> Infallible {
     if let (Some(mut progress), Some(reporter)) = (progress, reporter) {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
@@ -110,7 +115,7 @@ async fn report(
                 let now = progress.borrow_and_update();
                 (scale.next(now.percent), describe(&now))
             };
-            if leaving.is_cancelled() || !reporter.tell(percent, message).await {
+            if ending.nobody_cancels.is_cancelled() || !reporter.tell(percent, message).await {
                 break;
             }
         }

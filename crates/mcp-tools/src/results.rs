@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{progress, schema, uris::ResourceUri};
 
-/// What a list says of one asset.
+// What a list says of one asset. Not a doc comment, which would be listed with every tool.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AssetResult {
     pub(crate) asset_id: String,
@@ -30,7 +30,7 @@ pub(crate) struct AssetResult {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct JobResult {
     job_id: String,
-    /// recorded, submitting, queued, running, succeeded, failed, cancelled, `timed_out` or lost
+    /// recorded, submitting, queued, running, succeeded, failed, cancelled, `timed_out`, lost
     state: &'static str,
     /// The wait ended before the job did; it goes on.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -19,6 +19,7 @@ pub(crate) fn of_arguments<T: JsonSchema>() -> JsonObject {
 pub(crate) fn of_result<T: JsonSchema>() -> JsonObject {
     let mut schema = plain::<T>(SchemaSettings::draft2020_12().for_serialize());
     schema.remove("required");
+    schema.values_mut().for_each(forget_limits);
     schema
 }
 
@@ -69,6 +70,20 @@ fn simplify(schema: &mut Value) {
             members.values_mut().for_each(simplify);
         }
         Value::Array(items) => items.iter_mut().for_each(simplify),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Takes out that a count is not negative: what is promised of results is their shape.
+fn forget_limits(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.get("minimum").is_some_and(Value::is_number) {
+                members.remove("minimum");
+            }
+            members.values_mut().for_each(forget_limits);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_limits),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -138,5 +153,7 @@ mod tests {
         let schema = of_result::<Outer>();
         assert_eq!(schema.get("required"), None);
         assert_eq!(schema.get("type"), Some(&json!("object")));
+        let count = schema.get("properties").and_then(|properties| properties.get("count"));
+        assert_eq!(count.and_then(|count| count.get("minimum")), None);
     }
 }

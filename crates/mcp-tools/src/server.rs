@@ -1,6 +1,6 @@
 //! The server: one handler for both transports and both generations of the protocol.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mediafactory::Factory;
 use rmcp::{
@@ -12,17 +12,20 @@ use rmcp::{
     },
     service::RequestContext,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::{
     arguments::nearest,
     assets,
-    definition::{Call, Definition},
+    definition::{Call, Definition, Ending},
     discovery, execution, failure, names,
     progress::Reporter,
     resources, templates,
     toolsets::{Selection, UnknownName},
 };
+
+/// How long calls that do not wait for a job may take to end when the server closes.
+const CALLS_END_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What an agent is told before it sees the tools.
 const INSTRUCTIONS: &str = "\
@@ -64,7 +67,8 @@ pub struct Server(Arc<Shared>);
 struct Shared {
     factory: Factory,
     tools: BTreeMap<String, Definition>,
-    leaving: CancellationToken,
+    ending: Ending,
+    calls: TaskTracker,
 }
 
 impl std::fmt::Debug for Server {
@@ -79,8 +83,8 @@ impl Server {
         let sets = [discovery::tools(), execution::tools(), templates::tools(), assets::tools()];
         let tools = selection.keep(sets.into_iter().flatten().collect())?;
         let tools = tools.into_iter().map(|tool| (tool.tool.name.to_string(), tool)).collect();
-        let leaving = CancellationToken::new();
-        Ok(Self(Arc::new(Shared { factory, tools, leaving })))
+        let (ending, calls) = (Ending::default(), TaskTracker::new());
+        Ok(Self(Arc::new(Shared { factory, tools, ending, calls })))
     }
 
     /// The tools as they are listed, by name.
@@ -88,11 +92,21 @@ impl Server {
         self.0.tools.values().map(|definition| definition.tool.clone()).collect()
     }
 
-    /// Says that calls which end from now on were not taken back by their callers: the server
-    /// stops, or its only client is gone. Their jobs stay with ComfyUI and are found again at the
-    /// next start.
-    pub fn leave(&self) {
-        self.0.leaving.cancel();
+    /// Ends what is under way, before the transport is closed: calls that wait for a job answer
+    /// that it goes on, other calls get a moment to finish. The jobs stay with ComfyUI and are
+    /// taken up again at the next start.
+    pub async fn close(&self) {
+        self.client_is_gone();
+        self.0.ending.waits_end.cancel();
+        self.0.calls.close();
+        if tokio::time::timeout(CALLS_END_TIMEOUT, self.0.calls.wait()).await.is_err() {
+            tracing::warn!(calls = self.0.calls.len(), "calls are cut off");
+        }
+    }
+
+    /// Says that what is cancelled from now on was not taken back by anyone.
+    pub(crate) fn client_is_gone(&self) {
+        self.0.ending.nobody_cancels.cancel();
     }
 
     fn find(&self, name: &str) -> Result<&Definition, ErrorData> {
@@ -119,7 +133,7 @@ impl Server {
         let call = Call {
             factory: self.0.factory.clone(),
             cancelled: context.ct,
-            leaving: self.0.leaving.clone(),
+            ending: self.0.ending.clone(),
             reporter: token.map(|token| Reporter::new(context.peer, token)),
         };
         definition.run(call, arguments).await.map(CallToolResponse::from)
@@ -151,6 +165,7 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let _under_way = self.0.calls.token();
         let what = format!("tool `{}`", request.name);
         failure::answer_panics(&what, self.call(request, context)).await
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{bench::Bench, wire::Wire};
 
-const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// Arguments that every simulator can satisfy quickly.
 fn fox(more: Value) -> Value {

@@ -86,7 +86,7 @@ fn stumbling_blocks(schema: &Value, path: &str, found: &mut Vec<String>) {
                 stumbling_blocks(item, path, found);
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// No answer of the server and the simulator takes this long; a hanging test would say nothing.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How much may be under way in one direction.
 const PIPE_BYTES: usize = 16 * 1024 * 1024;
