@@ -27,6 +27,7 @@ pub mod catalog;
 pub mod check;
 pub mod convert;
 pub mod diff;
+pub mod draw;
 pub mod fix;
 mod ids;
 pub mod json;

@@ -30,28 +30,26 @@ impl fmt::Display for Diff<'_> {
 }
 
 fn write_node(f: &mut fmt::Formatter<'_>, node: &NodeDiff<'_>, after: &Workflow) -> fmt::Result {
-    if node.before != node.after {
-        writeln!(f, "= {} -> {}", node.before, named(after, node.after))?;
-    }
     let name = named(after, node.after);
-    if let Some((before, now)) = node.class {
-        writeln!(f, "~ {name}: class {before} -> {now}")?;
+    if node.before != node.after {
+        writeln!(f, "= {} -> {name}", node.before)?;
     }
-    for input in &node.inputs {
-        let (before, now) = (shown(input.before), shown(input.after));
-        writeln!(f, "~ {name}: {} {before} -> {now}", input.name)?;
+    node.lines().iter().try_for_each(|line| writeln!(f, "~ {name}: {line}"))
+}
+
+impl NodeDiff<'_> {
+    /// What differs on the node but its id, a line for each part.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let class = self.class.map(|(before, now)| format!("class {before} -> {now}"));
+        let inputs = self.inputs.iter().map(|input| {
+            format!("{} {} -> {}", input.name, shown(input.before), shown(input.after))
+        });
+        let members = self.members.iter().map(|member| {
+            let shown = |value: Option<&Json>| value.map_or("(none)".to_owned(), shortened);
+            format!("{} {} -> {}", member.name, shown(member.before), shown(member.after))
+        });
+        class.into_iter().chain(inputs).chain(members).collect()
     }
-    for member in &node.members {
-        let shown = |value: Option<&Json>| value.map_or("(none)".to_owned(), shortened);
-        writeln!(
-            f,
-            "~ {name}: {} {} -> {}",
-            member.name,
-            shown(member.before),
-            shown(member.after)
-        )?;
-    }
-    Ok(())
 }
 
 fn named(workflow: &Workflow, id: &NodeId) -> String {

@@ -1,6 +1,7 @@
 //! The integration tests of `workflow-graph`, as one binary.
 
 mod diff;
+mod draw;
 mod fixes;
 mod graphs;
 mod ground_truth;
