@@ -61,39 +61,59 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn class(&mut self, name: Name, mut members: Object) -> NodeClass {
-        let flag = |name: &str| members.get(name).and_then(Json::as_bool).unwrap_or(false);
-        let [output_node, deprecated, experimental, dev_only, api_node, is_input_list] =
-            ["output_node", "deprecated", "experimental", "dev_only", "api_node", "is_input_list"]
-                .map(flag);
-        // Only the newer classes name the match templates of their outputs, be it as null.
-        let generation =
-            if members.contains_key("output_matchtypes") { Generation::V3 } else { Generation::V1 };
-        let mut taken = |name: &str| members.get_mut(name).map(std::mem::take);
-        let inputs = self.inputs(taken("input"), taken("input_order").as_ref());
-        let mut outputs = taken("output");
-        let outputs = self.outputs(outputs.take(), &members);
-        let mut taken = |name: &str| members.get_mut(name).map(std::mem::take);
-        let text = |json: Option<Json>| {
-            if let Some(Json::String(text)) = json { Some(text) } else { None }
-        };
-        NodeClass {
+    fn class(&mut self, name: Name, members: Object) -> NodeClass {
+        let mut class = NodeClass {
             name,
-            display_name: text(taken("display_name")).filter(|name| !name.is_empty()),
-            description: text(taken("description")).unwrap_or_default(),
-            category: self.names.intern(&text(taken("category")).unwrap_or_default()),
-            python_module: self.names.intern(&text(taken("python_module")).unwrap_or_default()),
-            generation,
-            inputs,
-            outputs,
-            output_node,
-            deprecated,
-            experimental,
-            dev_only,
-            api_node,
-            is_input_list,
-            price_badge: taken("price_badge").filter(|badge| !badge.is_null()),
+            display_name: None,
+            description: String::new(),
+            category: self.names.intern(""),
+            python_module: self.names.intern(""),
+            generation: Generation::V1,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            output_node: false,
+            deprecated: false,
+            experimental: false,
+            dev_only: false,
+            api_node: false,
+            is_input_list: false,
+            price_badge: None,
+        };
+        let mut sockets = Sockets::default();
+        for (name, value) in members {
+            let flag = value.as_bool().unwrap_or(false);
+            match name.as_str() {
+                "input" => sockets.inputs = value,
+                "input_order" => sockets.input_order = value,
+                "output" => sockets.outputs = value,
+                "output_name" => sockets.output_names = value,
+                "output_is_list" => sockets.outputs_are_lists = value,
+                // Only the newer classes name the match templates of their outputs, be it as null.
+                "output_matchtypes" => {
+                    class.generation = Generation::V3;
+                    sockets.output_templates = value;
+                }
+                "display_name" => class.display_name = text(value).filter(|name| !name.is_empty()),
+                "description" => class.description = text(value).unwrap_or_default(),
+                "category" => {
+                    class.category = self.names.intern(value.as_str().unwrap_or_default())
+                }
+                "python_module" => {
+                    class.python_module = self.names.intern(value.as_str().unwrap_or_default());
+                }
+                "output_node" => class.output_node = flag,
+                "deprecated" => class.deprecated = flag,
+                "experimental" => class.experimental = flag,
+                "dev_only" => class.dev_only = flag,
+                "api_node" => class.api_node = flag,
+                "is_input_list" => class.is_input_list = flag,
+                "price_badge" => class.price_badge = Some(value).filter(|badge| !badge.is_null()),
+                _ => {}
+            }
         }
+        class.outputs = self.outputs(&sockets);
+        class.inputs = self.inputs(Some(sockets.inputs), Some(&sockets.input_order));
+        class
     }
 
     fn inputs(&mut self, groups: Option<Json>, order: Option<&Json>) -> Vec<InputSpec> {
@@ -136,10 +156,14 @@ impl Reader<'_> {
     }
 
     fn kind(&mut self, type_json: &Json, options: &mut Object) -> InputKind {
-        let multiselect = options.get("multiselect").and_then(Json::as_bool).unwrap_or(false);
+        let multiselect =
+            |options: &Object| options.get("multiselect").and_then(Json::as_bool).unwrap_or(false);
         let type_name = match type_json {
             Json::Array(_) => {
-                return InputKind::Combo(Combo { listed_as_type: true, multiselect });
+                return InputKind::Combo(Combo {
+                    listed_as_type: true,
+                    multiselect: multiselect(options),
+                });
             }
             Json::String(name) => name.as_str(),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => "",
@@ -149,7 +173,9 @@ impl Reader<'_> {
             "FLOAT" => InputKind::Float,
             "STRING" => InputKind::Text,
             "BOOLEAN" => InputKind::Boolean,
-            "COMBO" => InputKind::Combo(Combo { listed_as_type: false, multiselect }),
+            "COMBO" => {
+                InputKind::Combo(Combo { listed_as_type: false, multiselect: multiselect(options) })
+            }
             "COMFY_DYNAMICCOMBO_V3" => InputKind::DynamicCombo(self.dynamic_options(options)),
             "COMFY_AUTOGROW_V3" => {
                 self.autogrow(options).map_or(InputKind::Socket, InputKind::Autogrow)
@@ -208,23 +234,38 @@ impl Reader<'_> {
         }
     }
 
-    fn outputs(&mut self, types: Option<Json>, members: &Object) -> Vec<OutputSpec> {
-        let Some(Json::Array(types)) = types else { return Vec::new() };
-        let item = |list: &str, slot: usize| members.get(list)?.as_array()?.get(slot);
-        let output = |(slot, type_json): (usize, Json)| OutputSpec {
-            name: item("output_name", slot)
-                .and_then(Json::as_str)
-                .or(type_json.as_str())
-                .unwrap_or_default()
-                .to_owned(),
-            is_list: item("output_is_list", slot).and_then(Json::as_bool).unwrap_or(false),
-            match_template: item("output_matchtypes", slot)
+    fn outputs(&mut self, sockets: &Sockets) -> Vec<OutputSpec> {
+        let item =
+            |list: &'_ Json, slot: usize| list.as_array().and_then(|list| list.get(slot)).cloned();
+        let output = |(slot, type_json): (usize, &Json)| OutputSpec {
+            name: item(&sockets.output_names, slot)
+                .and_then(text)
+                .or_else(|| type_json.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            is_list: item(&sockets.outputs_are_lists, slot) == Some(Json::Bool(true)),
+            match_template: item(&sockets.output_templates, slot)
+                .as_ref()
                 .and_then(Json::as_str)
                 .map(|template| self.names.intern(template)),
-            type_json,
+            type_json: type_json.clone(),
         };
-        types.into_iter().enumerate().map(output).collect()
+        sockets.outputs.as_array().unwrap_or_default().iter().enumerate().map(output).collect()
     }
+}
+
+/// What a class says of its inputs and outputs in several members that belong together.
+#[derive(Default)]
+struct Sockets {
+    inputs: Json,
+    input_order: Json,
+    outputs: Json,
+    output_names: Json,
+    outputs_are_lists: Json,
+    output_templates: Json,
+}
+
+fn text(json: Json) -> Option<String> {
+    if let Json::String(text) = json { Some(text) } else { None }
 }
 
 /// The members of a group in the order the server names, which is theirs unless a proxy

@@ -14,43 +14,67 @@ use std::fmt;
 /// assert_eq!(Number::from(1.0).as_u64(), Some(1));
 /// assert!(!Number::from(f64::NAN).is_finite());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Number(Box<str>);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Number(Spelling);
+
+/// Nearly all numbers are short, and a catalog has tens of thousands: those are not worth an
+/// allocation each. A text is always in the first variant that holds it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Spelling {
+    Short { bytes: [u8; SHORT_BYTES_MAX], length: u8 },
+    Long(Box<str>),
+}
+
+/// Enough for every integer of 64 bits.
+const SHORT_BYTES_MAX: usize = 22;
 
 impl Number {
     /// Only the parser calls this, with text that follows the grammar.
     pub(super) fn from_spelling(text: &str) -> Self {
-        Self(text.into())
+        let mut bytes = [0; SHORT_BYTES_MAX];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(text.as_bytes());
+                Self(Spelling::Short { bytes, length })
+            }
+            _ => Self(Spelling::Long(text.into())),
+        }
     }
 
     /// The text of the number.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Spelling::Short { bytes, length } => {
+                let text = bytes.get(..usize::from(*length)).unwrap_or_default();
+                std::str::from_utf8(text).unwrap_or_default()
+            }
+            Spelling::Long(text) => text,
+        }
     }
 
     /// Whether Python would read it as an `int`: no fraction, no exponent, finite.
     pub fn is_integer(&self) -> bool {
-        self.0.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+        self.as_str().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
     }
 
     /// Whether it is a finite number.
     pub fn is_finite(&self) -> bool {
-        !self.0.ends_with(['N', 'y'])
+        !self.as_str().ends_with(['N', 'y'])
     }
 
     /// The value as a `u64`, when it is whole and in range; `2.0` is whole.
     pub fn as_u64(&self) -> Option<u64> {
-        self.0.parse().ok().or_else(|| self.whole_digits()?.parse().ok())
+        self.as_str().parse().ok().or_else(|| self.whole_digits()?.parse().ok())
     }
 
     /// The value as an `i64`, when it is whole and in range; `2.0` is whole.
     pub fn as_i64(&self) -> Option<i64> {
-        self.0.parse().ok().or_else(|| self.whole_digits()?.parse().ok())
+        self.as_str().parse().ok().or_else(|| self.whole_digits()?.parse().ok())
     }
 
     /// The nearest `f64`.
     pub fn as_f64(&self) -> f64 {
-        match &*self.0 {
+        match self.as_str() {
             "NaN" => f64::NAN,
             "Infinity" => f64::INFINITY,
             "-Infinity" => f64::NEG_INFINITY,
@@ -61,43 +85,49 @@ impl Number {
 
     pub(super) fn to_serde(&self) -> serde_json::Value {
         if self.is_integer() {
-            if let Ok(value) = self.0.parse::<u64>() {
+            if let Ok(value) = self.as_str().parse::<u64>() {
                 return value.into();
             }
-            if let Ok(value) = self.0.parse::<i64>() {
+            if let Ok(value) = self.as_str().parse::<i64>() {
                 return value.into();
             }
         }
         serde_json::Number::from_f64(self.as_f64())
-            .map_or_else(|| serde_json::Value::from(&*self.0), serde_json::Value::Number)
+            .map_or_else(|| serde_json::Value::from(self.as_str()), serde_json::Value::Number)
     }
 
     pub(super) fn from_serde(number: &serde_json::Number) -> Self {
-        Self(number.to_string().into())
+        Self::from_spelling(&number.to_string())
     }
 
     /// The digits before the point of a spelling such as `-12.000`.
     fn whole_digits(&self) -> Option<&str> {
-        let (whole, fraction) = self.0.split_once('.')?;
+        let (whole, fraction) = self.as_str().split_once('.')?;
         (!fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0')).then_some(whole)
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Number").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl From<u64> for Number {
     fn from(value: u64) -> Self {
-        Self(value.to_string().into())
+        Self::from_spelling(&value.to_string())
     }
 }
 
 impl From<i64> for Number {
     fn from(value: i64) -> Self {
-        Self(value.to_string().into())
+        Self::from_spelling(&value.to_string())
     }
 }
 
@@ -105,11 +135,11 @@ impl From<f64> for Number {
     /// Spelled as Python would: a whole number keeps its `.0`.
     fn from(value: f64) -> Self {
         if value.is_nan() {
-            return Self("NaN".into());
+            return Self::from_spelling("NaN");
         }
         if value.is_infinite() {
-            return Self(if value > 0.0 { "Infinity" } else { "-Infinity" }.into());
+            return Self::from_spelling(if value > 0.0 { "Infinity" } else { "-Infinity" });
         }
-        Self(format!("{value:?}").into())
+        Self::from_spelling(&format!("{value:?}"))
     }
 }

@@ -23,7 +23,7 @@ pub struct ParseError {
 }
 
 pub(super) fn parse(text: &[u8]) -> Result<Json, ParseError> {
-    let mut parser = Parser { text, at: 0 };
+    let mut parser = Parser { text, at: 0, members: Vec::new() };
     let parsed = parser.document();
     parsed.map_err(|problem| parser.error(problem))
 }
@@ -33,6 +33,9 @@ type Parsed<T> = Result<T, &'static str>;
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
+    /// The members read so far of all objects that are still open, the inner ones last: an
+    /// object is built when its size is known.
+    members: Vec<(String, Json)>,
 }
 
 impl<'a> Parser<'a> {
@@ -62,31 +65,27 @@ impl<'a> Parser<'a> {
     }
 
     fn word(&mut self) -> Parsed<Json> {
-        const WORDS: [(&[u8], Json); 5] = [
-            (b"null", Json::Null),
-            (b"true", Json::Bool(true)),
-            (b"false", Json::Bool(false)),
-            (b"NaN", Json::Null),
-            (b"Infinity", Json::Null),
-        ];
-        for (word, value) in WORDS {
-            if self.rest().starts_with(word) {
-                let spelling = self.take(word.len());
-                return Ok(match word {
-                    b"NaN" | b"Infinity" => Json::Number(Number::from_spelling(spelling)),
-                    _ => value,
-                });
-            }
+        if self.eat_word(b"null") {
+            Ok(Json::Null)
+        } else if self.eat_word(b"true") {
+            Ok(Json::Bool(true))
+        } else if self.eat_word(b"false") {
+            Ok(Json::Bool(false))
+        } else if self.eat_word(b"NaN") {
+            Ok(Json::Number(Number::from_spelling("NaN")))
+        } else if self.eat_word(b"Infinity") {
+            Ok(Json::Number(Number::from_spelling("Infinity")))
+        } else {
+            Err("expected a value")
         }
-        Err("expected a value")
     }
 
     fn object(&mut self, depth: usize) -> Parsed<Json> {
-        let mut members = Object::new();
+        let first = self.members.len();
         self.at += 1;
         self.skip_space();
         if self.eat(b'}') {
-            return Ok(Json::Object(members));
+            return Ok(Json::Object(Object::new()));
         }
         loop {
             self.skip_space();
@@ -99,10 +98,10 @@ impl<'a> Parser<'a> {
                 return Err("expected `:` after a member name");
             }
             let value = self.value(depth + 1)?;
-            members.insert(name, value);
+            self.members.push((name, value));
             self.skip_space();
             if self.eat(b'}') {
-                return Ok(Json::Object(members));
+                return Ok(Json::Object(self.members.drain(first..).collect()));
             }
             if !self.eat(b',') {
                 return Err("expected `,` or `}`");
@@ -164,12 +163,16 @@ impl<'a> Parser<'a> {
         self.at += 1;
         let mut text = String::new();
         loop {
-            let start = self.at;
-            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
-                self.at += 1;
+            let rest = self.rest();
+            let is_plain = |byte: &u8| *byte != b'"' && *byte != b'\\' && *byte >= 0x20;
+            let plain = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+            let piece = rest.get(..plain).unwrap_or_default();
+            self.at += plain;
+            let piece = std::str::from_utf8(piece).map_err(|_| "the text is not UTF-8")?;
+            if text.is_empty() && self.eat(b'"') {
+                return Ok(piece.to_owned());
             }
-            let piece = self.text.get(start..self.at).unwrap_or_default();
-            text.push_str(std::str::from_utf8(piece).map_err(|_| "the text is not UTF-8")?);
+            text.push_str(piece);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -241,10 +244,10 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn take(&mut self, length: usize) -> &'a str {
-        let start = self.at;
-        self.at += length;
-        self.since(start)
+    fn eat_word(&mut self, word: &[u8]) -> bool {
+        let found = self.rest().starts_with(word);
+        self.at += if found { word.len() } else { 0 };
+        found
     }
 
     /// The text read since `start`; only called over ASCII.

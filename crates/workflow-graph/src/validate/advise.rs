@@ -40,6 +40,9 @@ const FRONT_END_INPUTS: [&str; 7] = [
     "clear",
 ];
 
+/// Classes for which it writes the state of its viewer as `image`.
+const VIEWER_CLASSES: [&str; 3] = ["Preview3D", "Preview3DAnimation", "SaveGLB"];
+
 pub(super) fn warnings(context: Context<'_>, outputs: &[usize]) -> Vec<Warning> {
     let mut advice = Advice { context, warnings: Vec::new() };
     let needed = needed(context, outputs);
@@ -153,14 +156,15 @@ impl<'a> Advice<'a> {
 
     fn undeclared(&mut self, node: usize, class: &NodeClass, plan: &Plan<'_>, key: &str) {
         // CustomCombo takes whatever its front end sends.
-        if FRONT_END_INPUTS.contains(&key) || class.name == "CustomCombo" {
+        let viewer = key == "image" && VIEWER_CLASSES.contains(&class.name.as_str());
+        if FRONT_END_INPUTS.contains(&key) || viewer || class.name == "CustomCombo" {
             return;
         }
         let keys: Vec<String> = plan.iter().map(|declared| declared.key.into_owned()).collect();
         let near = suggest::nearest(key, &keys, Clone::clone);
         let choices = near.into_iter().map(|key| Json::from(key.as_str())).collect();
-        let message =
-            format!("{} has no input `{key}` as it is set; the server ignores it", class.name);
+        let with = if plan.is_nested() { " with these choices" } else { "" };
+        let message = format!("{} has no input `{key}`{with}; the server ignores it", class.name);
         self.warn(WarningKind::UndeclaredInput, node, Some(key), message, choices);
     }
 
@@ -204,7 +208,8 @@ impl<'a> Advice<'a> {
         );
         let choices = match declared.spec.kind {
             InputKind::Boolean => vec![Json::from(true), Json::from(false)],
-            _ => declared.spec.default_value().cloned().into_iter().collect(),
+            InputKind::Text => vec![Json::from("")],
+            _ => python::int(value).map(std::borrow::Cow::into_owned).into_iter().collect(),
         };
         self.warn(WarningKind::ValueChanged, node, Some(&declared.key), message, choices);
     }

@@ -34,7 +34,12 @@ fn official_workflows_need_no_correction() {
         let fixes = fix(&prompt, &catalog, Targets::All, Profile::V0_33);
         let told: Vec<String> = fixes.proposals.iter().map(ToString::to_string).collect();
         // Some have a value that the server misreads, which is then all that is corrected.
-        assert!(told.iter().all(|told| told.contains("whole number") || told.contains("the server does not notice")), "{name}: {told:?}");
+        assert!(
+            told.iter()
+                .all(|told| told.contains("whole number")
+                    || told.contains("the server does not notice")),
+            "{name}: {told:?}"
+        );
         assert!(fixes.after.is_clean(), "{name}");
     }
 }
@@ -43,7 +48,9 @@ fn official_workflows_need_no_correction() {
 fn a_correction_for_another_prompt_is_refused() {
     let catalog = verdicts::catalog();
     let prompt = |size: &str| {
-        let text = format!(r#"{{"1": {{"class_type": "Make", "inputs": {{"size": {size}, "mode": "soft"}}}}}}"#);
+        let text = format!(
+            r#"{{"1": {{"class_type": "Make", "inputs": {{"size": {size}, "mode": "soft"}}}}}}"#
+        );
         Json::parse(text.as_bytes()).unwrap()
     };
     let fixes = fix(&prompt("500"), &catalog, Targets::All, Profile::V0_33);

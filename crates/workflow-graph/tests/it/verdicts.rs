@@ -88,8 +88,10 @@ fn count(tally: &mut Tally, case: &Json, verdict: &Verdict) {
                 ours.insert((node.clone(), other.kind.as_str(), input(&other.input)));
             }
         }
-        let truth: BTreeSet<_> =
-            truth.iter().map(|(node, kind, input)| (node.clone(), kind.as_str(), input.clone())).collect();
+        let truth: BTreeSet<_> = truth
+            .iter()
+            .map(|(node, kind, input)| (node.clone(), kind.as_str(), input.clone()))
+            .collect();
         let nodes = |places: &BTreeSet<(String, &str, Option<String>)>| {
             places.iter().map(|(node, ..)| node.clone()).collect::<BTreeSet<_>>()
         };
@@ -156,8 +158,16 @@ fn leaf() -> impl Strategy<Value = Json> {
         any::<bool>().prop_map(Json::from),
         any::<i64>().prop_map(Json::from),
         any::<f64>().prop_map(Json::from),
-        prop_oneof![Just("soft"), Just("Hard"), Just("a"), Just("false"), Just("1e3"), Just(""), Just("a.PNG")]
-            .prop_map(Json::from),
+        prop_oneof![
+            Just("soft"),
+            Just("Hard"),
+            Just("a"),
+            Just("false"),
+            Just("1e3"),
+            Just(""),
+            Just("a.PNG")
+        ]
+        .prop_map(Json::from),
     ]
 }
 
@@ -166,7 +176,8 @@ fn id() -> impl Strategy<Value = &'static str> {
 }
 
 fn value() -> impl Strategy<Value = Json> {
-    let link = (id(), -2_i64..4).prop_map(|(id, slot)| Json::from(vec![Json::from(id), Json::from(slot)]));
+    let link =
+        (id(), -2_i64..4).prop_map(|(id, slot)| Json::from(vec![Json::from(id), Json::from(slot)]));
     let any = leaf().prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
@@ -178,10 +189,22 @@ fn value() -> impl Strategy<Value = Json> {
 }
 
 fn node() -> impl Strategy<Value = Json> {
-    let class = prop_oneof![Just("Make"), Just("Grow"), Just("LoadImage"), Just("Save"), Just("save")];
+    let class =
+        prop_oneof![Just("Make"), Just("Grow"), Just("LoadImage"), Just("Save"), Just("save")];
     let name = prop_oneof![
-        Just("size"), Just("mode"), Just("Mode"), Just("on"), Just("like"), Just("items.i0"), Just("items.i2"),
-        Just("how"), Just("how.f"), Just("same"), Just("image"), Just("images"), Just("name")
+        Just("size"),
+        Just("mode"),
+        Just("Mode"),
+        Just("on"),
+        Just("like"),
+        Just("items.i0"),
+        Just("items.i2"),
+        Just("how"),
+        Just("how.f"),
+        Just("same"),
+        Just("image"),
+        Just("images"),
+        Just("name")
     ];
     let inputs = prop::collection::vec((name, value()), 0..6).prop_map(Json::object);
     let whole = (class, inputs).prop_map(|(class, inputs)| {
