@@ -218,7 +218,7 @@ mod tests {
     fn names_say_what_a_file_is_and_stay_in_their_folder() {
         check(Some("sdxl_txt2img"), Some(7), "a_00001_.png", "sdxl_txt2img_7_2d711642b726.png");
         check(None, None, "ComfyUI_00001_.png", "ComfyUI_2d711642b726.png");
-        check(None, None, "../../etc/passwd", "______etc_passwd_2d711642b726.__etc_passwd");
+        check(None, None, "../../etc/passwd", "_____2d711642b726._etc_passwd");
         check(None, None, "00001", "output_2d711642b726");
     }
 }

@@ -211,6 +211,11 @@ fn explain(failure: &Failure) -> (FailureCode, Option<&'static str>, Retry) {
             Retry::Never,
         ),
         "results_not_kept" => (FailureCode::StorageFailed, None, Retry::Safe),
+        "prompt_no_outputs" => (
+            FailureCode::ComfyuiRejected,
+            Some("add an output node such as SaveImage, or link one that is there"),
+            Retry::Never,
+        ),
         kind if kind == "invalid_prompt" || kind.starts_with("prompt_") => (
             FailureCode::ComfyuiRejected,
             Some("correct the inputs that are named; `get_node_info` lists what a node takes"),

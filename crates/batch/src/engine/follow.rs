@@ -22,6 +22,21 @@ enum Stop {
     TimeOut,
 }
 
+/// What a look at the server's queue brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Polled {
+    Nothing,
+    Began,
+    Over,
+}
+
+/// Where a prompt is that its server has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Waits,
+    Runs,
+}
+
 impl Run {
     /// Follows the prompt until its outcome is known, or the engine stops.
     pub(super) async fn follow(mut self, mut watch: Watch) -> Result<(), StoreError> {
@@ -49,11 +64,11 @@ impl Run {
                     stop = Some(Stop::TimeOut);
                     poll.reset_immediately();
                 }
-                _ = poll.tick() => {
-                    if self.poll(stop).await? {
-                        return Ok(());
-                    }
-                }
+                _ = poll.tick() => match self.poll(stop).await? {
+                    Polled::Over => return Ok(()),
+                    Polled::Began => self.arm(&mut deadline),
+                    Polled::Nothing => {}
+                },
                 () = stopping.cancelled() => return Ok(()),
             }
         }
@@ -90,21 +105,26 @@ impl Run {
 
     /// Asks for the place in the queue, or repeats that the prompt is to stop: a node that
     /// blocks may not notice at once, and a prompt may have moved from the queue to running
-    /// just then. Answers whether it is stopped: taken out of the queue, it leaves no trace.
-    async fn poll(&mut self, stop: Option<Stop>) -> Result<bool, StoreError> {
+    /// just then.
+    async fn poll(&mut self, stop: Option<Stop>) -> Result<Polled, StoreError> {
         let asked = match stop {
             Some(stop) => match self.stop_at_server().await {
-                Ok(true) => return self.write(stop.event()).await.map(|_| true),
+                // Taken out of the queue, it leaves no trace.
+                Ok(true) => return self.write(stop.event()).await.map(|_| Polled::Over),
                 Ok(false) => Ok(()),
                 Err(error) => Err(error),
             },
-            None if self.job.state == State::Queued => self.ask_queue_position().await,
+            None if self.job.state == State::Queued => match self.ask_queue().await {
+                Ok(Place::Runs) => return self.write(Event::Started).await.map(|_| Polled::Began),
+                Ok(Place::Waits) => Ok(()),
+                Err(error) => Err(error),
+            },
             None => Ok(()),
         };
         if let Err(error) = asked {
             tracing::debug!(job = %self.id(), %error, "the server did not answer; asked again later");
         }
-        Ok(false)
+        Ok(Polled::Nothing)
     }
 
     async fn stop_at_server(&self) -> Result<bool, Error> {
@@ -112,13 +132,18 @@ impl Run {
         Ok(!self.is_at_server().await?)
     }
 
-    async fn ask_queue_position(&mut self) -> Result<(), Error> {
+    /// Asks the server's queue how many prompts come before this one. Also tells that it began
+    /// where no event did: the deadline must not hang on the socket.
+    async fn ask_queue(&mut self) -> Result<Place, Error> {
         let queue = self.shared.client.queue().await?;
-        let place = queue.pending.iter().position(|item| self.prompt.names(&item.prompt_id));
-        let before = place.map(|place| place.saturating_add(queue.running.len()));
+        if queue.running.iter().any(|item| self.prompt.names(&item.prompt_id)) {
+            return Ok(Place::Runs);
+        }
+        let waiting = queue.pending.iter().position(|item| self.prompt.names(&item.prompt_id));
+        let before = waiting.map(|place| place.saturating_add(queue.running.len()));
         self.tracker.queue_position(before.and_then(|before| u32::try_from(before).ok()));
         self.show();
-        Ok(())
+        Ok(Place::Waits)
     }
 
     /// Writes the end that the history tells. What we asked for explains an interruption, never

@@ -143,9 +143,13 @@ impl Engine {
         }
     }
 
-    /// Makes sure that the server answers and its socket is open.
+    /// Makes sure that the server answers, and that there is a socket to it. One that was lost is
+    /// being opened again; a job need not wait for that.
     pub async fn connect(&self) -> Result<(), comfy_client::Error> {
-        self.shared.session().await.map(|_| ())
+        if !self.shared.session().await?.is_connected() {
+            self.shared.client.system_stats().await?;
+        }
+        Ok(())
     }
 
     /// Whether the socket to the server is open now.

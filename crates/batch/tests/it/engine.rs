@@ -6,7 +6,7 @@ use batch::{CancelError, EngineOptions, JobId, StartError, State};
 use comfy_sim::{Fault, Moment};
 use uuid::Uuid;
 
-use crate::stage::{Killed, Stage, ended, options, reaches};
+use crate::stage::{Killed, Stage, ended, options, reaches, reconnected};
 
 #[tokio::test]
 async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
@@ -242,7 +242,7 @@ async fn a_lost_socket_costs_events_and_not_the_outcome() {
 async fn a_server_that_forgot_a_job_makes_it_lost_and_not_run_again() {
     let stage = Stage::new().await;
     let engine = stage.engine();
-    stage.sim.script(Fault::RestartEmpty { at: Moment::AtStep(1) });
+    stage.sim.script(Fault::RestartEmpty { at: Moment::NextPrompt });
     let record = stage.record(4);
     let id = record.id;
     engine.start(record).await.unwrap();
@@ -264,4 +264,23 @@ async fn there_is_a_limit_to_unfinished_jobs() {
     drop(gate);
     engine.shutdown().await;
     assert!(matches!(engine.start(stage.record(2)).await, Err(StartError::ShuttingDown)));
+}
+
+#[tokio::test]
+async fn after_a_restart_of_the_server_the_next_job_shows_its_progress_again() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.script(Fault::RestartEmpty { at: Moment::NextPrompt });
+    let forgotten = stage.record(1);
+    let id = forgotten.id;
+    engine.start(forgotten).await.unwrap();
+    ended(&engine, &id).await;
+    reconnected(&engine).await;
+    let record = stage.record(4);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    let shown = ended(&engine, &id).await.unwrap();
+    assert_eq!(shown.state, State::Succeeded);
+    assert_eq!(shown.nodes_done, shown.nodes_total, "events of its nodes came");
+    engine.shutdown().await;
 }

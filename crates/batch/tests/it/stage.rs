@@ -115,6 +115,16 @@ pub(crate) fn ended(engine: &Engine, id: &JobId) -> impl Future<Output = Option<
     }
 }
 
+/// Waits until the engine's socket is up again after it was cut.
+pub(crate) async fn reconnected(engine: &Engine) {
+    let up = async {
+        while !engine.is_connected().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, up).await.expect("the socket came back");
+}
+
 /// Waits until a job shows a state.
 pub(crate) async fn reaches(engine: &Engine, id: &JobId, state: State) {
     let mut progress = engine.progress(id).expect("the job is under way");
