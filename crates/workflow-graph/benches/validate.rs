@@ -105,9 +105,11 @@ fn graph(nodes: usize, broken: bool) -> Json {
         debug_assert!(result.is_ok(), "a string takes all that is written");
     }
     let last = nodes - 2;
-    text.push_str(&format!(
+    let result = write!(
+        text,
         r#""end": {{"class_type": "Save", "inputs": {{"images": ["{last}", 0], "name": "x"}}}}}}"#
-    ));
+    );
+    debug_assert!(result.is_ok(), "a string takes all that is written");
     Json::parse(text.as_bytes()).unwrap_or_default()
 }
 

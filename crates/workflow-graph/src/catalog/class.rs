@@ -19,6 +19,10 @@ use crate::json::Json;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own that the server gives"
+)]
 pub struct NodeClass {
     /// The name that a prompt gives as `class_type`.
     pub name: Name,

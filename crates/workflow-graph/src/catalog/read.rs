@@ -36,7 +36,9 @@ pub(super) fn classes(json: Json) -> Result<(IndexMap<Name, NodeClass>, Vec<Name
                 let class = Reader { names: &mut names }.class(name.clone(), members);
                 classes.insert(name, class);
             }
-            _ => unreadable.push(name),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
+                unreadable.push(name);
+            }
         }
     }
     Ok((classes, unreadable))
@@ -96,7 +98,7 @@ impl Reader<'_> {
                 "display_name" => class.display_name = text(value).filter(|name| !name.is_empty()),
                 "description" => class.description = text(value).unwrap_or_default(),
                 "category" => {
-                    class.category = self.names.intern(value.as_str().unwrap_or_default())
+                    class.category = self.names.intern(value.as_str().unwrap_or_default());
                 }
                 "python_module" => {
                     class.python_module = self.names.intern(value.as_str().unwrap_or_default());
@@ -148,7 +150,9 @@ impl Reader<'_> {
                 (items.next().unwrap_or_default(), items.next().unwrap_or_default())
             }
             // Hidden inputs of older classes are bare texts.
-            other => (other, Json::Null),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+                (spec, Json::Null)
+            }
         };
         let mut options = if let Json::Object(options) = options { options } else { Object::new() };
         let kind = self.kind(&type_json, &mut options);

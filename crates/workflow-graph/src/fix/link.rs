@@ -126,10 +126,7 @@ impl<'a> Links<'a> {
 fn respelled(items: &[Json]) -> Option<Json> {
     let [from, slot, ..] = items else { return None };
     let from = id_text(from)?;
-    let slot = match slot {
-        Json::String(text) => text.trim().parse().ok()?,
-        _ => slot.as_u64()?,
-    };
+    let slot = slot.as_str().map_or_else(|| slot.as_u64(), |text| text.trim().parse().ok())?;
     Some(Json::from(vec![Json::from(from), Json::from(slot)]))
 }
 

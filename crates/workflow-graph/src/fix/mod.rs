@@ -69,14 +69,16 @@ pub struct Fixes {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Error)]
-#[error("{path} is no longer what the correction was made for: it should be {}, but is {}", words(expected.as_ref()), words(found.as_ref()))]
+#[error(
+    "{path} is no longer what the correction was made for: it should be {expected}, but is {found}"
+)]
 pub struct StaleProposal {
     /// The place of the correction.
     pub path: String,
-    /// What it expects there.
-    pub expected: Option<Json>,
-    /// What is there.
-    pub found: Option<Json>,
+    /// What it expects there: JSON, or `absent`.
+    pub expected: String,
+    /// What is there, likewise.
+    pub found: String,
 }
 
 /// How often the corrected prompt is looked at again: one correction may bring inputs that need
@@ -110,8 +112,8 @@ pub fn apply(prompt: &Json, proposals: &[Proposal]) -> Result<Json, StaleProposa
         if found != proposal.from.as_ref() {
             return Err(StaleProposal {
                 path: proposal.path.clone(),
-                expected: proposal.from.clone(),
-                found: found.cloned(),
+                expected: words(proposal.from.as_ref()),
+                found: words(found),
             });
         }
         put(&mut changed, proposal);
@@ -122,7 +124,8 @@ pub fn apply(prompt: &Json, proposals: &[Proposal]) -> Result<Json, StaleProposa
 impl Proposal {
     fn new(steps: &[&str], from: Option<&Json>, to: Option<Json>, reason: &str) -> Self {
         let escaped = |step: &&str| step.replace('~', "~0").replace('/', "~1");
-        let path = steps.iter().map(|step| format!("/{}", escaped(step))).collect();
+        let path = [String::new()].into_iter().chain(steps.iter().map(escaped));
+        let path = path.collect::<Vec<_>>().join("/");
         Self { path, from: from.cloned(), to, reason: reason.to_owned() }
     }
 }

@@ -145,7 +145,7 @@ impl<'a> Scan<'a> {
                 None => continue,
             };
             if let Some(to) = to {
-                self.propose(node, &key, set, to, reason);
+                self.propose(node, &key, Change { from: set, to, reason });
             }
         }
     }
@@ -157,7 +157,11 @@ impl<'a> Scan<'a> {
         let Some(default) = declared.spec.default_value() else { return };
         if !declared.spec.flag("forceInput") && self.passes(declared, default, false) {
             let to = value::as_value(default.clone());
-            self.propose(node, &declared.key, None, to, "required; this is its default");
+            self.propose(
+                node,
+                &declared.key,
+                Change { from: None, to, reason: "required; this is its default" },
+            );
         }
     }
 
@@ -175,17 +179,20 @@ impl<'a> Scan<'a> {
             return false;
         };
         let Some(value) = inputs.get(wrong) else { return false };
-        let fits = match value {
-            Json::Array(items) => {
-                let outcome = input::link(self.context, node, declared, items, true, &self.suggest);
-                matches!(outcome, Outcome::Follow(_))
-            }
-            _ => self.passes(declared, value, false),
+        let fits = if let Json::Array(items) = value {
+            let outcome = input::link(&self.suggest, node, declared, items, true);
+            matches!(outcome, Outcome::Follow(_))
+        } else {
+            self.passes(declared, value, false)
         };
         if fits {
             self.moved.insert(wrong.clone());
             let reason = format!("required; it is set as `{wrong}`");
-            self.propose(node, &declared.key, None, value.clone(), &reason);
+            self.propose(
+                node,
+                &declared.key,
+                Change { from: None, to: value.clone(), reason: &reason },
+            );
             let path = [self.context.id(node), "inputs", wrong];
             let reason = format!("moved to `{}`", declared.key);
             self.proposals.push(Proposal::new(&path, Some(value), None, &reason));
@@ -194,13 +201,13 @@ impl<'a> Scan<'a> {
     }
 
     fn link(&mut self, node: usize, declared: &Declared<'_>, items: &[Json], any_type: bool) {
-        let outcome = input::link(self.context, node, declared, items, !any_type, &self.suggest);
+        let outcome = input::link(&self.suggest, node, declared, items, !any_type);
         if matches!(outcome, Outcome::Follow(_) | Outcome::Fine) {
             return;
         }
         if let Some((to, reason)) = self.links.corrected(node, declared, items) {
             let from = Json::from(items.to_vec());
-            self.propose(node, &declared.key, Some(&from), to, reason);
+            self.propose(node, &declared.key, Change { from: Some(&from), to, reason });
         }
     }
 
@@ -214,7 +221,7 @@ impl<'a> Scan<'a> {
             return;
         };
         if to != *value && self.passes(declared, &to, own_check) {
-            self.propose(node, &declared.key, Some(value), to, reason);
+            self.propose(node, &declared.key, Change { from: Some(value), to, reason });
         }
     }
 
@@ -228,7 +235,7 @@ impl<'a> Scan<'a> {
         let files = self.files.get_or_init(|| files::known(self.context));
         if let Some(to) = self.near.choice(value, files) {
             let reason = "the server has no such file; this is the nearest name";
-            self.propose(node, &spec.name, Some(value), to, reason);
+            self.propose(node, &spec.name, Change { from: Some(value), to, reason });
         }
     }
 
@@ -237,8 +244,16 @@ impl<'a> Scan<'a> {
         matches!(outcome, Outcome::Fine)
     }
 
-    fn propose(&mut self, node: usize, key: &str, from: Option<&Json>, to: Json, reason: &str) {
+    fn propose(&mut self, node: usize, key: &str, change: Change<'_>) {
         let path = [self.context.id(node), "inputs", key];
+        let Change { from, to, reason } = change;
         self.proposals.push(Proposal::new(&path, from, Some(to), reason));
     }
+}
+
+/// What becomes of one input.
+struct Change<'c> {
+    from: Option<&'c Json>,
+    to: Json,
+    reason: &'c str,
 }

@@ -35,16 +35,20 @@ pub(super) fn corrected(
         }
         InputKind::Combo(_) => {
             let choices = spec.choices()?;
-            let to = match value {
-                Json::Array(items) => {
-                    let items = items.iter().map(|item| near.choice(item, choices));
-                    as_value(Json::from(items.collect::<Option<Vec<_>>>()?))
-                }
-                _ => near.choice(value, choices)?,
+            let to = if let Json::Array(items) = value {
+                let items = items.iter().map(|item| near.choice(item, choices));
+                as_value(Json::from(items.collect::<Option<Vec<_>>>()?))
+            } else {
+                near.choice(value, choices)?
             };
             Some((to, "not one of the choices; this is the nearest"))
         }
-        _ => None,
+        InputKind::Text
+        | InputKind::DynamicCombo(_)
+        | InputKind::Autogrow(_)
+        | InputKind::DynamicSlot(_)
+        | InputKind::MatchType(_)
+        | InputKind::Socket => None,
     }
 }
 

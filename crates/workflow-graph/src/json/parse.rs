@@ -265,7 +265,7 @@ impl<'a> Parser<'a> {
 
     fn error(&self, problem: &'static str) -> ParseError {
         let before = self.text.get(..self.at).unwrap_or(self.text);
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
         ParseError { line, column, problem }
     }

@@ -81,15 +81,15 @@ impl<'a> Advice<'a> {
             let newer = self.context.catalog.replacements(&class.name);
             let choices = newer.iter().map(|newer| Json::from(newer.new_class.as_str())).collect();
             let message = format!("{} is deprecated", class.name);
-            self.warn(WarningKind::DeprecatedNode, node, None, message, choices);
+            self.warn(node, Warning::new(WarningKind::DeprecatedNode, message).offering(choices));
         }
         if !needed {
             let message = "no output needs this node; it does not run".to_owned();
-            self.warn(WarningKind::UnusedNode, node, None, message, Vec::new());
+            self.warn(node, Warning::new(WarningKind::UnusedNode, message));
         }
         let Some(inputs) = self.context.json(node).get("inputs") else {
             let message = "has no `inputs`; write `\"inputs\": {}`".to_owned();
-            self.warn(WarningKind::MissingInputs, node, None, message, Vec::new());
+            self.warn(node, Warning::new(WarningKind::MissingInputs, message));
             return;
         };
         let Some(inputs) = inputs.as_object() else { return };
@@ -127,11 +127,10 @@ impl<'a> Advice<'a> {
                         format!("`{key}` is not set; the server lets it pass and the node fails");
                     let choices = options.iter().map(|option| option.key.clone()).collect();
                     self.warn(
-                        WarningKind::MissingDynamicChoice,
                         node,
-                        Some(&key),
-                        message,
-                        choices,
+                        Warning::new(WarningKind::MissingDynamicChoice, message)
+                            .about(&key)
+                            .offering(choices),
                     );
                 }
                 continue;
@@ -148,7 +147,12 @@ impl<'a> Advice<'a> {
                 "`{key}` has no choice {}; the server lets it pass and the node fails",
                 python::repr(value)
             );
-            self.warn(WarningKind::UnknownDynamicChoice, node, Some(&key), message, choices);
+            self.warn(
+                node,
+                Warning::new(WarningKind::UnknownDynamicChoice, message)
+                    .about(&key)
+                    .offering(choices),
+            );
             odd.push(key);
         }
         odd
@@ -165,7 +169,10 @@ impl<'a> Advice<'a> {
         let choices = near.into_iter().map(|key| Json::from(key.as_str())).collect();
         let with = if plan.is_nested() { " with these choices" } else { "" };
         let message = format!("{} has no input `{key}`{with}; the server ignores it", class.name);
-        self.warn(WarningKind::UndeclaredInput, node, Some(key), message, choices);
+        self.warn(
+            node,
+            Warning::new(WarningKind::UndeclaredInput, message).about(key).offering(choices),
+        );
     }
 
     fn value(&mut self, node: usize, declared: &Declared<'_>, value: &Json) {
@@ -188,11 +195,8 @@ impl<'a> Advice<'a> {
                 let message =
                     format!("`{}` takes a link to {kind}, but is {}", declared.key, value.kind());
                 self.warn(
-                    WarningKind::LiteralForLink,
                     node,
-                    Some(&declared.key),
-                    message,
-                    Vec::new(),
+                    Warning::new(WarningKind::LiteralForLink, message).about(&declared.key),
                 );
                 return;
             }
@@ -209,9 +213,21 @@ impl<'a> Advice<'a> {
         let choices = match declared.spec.kind {
             InputKind::Boolean => vec![Json::from(true), Json::from(false)],
             InputKind::Text => vec![Json::from("")],
-            _ => python::int(value).map(std::borrow::Cow::into_owned).into_iter().collect(),
+            InputKind::Int
+            | InputKind::Float
+            | InputKind::Combo(_)
+            | InputKind::DynamicCombo(_)
+            | InputKind::Autogrow(_)
+            | InputKind::DynamicSlot(_)
+            | InputKind::MatchType(_)
+            | InputKind::Socket => {
+                python::int(value).map(std::borrow::Cow::into_owned).into_iter().collect()
+            }
         };
-        self.warn(WarningKind::ValueChanged, node, Some(&declared.key), message, choices);
+        self.warn(
+            node,
+            Warning::new(WarningKind::ValueChanged, message).about(&declared.key).offering(choices),
+        );
     }
 
     fn file(&mut self, node: usize, class: &NodeClass, inputs: &Object) {
@@ -222,20 +238,12 @@ impl<'a> Advice<'a> {
         {
             let message =
                 format!("only the server knows whether the file {} is there", python::repr(value));
-            self.warn(WarningKind::UncheckedFile, node, Some(&spec.name), message, Vec::new());
+            self.warn(node, Warning::new(WarningKind::UncheckedFile, message).about(&spec.name));
         }
     }
 
-    fn warn(
-        &mut self,
-        kind: WarningKind,
-        node: usize,
-        input: Option<&str>,
-        message: String,
-        choices: Vec<Json>,
-    ) {
+    fn warn(&mut self, node: usize, warning: Warning) {
         let node = self.context.id(node).to_owned();
-        let input = input.map(str::to_owned);
-        self.warnings.push(Warning { kind, node, input, message, choices });
+        self.warnings.push(Warning { node, ..warning });
     }
 }

@@ -29,8 +29,8 @@ impl<'a> Context<'a> {
 
     /// All nodes whose class is known, with their places.
     pub(crate) fn known(self) -> impl Iterator<Item = (usize, &'a NodeClass)> {
-        let known = |(node, class): (usize, &Option<&'a NodeClass>)| Some((node, (*class)?));
-        self.classes.iter().enumerate().filter_map(known)
+        let classes = self.classes.iter().copied().enumerate();
+        classes.filter_map(|(node, class)| Some((node, class?)))
     }
 
     pub(crate) fn class(self, node: usize) -> Option<&'a NodeClass> {
@@ -51,7 +51,9 @@ pub(crate) fn output_slot(slot: &Json, slots: usize) -> Option<usize> {
     let slot = match slot {
         Json::Bool(value) => i64::from(*value),
         Json::Number(number) if number.is_integer() => number.as_i64()?,
-        _ => return None,
+        Json::Null | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => {
+            return None;
+        }
     };
     let slots = i64::try_from(slots).ok()?;
     let slot = if slot < 0 { slot.checked_add(slots)? } else { slot };

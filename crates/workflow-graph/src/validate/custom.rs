@@ -1,7 +1,7 @@
 //! The own checks of ComfyUI's own node classes. `/object_info` does not tell of them, so they
 //! are a table here; those of other packs are code that nobody outside the server can know.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     ErrorKind, Finding, Profile,
@@ -189,7 +189,7 @@ pub(crate) fn file_classes() -> impl Iterator<Item = &'static str> {
 }
 
 /// The input of a class that names a file in the server's input folder.
-pub(crate) fn file_input<'a>(class: &'a NodeClass, profile: Profile) -> Option<&'a InputSpec> {
+pub(crate) fn file_input(class: &NodeClass, profile: Profile) -> Option<&InputSpec> {
     let validator = of(class, profile)?;
     if validator.is_of_file() { class.input(validator.required.first()?) } else { None }
 }
@@ -221,8 +221,7 @@ impl Validator {
         let argument =
             |name: &str| arguments.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
         let first = self.required.first().copied().unwrap_or_default();
-        const NULL: &Json = &Json::Null;
-        let value = argument(first).unwrap_or(NULL);
+        let value = argument(first).unwrap_or(&Json::Null);
         let mut choices = Vec::new();
         let complaint = match self.check {
             Check::Anything => None,
@@ -272,8 +271,8 @@ impl Validator {
                 let spec = specs.get(key)?;
                 let value =
                     if value.as_array().is_some() { value } else { input::unwrapped(value) };
-                let stored = input::converted(spec, value)
-                    .map_or_else(|_| value.clone(), |stored| stored.into_owned());
+                let stored =
+                    input::converted(spec, value).map_or_else(|_| value.clone(), Cow::into_owned);
                 Some((key.as_str(), stored))
             })
             .collect()

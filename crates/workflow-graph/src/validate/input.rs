@@ -49,12 +49,11 @@ pub(crate) fn missing(
 
 /// Checks a list, which a server takes for a link whatever is in it.
 pub(crate) fn link(
-    context: Context<'_>,
+    suggest: &Suggest<'_>,
     node: usize,
     declared: &Declared<'_>,
     items: &[Json],
     checks_types: bool,
-    suggest: &Suggest<'_>,
 ) -> Outcome {
     let spec = declared.spec;
     let received = || Json::from(items.to_vec());
@@ -71,7 +70,7 @@ pub(crate) fn link(
             alternatives: Vec::new(),
         });
     };
-    let (source, received_type) = match follow(context, from, slot) {
+    let (source, received_type) = match follow(suggest.context(), from, slot) {
         Ok(found) => found,
         Err(raised) => return Outcome::Breaks(raised),
     };
@@ -254,13 +253,12 @@ fn not_a_choice(
     let InputKind::Combo(combo) = declared.spec.kind else { return None };
     let choices = declared.spec.choices().unwrap_or_default();
     let is_choice = |value: &Json| choices.iter().any(|choice| python::equal(choice, value));
-    let wrong: Vec<&Json> = match value {
-        Json::Array(items) if combo.multiselect && profile == Profile::V0_33 => {
-            items.iter().filter(|item| !is_choice(item)).collect()
-        }
-        _ if is_choice(value) => Vec::new(),
-        _ => vec![value],
+    let several = combo.multiselect && profile == Profile::V0_33;
+    let values = match value.as_array() {
+        Some(items) if several => items,
+        _ => std::slice::from_ref(value),
     };
+    let wrong: Vec<&Json> = values.iter().filter(|value| !is_choice(value)).collect();
     let first = *wrong.first()?;
     let listed = choices.len() <= CHOICES_LISTED_MAX;
     let list = if listed {

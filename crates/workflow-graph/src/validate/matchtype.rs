@@ -49,7 +49,14 @@ fn has_templates(class: &NodeClass) -> bool {
         || class.inputs.iter().any(|input| match &input.kind {
             InputKind::MatchType(_) => true,
             InputKind::Autogrow(group) => matches!(group.template.kind, InputKind::MatchType(_)),
-            _ => false,
+            InputKind::Int
+            | InputKind::Float
+            | InputKind::Text
+            | InputKind::Boolean
+            | InputKind::Combo(_)
+            | InputKind::DynamicCombo(_)
+            | InputKind::DynamicSlot(_)
+            | InputKind::Socket => false,
         })
 }
 

@@ -77,7 +77,7 @@ fn stale_class<'c>(
             let first = catalog.replacements(class).first();
             Ok(first.filter(|replacement| catalog.class(&replacement.new_class).is_some()))
         }
-        _ => Ok(None),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(None),
     }
 }
 
@@ -108,7 +108,7 @@ fn replace_one(
     let cannot = |problem: &str| {
         format!("node {id} ({old_class}), which the server replaces by {new_class}, {problem}")
     };
-    if !node.get("_meta").is_some_and(|meta| meta.as_object().is_some()) {
+    if node.get("_meta").is_none_or(|meta| meta.as_object().is_none()) {
         return Err(cannot("has no `_meta` object; the server needs one"));
     }
     let mut inputs = Object::new();

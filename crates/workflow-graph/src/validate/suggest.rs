@@ -40,6 +40,10 @@ impl<'a> Suggest<'a> {
         Self { context, outputs: OnceCell::new(), files: OnceCell::new(), searches: Cell::new(0) }
     }
 
+    pub(crate) fn context(&self) -> Context<'a> {
+        self.context
+    }
+
     /// For an input that is not set: its default, else its choices, else links that fit.
     pub(crate) fn for_missing(&self, node: usize, spec: &InputSpec) -> Vec<Json> {
         match spec.default_value() {

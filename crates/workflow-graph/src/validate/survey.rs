@@ -20,16 +20,19 @@ pub(super) fn verdict(
     profile: Profile,
 ) -> Verdict {
     let empty = Object::new();
-    let nodes = match prompt {
-        Json::Object(nodes) => nodes,
-        // An older server only goes over what it is given, and over nothing in these.
-        Json::Array(items) if items.is_empty() && profile == Profile::V0_8 => &empty,
-        Json::String(text) if text.is_empty() && profile == Profile::V0_8 => &empty,
-        _ => return fault(format!("the prompt is {} and not an object of nodes", prompt.kind())),
+    // An older server only goes over what it is given, and over nothing in these.
+    let holds_nothing = prompt.as_array().is_some_and(<[Json]>::is_empty)
+        || prompt.as_str().is_some_and(str::is_empty);
+    let nodes = match prompt.as_object() {
+        Some(nodes) => nodes,
+        None if holds_nothing && profile == Profile::V0_8 => &empty,
+        None => {
+            return fault(format!("the prompt is {} and not an object of nodes", prompt.kind()));
+        }
     };
     let classes = match classes(nodes, catalog, profile) {
         Ok(classes) => classes,
-        Err(refusal) => return Verdict { refusal: Some(refusal), ..Verdict::default() },
+        Err(refusal) => return Verdict { refusal: Some(*refusal), ..Verdict::default() },
     };
     let context = Context { nodes, classes: &classes, catalog, profile };
     let outputs = outputs(context, targets);
@@ -42,15 +45,12 @@ pub(super) fn verdict(
     verdict
 }
 
+/// Our words: the server has none.
+const FAULT_MESSAGE: &str = "the server breaks on this prompt and answers status 500";
+
 /// What a server cannot even refuse: it answers status 500.
 pub(super) fn fault(details: String) -> Verdict {
-    let refusal = Refusal {
-        kind: RefusalKind::ServerFault,
-        message: "the server breaks on this prompt and answers status 500".to_owned(),
-        details,
-        extra_info: Json::Object(Object::new()),
-        choices: Vec::new(),
-    };
+    let refusal = refusal(RefusalKind::ServerFault, FAULT_MESSAGE.to_owned(), details);
     Verdict { refusal: Some(refusal), ..Verdict::default() }
 }
 
@@ -58,21 +58,21 @@ fn classes<'c>(
     nodes: &Object,
     catalog: &'c NodeCatalog,
     profile: Profile,
-) -> Result<Vec<Option<&'c NodeClass>>, Refusal> {
+) -> Result<Vec<Option<&'c NodeClass>>, Box<Refusal>> {
     let class = |(id, node): (&String, &Json)| {
-        let named = match node {
-            Json::Object(members) => members.get("class_type"),
-            _ => return Err(odd_node(id, node, profile)),
+        let Some(members) = node.as_object() else {
+            return Err(Box::new(odd_node(id, node, profile)));
         };
+        let named = members.get("class_type");
         match named {
             Some(Json::String(name)) => catalog
                 .class(name)
                 .map(Some)
-                .ok_or_else(|| unknown_class(id, node, named, catalog, profile)),
+                .ok_or_else(|| Box::new(unknown_class(id, node, named, catalog, profile))),
             Some(Json::Array(_) | Json::Object(_)) => {
-                Err(fault_of(id, "has a class_type that is no text"))
+                Err(Box::new(fault_of(id, "has a class_type that is no text")))
             }
-            _ => Err(unknown_class(id, node, named, catalog, profile)),
+            _ => Err(Box::new(unknown_class(id, node, named, catalog, profile))),
         }
     };
     nodes.iter().map(class).collect()
@@ -83,7 +83,7 @@ fn odd_node(id: &str, node: &Json, profile: Profile) -> Refusal {
     let holds_the_word = match node {
         Json::String(text) => text.contains("class_type"),
         Json::Array(items) => items.iter().any(|item| item.as_str() == Some("class_type")),
-        _ => true,
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => true,
     };
     if profile == Profile::V0_8 && !holds_the_word {
         return without_class(id, node, profile);
@@ -92,11 +92,7 @@ fn odd_node(id: &str, node: &Json, profile: Profile) -> Refusal {
 }
 
 fn fault_of(id: &str, problem: &str) -> Refusal {
-    let verdict = fault(format!("node {id} {problem}"));
-    // `fault` always has one; the other branch only satisfies the type.
-    verdict
-        .refusal
-        .unwrap_or_else(|| refusal(RefusalKind::ServerFault, String::new(), String::new()))
+    refusal(RefusalKind::ServerFault, FAULT_MESSAGE.to_owned(), format!("node {id} {problem}"))
 }
 
 fn refusal(kind: RefusalKind, message: String, details: String) -> Refusal {
@@ -135,8 +131,8 @@ fn unknown_class(
     let Some(named) = named else { return without_class(id, node, profile) };
     let details = format!("Node ID '#{id}'");
     let text = python::text(named);
-    let names: Vec<&NodeClass> = catalog.classes().collect();
-    let near = suggest::nearest(&text, &names, |class| class.name.to_string());
+    let classes: Vec<&NodeClass> = catalog.classes().collect();
+    let near = suggest::nearest(&text, &classes, |class| class.name.to_string());
     let choices = near.into_iter().map(|class| class.name.to_string()).collect();
     if profile == Profile::V0_8 {
         let message = format!("Cannot execute because node {text} does not exist.");

@@ -177,8 +177,8 @@ fn links_are_refused_where_they_are_noticed() {
         assert_eq!(judged(link), expected);
     };
     broken(r#"["7", 0]"#, "'7'");
-    broken(r#"[1, 0]"#, "1");
-    broken(r#"[null, 0]"#, "None");
+    broken("[1, 0]", "1");
+    broken("[null, 0]", "None");
     broken(r#"[["1"], 0]"#, "unhashable type: 'list'");
     broken(r#"["1", 2]"#, "tuple index out of range");
     broken(r#"["1", -3]"#, "tuple index out of range");

@@ -254,6 +254,21 @@ impl Verdict {
     }
 }
 
+impl Warning {
+    /// A warning of a node; who adds it to the others puts the node in.
+    pub(super) fn new(kind: WarningKind, message: String) -> Self {
+        Self { kind, node: String::new(), input: None, message, choices: Vec::new() }
+    }
+
+    pub(super) fn about(self, input: &str) -> Self {
+        Self { input: Some(input.to_owned()), ..self }
+    }
+
+    pub(super) fn offering(self, choices: Vec<Json>) -> Self {
+        Self { choices, ..self }
+    }
+}
+
 impl Refusal {
     fn to_json(&self) -> Json {
         described(self.kind.as_str(), &self.message, &self.details, &self.extra_info)

@@ -276,7 +276,7 @@ fn step<'a>(context: Context<'a>, frame: &mut Frame<'a>, suggest: &Suggest<'a>) 
         let validator = frame.validator;
         let outcome = if let Json::Array(items) = value {
             let checks_types = validator.is_none_or(|validator| !validator.takes_types());
-            input::link(context, frame.node, &declared, items, checks_types, suggest)
+            input::link(suggest, frame.node, &declared, items, checks_types)
         } else {
             let own_check = validator.is_some_and(|validator| validator.checks(&declared.key));
             input::value(context.profile, &declared, value, own_check, suggest)

@@ -1,5 +1,12 @@
 //! The integration tests of `workflow-graph`, as one binary.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, in its helper functions too, and says when it skips"
+)]
+
 mod diff;
 mod draw;
 mod fixes;
