@@ -1,4 +1,4 @@
-//! LoRAs put into a workflow: loaders behind every model that samples, everything that was
+//! LoRA models put into a workflow: loaders behind every model that samples, everything that was
 //! linked from it linked from the last of them.
 //!
 //! ```
@@ -50,7 +50,7 @@ pub struct Lora {
     pub strength_clip: Option<f64>,
 }
 
-/// An output that gives a model that samples: where LoRAs go.
+/// An output that gives a model that samples: where a LoRA goes.
 ///
 /// ```
 /// use workflow_graph::{Json, Workflow, lora};
@@ -117,7 +117,7 @@ impl Lora {
 }
 
 /// The models that sample, found by walking from every sampler to what loads its model, over
-/// guiders, patches and LoRAs that are there already.
+/// guiders, patches and LoRA loaders that are there already.
 pub fn sources(workflow: &Workflow) -> Vec<ModelSource> {
     let clips = sources::text_encoders(workflow);
     let own_clip = |node: &NodeId| clips.iter().find(|(from, _)| from == node).cloned();
@@ -131,14 +131,14 @@ pub fn sources(workflow: &Workflow) -> Vec<ModelSource> {
         .collect()
 }
 
-/// The patch that puts LoRAs behind every model that samples, the first of the list nearest to
+/// The patch that puts each LoRA behind every model that samples, the first of the list nearest to
 /// the model.
 pub fn inject(workflow: &Workflow, loras: &[Lora]) -> Result<Patch, LoraError> {
     inject_behind(workflow, &sources(workflow), loras)
 }
 
-/// The patch that puts LoRAs behind some of the [`sources`], for workflows whose models each
-/// have LoRAs of their own.
+/// The patch that puts each LoRA behind some of the [`sources`], for workflows whose models
+/// each have their own.
 pub fn inject_behind(
     workflow: &Workflow,
     sources: &[ModelSource],

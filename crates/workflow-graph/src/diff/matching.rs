@@ -4,20 +4,20 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{
     Pair,
-    signature::{Link, Links, Signature, signatures},
+    signature::{Link, Signature, Structure},
 };
 use crate::{
     ids::NodeId,
     workflow::{Input, Node, Workflow},
 };
 
-/// Pairs of nodes, each node in one pair at most.
+/// Pairs of nodes, each node in one pair at most. Inside, nodes are told by their places.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Matching<'a> {
     before: &'a Workflow,
     after: &'a Workflow,
-    forward: HashMap<&'a NodeId, &'a NodeId>,
-    backward: HashMap<&'a NodeId, &'a NodeId>,
+    forward: Vec<Option<usize>>,
+    backward: Vec<Option<usize>>,
 }
 
 impl<'a> Matching<'a> {
@@ -25,10 +25,10 @@ impl<'a> Matching<'a> {
     pub(crate) fn best(before: &'a Workflow, after: &'a Workflow) -> Self {
         let mut by_id = Self::empty(before, after);
         by_id.match_same_ids(|old, new| old.class_type() == new.class_type());
-        if by_id.cost() == 0 {
+        if by_id.has_same_links() {
             return by_id;
         }
-        let matcher = Matcher::new(before, after);
+        let matcher = Matcher { old: Structure::new(before), new: Structure::new(after) };
         matcher.match_structure(&mut by_id);
         let mut by_structure = Self::empty(before, after);
         matcher.match_structure(&mut by_structure);
@@ -36,23 +36,27 @@ impl<'a> Matching<'a> {
     }
 
     fn empty(before: &'a Workflow, after: &'a Workflow) -> Self {
-        Self { before, after, forward: HashMap::new(), backward: HashMap::new() }
+        let (forward, backward) =
+            (vec![None; before.nodes().len()], vec![None; after.nodes().len()]);
+        Self { before, after, forward, backward }
     }
 
     /// The id in the later workflow of a node of the earlier one.
     pub(crate) fn after(&self, before: &NodeId) -> Option<&'a NodeId> {
-        self.forward.get(before).copied()
+        let place = self.forward_of(self.before.node_map().get_index_of(before)?)?;
+        Some(self.after.node_map().get_index(place)?.0)
     }
 
     /// The id in the earlier workflow of a node of the later one.
     pub(crate) fn before(&self, after: &NodeId) -> Option<&'a NodeId> {
-        self.backward.get(after).copied()
+        let place = self.backward_of(self.after.node_map().get_index_of(after)?)?;
+        Some(self.before.node_map().get_index(place)?.0)
     }
 
     /// The pairs, in the order of the earlier workflow.
-    pub(crate) fn pairs(&self, before: &'a Workflow) -> impl Iterator<Item = Pair<'a>> {
-        before.nodes().filter_map(|old| {
-            let new = self.after.node_map().get_key_value(self.after(old.0)?)?;
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = Pair<'a>> {
+        self.before.nodes().zip(&self.forward).filter_map(|(old, place)| {
+            let new = self.after.node_map().get_index((*place)?)?;
             Some((old, new))
         })
     }
@@ -63,15 +67,15 @@ impl<'a> Matching<'a> {
         match (old, new) {
             (Input::Literal(old), Input::Literal(new)) => old == new,
             (Input::Link { from: old, slot }, Input::Link { from: new, slot: new_slot }) => {
+                let places = (
+                    self.before.node_map().get_index_of(old),
+                    self.after.node_map().get_index_of(new),
+                );
                 slot == new_slot
-                    && match (self.after(old), self.before(new)) {
-                        (Some(moved), _) => moved == new,
-                        (None, Some(_)) => false,
-                        (None, None) => {
-                            old == new
-                                && self.before.node(old).is_none()
-                                && self.after.node(new).is_none()
-                        }
+                    && match places {
+                        (Some(old), Some(new)) => self.forward_of(old) == Some(new),
+                        (None, None) => old == new,
+                        (Some(_), None) | (None, Some(_)) => false,
                     }
             }
             (Input::Literal(_), Input::Link { .. }) | (Input::Link { .. }, Input::Literal(_)) => {
@@ -80,33 +84,64 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn add(&mut self, old: &'a NodeId, new: &'a NodeId) -> bool {
-        if self.forward.contains_key(old) || self.backward.contains_key(new) {
-            return false;
+    fn forward_of(&self, old: usize) -> Option<usize> {
+        self.forward.get(old).copied().flatten()
+    }
+
+    fn backward_of(&self, new: usize) -> Option<usize> {
+        self.backward.get(new).copied().flatten()
+    }
+
+    fn add(&mut self, old: usize, new: usize) -> bool {
+        match (self.forward.get_mut(old), self.backward.get_mut(new)) {
+            (Some(forward @ None), Some(backward @ None)) => {
+                (*forward, *backward) = (Some(new), Some(old));
+                true
+            }
+            (_, _) => false,
         }
-        self.forward.insert(old, new);
-        self.backward.insert(new, old);
-        true
     }
 
     fn match_same_ids(&mut self, are_alike: impl Fn(&Node, &Node) -> bool) {
-        for (id, old) in self.before.nodes() {
-            if let Some((same, new)) = self.after.node_map().get_key_value(id)
+        for (place, (id, old)) in self.before.nodes().enumerate() {
+            if let Some((same, _, new)) = self.after.node_map().get_full(id)
                 && are_alike(old, new)
             {
-                self.add(id, same);
+                self.add(place, same);
             }
         }
+    }
+
+    /// Whether every node has its match and no link leads elsewhere: then no other matching
+    /// could leave less to say.
+    fn has_same_links(&self) -> bool {
+        let is_same_link = |input: &Input, now: Option<&Input>| {
+            let is_link = |input: &Input| input.as_link().is_some();
+            match now {
+                Some(now) if is_link(input) || is_link(now) => self.is_same_input(input, now),
+                Some(_) => true,
+                None => !is_link(input),
+            }
+        };
+        self.forward.len() == self.backward.len()
+            && self.forward.iter().all(Option::is_some)
+            && self.pairs().all(|((_, old), (_, new))| {
+                old.inputs().all(|(name, input)| is_same_link(input, new.input(name)))
+                    && new
+                        .inputs()
+                        .all(|(name, input)| old.input(name).is_some() || input.as_link().is_none())
+            })
     }
 
     /// How much there is to say: what is new, gone, renamed or changed.
     fn cost(&self) -> usize {
         let whole = |node: &Node| 1 + node.inputs().len();
-        let added = self.after.nodes().filter(|(id, _)| self.before(id).is_none());
-        let removed = self.before.nodes().filter(|(id, _)| self.after(id).is_none());
-        let unmatched: usize = added.chain(removed).map(|(_, node)| whole(node)).sum();
+        let unmatched = |workflow: &Workflow, matches: &[Option<usize>]| -> usize {
+            let nodes = workflow.node_map().values().zip(matches);
+            nodes.filter(|(_, place)| place.is_none()).map(|(node, _)| whole(node)).sum()
+        };
         let changed: usize = self
-            .pairs(self.before)
+            .pairs()
             .map(|((old_id, old), (new_id, new))| {
                 let moved = usize::from(old_id != new_id);
                 let class = usize::from(old.class_type() != new.class_type());
@@ -117,181 +152,178 @@ impl<'a> Matching<'a> {
                 moved + class + inputs
             })
             .sum();
-        unmatched + changed
+        unmatched(self.before, &self.forward) + unmatched(self.after, &self.backward) + changed
     }
 }
-
-/// A hash of every node of a workflow.
-type Keys<'a> = HashMap<&'a NodeId, u64>;
 
 /// The structure of both workflows.
 struct Matcher<'a> {
-    before: &'a Workflow,
-    after: &'a Workflow,
-    old_links: Links<'a>,
-    new_links: Links<'a>,
-    old_signatures: HashMap<&'a NodeId, Signature>,
-    new_signatures: HashMap<&'a NodeId, Signature>,
+    old: Structure<'a>,
+    new: Structure<'a>,
 }
 
-impl<'a> Matcher<'a> {
-    fn new(before: &'a Workflow, after: &'a Workflow) -> Self {
-        let (old_links, new_links) = (Links::new(before), Links::new(after));
-        let old_signatures = signatures(before, &old_links);
-        let new_signatures = signatures(after, &new_links);
-        Self { before, after, old_links, new_links, old_signatures, new_signatures }
-    }
+/// A hash of every node of both workflows.
+type Keys = (Vec<u64>, Vec<u64>);
 
+impl<'a> Matcher<'a> {
     /// Matches what is left, the surest first; every pair may tell of its neighbors.
     fn match_structure(&self, matching: &mut Matching<'a>) {
-        self.match_by(matching, self.keys(|signature| signature.whole));
-        self.match_by(matching, self.keys(|signature| signature.upstream));
+        self.match_by(matching, &self.keys(|signature| signature.whole));
+        self.match_by(matching, &self.keys(|signature| signature.upstream));
         self.match_all_neighbors(matching);
-        self.match_by(matching, self.keys_with_sources(matching));
-        self.match_by(matching, self.keys(|signature| signature.content));
+        let linked = (
+            self.old.linked_from(|old| matching.forward_of(old)),
+            self.new.linked_from(|new| matching.backward_of(new).map(|_| new)),
+        );
+        self.match_by(matching, &linked);
+        self.match_by(matching, &self.keys(|signature| signature.content));
         self.match_all_neighbors(matching);
         matching.match_same_ids(|old, new| old.class_type() == new.class_type());
-        self.match_only_ones(matching);
+        match_only_ones(matching);
         matching.match_same_ids(|_, _| true);
+    }
+
+    fn keys(&self, key: impl Fn(&Signature) -> u64) -> Keys {
+        let keys = |structure: &Structure<'_>| structure.signatures().iter().map(&key).collect();
+        (keys(&self.old), keys(&self.new))
     }
 
     /// Matches nodes of equal hashes: those with the same id, then those that are the only ones
     /// and what they tell of their neighbors, then alike ones in order. A choice among alike ones
     /// is followed at once, so that two chains that are alike are not matched crosswise.
-    fn match_by(&self, matching: &mut Matching<'a>, (old_keys, new_keys): (Keys<'a>, Keys<'a>)) {
-        for (id, _) in self.before.nodes() {
-            if let Some((same, new)) = new_keys.get_key_value(id)
-                && old_keys.get(id) == Some(new)
+    fn match_by(&self, matching: &mut Matching<'a>, (old_keys, new_keys): &Keys) {
+        let (before, after) = (matching.before, matching.after);
+        for (old, id) in before.node_map().keys().enumerate() {
+            if let Some(new) = after.node_map().get_index_of(id)
+                && old_keys.get(old) == new_keys.get(new)
             {
-                matching.add(id, same);
+                matching.add(old, new);
             }
         }
-        let mut alike: HashMap<u64, (usize, VecDeque<&'a NodeId>)> = HashMap::new();
-        for (id, _) in self.after.nodes().filter(|(id, _)| matching.before(id).is_none()) {
-            if let Some(key) = new_keys.get(id) {
-                alike.entry(*key).or_default().1.push_back(id);
-            }
-        }
-        let mut waiting: Vec<(&NodeId, u64)> = self
-            .before
-            .nodes()
-            .filter(|(id, _)| matching.after(id).is_none())
-            .filter_map(|(id, _)| Some((id, *old_keys.get(id)?)))
-            .collect();
-        for (_, key) in &waiting {
-            alike.entry(*key).or_default().0 += 1;
-        }
+        let mut groups = groups(matching, old_keys, new_keys);
         let mut sure = Vec::new();
-        for (old, key) in &waiting {
-            if let Some((1, new)) = alike.get(key)
-                && let (1, Some(new)) = (new.len(), new.front())
-                && matching.add(old, new)
+        for (old, new) in &groups {
+            if let ([old], [new]) = (old.as_slice(), new.as_slice())
+                && matching.add(*old, *new)
             {
                 sure.push((*old, *new));
             }
         }
         self.match_neighbors(matching, sure);
         // Small groups first: what they tell settles much of the large ones.
-        waiting.sort_by_key(|(_, key)| alike.get(key).map_or(0, |(count, _)| *count));
-        for (old, key) in waiting {
-            let Some((_, candidates)) = alike.get_mut(&key) else { continue };
-            while matching.after(old).is_none() {
-                let Some(new) = candidates.pop_front() else { break };
-                if matching.add(old, new) {
-                    self.match_neighbors(matching, vec![(old, new)]);
+        groups.sort_by_key(|(old, _)| old.len());
+        for (old, new) in groups.into_iter().filter(|(old, new)| old.len() + new.len() > 2) {
+            let mut candidates = new.into_iter();
+            for old in old {
+                while matching.forward_of(old).is_none() {
+                    let Some(new) = candidates.next() else { break };
+                    if matching.add(old, new) {
+                        self.match_neighbors(matching, vec![(old, new)]);
+                    }
                 }
             }
         }
     }
 
-    /// The same hash of every node of both workflows.
-    fn keys(&self, key: impl Fn(&Signature) -> u64) -> (Keys<'a>, Keys<'a>) {
-        let keys = |signatures: &HashMap<&'a NodeId, Signature>| {
-            signatures.iter().map(|(id, signature)| (*id, key(signature))).collect()
-        };
-        (keys(&self.old_signatures), keys(&self.new_signatures))
-    }
-
-    /// Hashes of what nodes hold and which matched nodes they are linked from.
-    fn keys_with_sources(&self, matching: &Matching<'a>) -> (Keys<'a>, Keys<'a>) {
-        let keys = |signatures: &HashMap<&'a NodeId, Signature>,
-                    links: &Links<'a>,
-                    matched: &dyn Fn(&'a NodeId) -> Option<&'a NodeId>| {
-            let key = |(id, signature): (&&'a NodeId, &Signature)| {
-                (*id, signature.linked_from(links.sources(id), matched))
-            };
-            signatures.iter().map(key).collect()
-        };
-        let new = |id: &'a NodeId| matching.before(id).map(|_| id);
-        (
-            keys(&self.old_signatures, &self.old_links, &|id| matching.after(id)),
-            keys(&self.new_signatures, &self.new_links, &new),
-        )
-    }
-
     fn match_all_neighbors(&self, matching: &mut Matching<'a>) {
-        let known = matching.pairs(self.before).map(|((old, _), (new, _))| (old, new)).collect();
+        let known = matching.forward.iter().enumerate();
+        let known = known.filter_map(|(old, new)| Some((old, (*new)?))).collect();
         self.match_neighbors(matching, known);
     }
 
     /// From pairs to their neighbors: what enters by the same input is the same, and what is
     /// the only one to use an output in the same way.
-    fn match_neighbors(&self, matching: &mut Matching<'a>, known: Vec<(&'a NodeId, &'a NodeId)>) {
+    fn match_neighbors(&self, matching: &mut Matching<'a>, known: Vec<(usize, usize)>) {
         let mut waiting = VecDeque::from(known);
         while let Some((old, new)) = waiting.pop_front() {
-            let new_links = self.new_links.sources(new).iter();
-            let new_links: HashMap<&str, &NodeId> =
-                new_links.map(|link| (link.input, link.node)).collect();
-            let (old_uses, new_uses) = (
-                only_uses(self.old_links.consumers(old)),
-                only_uses(self.new_links.consumers(new)),
-            );
-            let old_links = self.old_links.sources(old).iter();
-            let entering =
-                old_links.filter_map(|link| Some((link.node, *new_links.get(link.input)?)));
-            let leaving =
-                old_uses.into_iter().filter_map(|(way, node)| Some((node, *new_uses.get(&way)?)));
-            for (old, new) in entering.chain(leaving).collect::<Vec<_>>() {
-                if self.is_same_class(old, new) && matching.add(old, new) {
+            let mut neighbors = entering(self.old.sources(old), self.new.sources(new));
+            neighbors.extend(leaving(self.old.consumers(old), self.new.consumers(new)));
+            for (old, new) in neighbors {
+                if is_same_class(matching, old, new) && matching.add(old, new) {
                     waiting.push_back((old, new));
                 }
             }
         }
     }
-
-    fn is_same_class(&self, old: &NodeId, new: &NodeId) -> bool {
-        let class = |workflow: &'a Workflow, id| workflow.node(id).map(Node::class_type);
-        class(self.before, old) == class(self.after, new)
-    }
-
-    /// Matches the only unmatched node of a class with the only one there.
-    fn match_only_ones(&self, matching: &mut Matching<'a>) {
-        let only = |nodes: Vec<(&'a NodeId, &'a Node)>| {
-            let mut only: HashMap<&str, Option<&'a NodeId>> = HashMap::new();
-            for (id, node) in nodes {
-                let entry = only.entry(node.class_type().as_str());
-                entry.and_modify(|only| *only = None).or_insert(Some(id));
-            }
-            only
-        };
-        let old =
-            only(self.before.nodes().filter(|(id, _)| matching.after(id).is_none()).collect());
-        let new =
-            only(self.after.nodes().filter(|(id, _)| matching.before(id).is_none()).collect());
-        for (class, old) in old {
-            if let (Some(old), Some(Some(new))) = (old, new.get(class)) {
-                matching.add(old, new);
-            }
-        }
-    }
 }
 
-/// The consumers of a node that are the only ones to use an output by an input of that name.
-fn only_uses<'a>(consumers: &[Link<'a>]) -> HashMap<(&'a str, u32), &'a NodeId> {
-    let mut uses: HashMap<(&str, u32), Option<&NodeId>> = HashMap::new();
+/// The unmatched nodes of both workflows that have a hash in common, by hash.
+fn groups(
+    matching: &Matching<'_>,
+    old_keys: &[u64],
+    new_keys: &[u64],
+) -> Vec<(Vec<usize>, Vec<usize>)> {
+    let unmatched = |keys: &[u64], matches: &[Option<usize>]| {
+        let nodes = keys.iter().zip(matches).enumerate();
+        let left = nodes.filter(|(_, (_, place))| place.is_none());
+        let mut left: Vec<(u64, usize)> = left.map(|(place, (key, _))| (*key, place)).collect();
+        left.sort_unstable();
+        left
+    };
+    let old = unmatched(old_keys, &matching.forward);
+    let new = unmatched(new_keys, &matching.backward);
+    let mut new = new.chunk_by(|one, other| one.0 == other.0).peekable();
+    let mut groups = Vec::new();
+    for old in old.chunk_by(|one, other| one.0 == other.0) {
+        let key = old.first().map(|(key, _)| *key);
+        let key_of = |group: &[(u64, usize)]| group.first().map(|(key, _)| *key);
+        while new.next_if(|group| key_of(group) < key).is_some() {}
+        if let Some(new) = new.next_if(|group| key_of(group) == key) {
+            let places = |group: &[(u64, usize)]| group.iter().map(|(_, place)| *place).collect();
+            groups.push((places(old), places(new)));
+        }
+    }
+    groups
+}
+
+/// The nodes that enter two nodes by the same input.
+fn entering(old: &[Link<'_>], new: &[Link<'_>]) -> Vec<(usize, usize)> {
+    let new: HashMap<&str, usize> = new.iter().map(|link| (link.input, link.node)).collect();
+    old.iter().filter_map(|link| Some((link.node, *new.get(link.input)?))).collect()
+}
+
+/// The nodes that are the only ones to use an output of two nodes in the same way.
+fn leaving(old: &[Link<'_>], new: &[Link<'_>]) -> Vec<(usize, usize)> {
+    let new = only_uses(new);
+    let old = only_uses(old).into_iter();
+    let mut found: Vec<_> =
+        old.filter_map(|(way, node)| Some((node?, (*new.get(&way)?)?))).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Of each way to use an output the node that does, when it is the only one.
+fn only_uses<'a>(consumers: &[Link<'a>]) -> HashMap<(&'a str, u32), Option<usize>> {
+    let mut uses = HashMap::new();
     for link in consumers {
         let entry = uses.entry((link.input, link.slot));
         entry.and_modify(|only| *only = None).or_insert(Some(link.node));
     }
-    uses.into_iter().filter_map(|(way, node)| Some((way, node?))).collect()
+    uses
+}
+
+fn is_same_class(matching: &Matching<'_>, old: usize, new: usize) -> bool {
+    let old = matching.before.node_map().get_index(old);
+    let new = matching.after.node_map().get_index(new);
+    old.map(|(_, node)| node.class_type()) == new.map(|(_, node)| node.class_type())
+}
+
+/// Matches the only unmatched node of a class with the only one there.
+fn match_only_ones(matching: &mut Matching<'_>) {
+    let only = |workflow: &Workflow, matches: &[Option<usize>]| {
+        let mut only: HashMap<String, Option<usize>> = HashMap::new();
+        let nodes = workflow.node_map().values().zip(matches).enumerate();
+        for (place, (node, _)) in nodes.filter(|(_, (_, place))| place.is_none()) {
+            let entry = only.entry(node.class_type().to_string());
+            entry.and_modify(|only| *only = None).or_insert(Some(place));
+        }
+        only
+    };
+    let old = only(matching.before, &matching.forward);
+    let new = only(matching.after, &matching.backward);
+    for (class, old) in old {
+        if let (Some(old), Some(Some(new))) = (old, new.get(&class)) {
+            matching.add(old, *new);
+        }
+    }
 }

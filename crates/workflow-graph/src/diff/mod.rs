@@ -127,7 +127,7 @@ pub fn between<'a>(before: &'a Workflow, after: &'a Workflow) -> Diff<'a> {
     let added = after.nodes().map(|(id, _)| id).filter(absent).collect();
     let gone = |id: &&NodeId| matching.after(id).is_none();
     let removed = before.nodes().map(|(id, _)| id).filter(gone).collect();
-    let modified = matching.pairs(before).map(|pair| node_diff(&matching, pair));
+    let modified = matching.pairs().map(|pair| node_diff(&matching, pair));
     let modified = modified.filter(NodeDiff::is_different).collect();
     Diff { before, after, matching, added, removed, modified }
 }

@@ -19,7 +19,7 @@ impl Diff<'_> {
         writer.remove();
         writer.rename();
         writer.add();
-        for pair in self.matching.pairs(self.before) {
+        for pair in self.matching.pairs() {
             writer.modify(pair);
         }
         Patch::new(writer.operations)
@@ -54,8 +54,8 @@ impl<'a> Writer<'_, 'a> {
 
     /// Renames in an order in which every new id is free; one of a circle takes a detour.
     fn rename(&mut self) {
-        let moved = |((old, _), (new, _)): Pair<'a>| (old != new).then_some((old, new));
-        let moves: Vec<_> = self.diff.matching.pairs(self.diff.before).filter_map(moved).collect();
+        let other_id = |((old, _), (new, _)): Pair<'a>| (old != new).then_some((old, new));
+        let moves: Vec<_> = self.diff.matching.pairs().filter_map(other_id).collect();
         let mut by_target: HashMap<&NodeId, &NodeId> =
             moves.iter().map(|(from, to)| (*to, *from)).collect();
         let occupied: HashSet<&NodeId> = moves.iter().map(|(from, _)| *from).collect();
@@ -196,10 +196,7 @@ fn is_plain(value: &Json) -> bool {
     Input::from_json(value).as_link().is_none()
 }
 
-fn links_that<'a>(
-    workflow: &'a Workflow,
-    wanted: impl Fn(&NodeId) -> bool,
-) -> Vec<(&'a NodeId, &'a str)> {
+fn links_that(workflow: &Workflow, wanted: impl Fn(&NodeId) -> bool) -> Vec<(&NodeId, &str)> {
     let mut found = Vec::new();
     for (id, node) in workflow.nodes() {
         let links = node

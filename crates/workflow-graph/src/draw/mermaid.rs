@@ -30,8 +30,8 @@ fn write_into(picture: &Picture, chart: &mut String) -> std::fmt::Result {
     let marks = Mark::ALL.map(|mark| (mark.as_str(), format!("fill:{},color:#111", mark.color())));
     for (style, definition) in styles.into_iter().chain(marks) {
         let nodes = picture.nodes.iter().enumerate();
-        let styled = nodes.filter(|(_, node)| node.styles().contains(&style));
-        let names: Vec<String> = styled.map(|(number, _)| format!("n{number}")).collect();
+        let with_it = nodes.filter(|(_, node)| node.styles().contains(&style));
+        let names: Vec<String> = with_it.map(|(number, _)| format!("n{number}")).collect();
         if !names.is_empty() {
             writeln!(chart, "    classDef {style} {definition}")?;
             writeln!(chart, "    class {} {style}", names.join(","))?;

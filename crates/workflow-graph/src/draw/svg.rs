@@ -176,12 +176,12 @@ fn write_curve(svg: &mut String, from: Point, to: Point) -> std::fmt::Result {
 
 fn write_card(svg: &mut String, number: usize, card: &Card<'_>, point: Point) -> std::fmt::Result {
     let shape = card.shape;
-    let styles: String = shape.styles().iter().map(|style| format!(" {style}")).collect();
+    let classes = [vec!["node"], shape.styles()].concat().join(" ");
     let Point { x, y } = point;
     let height = card.height;
     writeln!(
         svg,
-        "<g class=\"node{styles}\" data-node=\"{number}\" transform=\"translate({x} {y})\">\
+        "<g class=\"{classes}\" data-node=\"{number}\" transform=\"translate({x} {y})\">\
          <title>{}</title><rect class=\"card\" width=\"{WIDTH}\" height=\"{height}\" rx=\"8\"/>",
         text::escape_xml(&shape.label())
     )?;

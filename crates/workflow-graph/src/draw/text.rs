@@ -4,10 +4,7 @@ use crate::json::Json;
 
 /// A value in one line, cut where it gets long.
 pub(super) fn shortened(value: &Json, characters_max: usize) -> String {
-    let text = match value {
-        Json::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     cut(&in_one_line(&text), characters_max)
 }
 

@@ -283,7 +283,7 @@ fn written(entities: &Entities<'_>, present: &HashSet<Number>, combined: Combine
             Value::Link(from, _) if !present.contains(&from) => {
                 node.take_input(name);
             }
-            value => {
+            value @ (Value::Literal(_) | Value::Link(..) | Value::Nowhere(..)) => {
                 node.put_input(name, entities.write(&value), None);
             }
         }

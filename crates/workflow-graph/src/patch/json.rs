@@ -350,9 +350,8 @@ impl<'a> Reader<'a> {
     }
 
     fn text_or_null(&mut self, name: &'static str) -> Result<Option<String>, String> {
-        self.needed(name, "a string or null", |value| match value {
-            Json::Null => Some(None),
-            other => other.as_str().map(|text| Some(text.to_owned())),
+        self.needed(name, "a string or null", |value| {
+            if value.is_null() { Some(None) } else { Some(Some(value.as_str()?.to_owned())) }
         })
     }
 
@@ -445,8 +444,8 @@ fn read_through(json: &Json) -> Result<Through, String> {
 
 /// Ids are texts, but whoever writes a patch by hand writes numbers too.
 fn read_id(json: &Json) -> Option<NodeId> {
-    match json {
-        Json::String(text) => text.parse().ok(),
-        other => other.as_u64().map(NodeId::from_number),
+    match json.as_str() {
+        Some(text) => text.parse().ok(),
+        None => json.as_u64().map(NodeId::from_number),
     }
 }

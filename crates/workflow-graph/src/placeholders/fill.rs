@@ -89,10 +89,13 @@ fn value_of(spot: &Spot, accepted: &BTreeMap<&str, Json>) -> Option<Json> {
             for piece in pieces {
                 match piece {
                     Piece::Plain(plain) => text.push_str(plain),
-                    Piece::Open(Mark { name, .. }) => match accepted.get(name.as_str())? {
-                        Json::String(value) => text.push_str(value),
-                        other => text.push_str(&other.to_string()),
-                    },
+                    Piece::Open(Mark { name, .. }) => {
+                        let value = accepted.get(name.as_str())?;
+                        match value.as_str() {
+                            Some(value) => text.push_str(value),
+                            None => text.push_str(&value.to_string()),
+                        }
+                    }
                 }
             }
             Some(Json::from(text))

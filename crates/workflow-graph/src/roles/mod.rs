@@ -174,8 +174,7 @@ pub struct Roles {
 /// visits a node once, whatever circles there are.
 pub fn of(workflow: &Workflow) -> Roles {
     let graph = walk::Graph::new(workflow);
-    let mut roles = Roles::default();
-    roles.samplers = sampling::samplers(&graph);
+    let mut roles = Roles { samplers: sampling::samplers(&graph), ..Roles::default() };
     for sampler in roles.samplers.clone() {
         sampling::walk_from(&graph, &sampler, &mut roles);
     }

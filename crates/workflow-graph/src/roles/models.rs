@@ -43,11 +43,15 @@ fn role(node: &Node, name: &str, value: &str) -> Option<Role> {
 /// `clip_name` names text encoders and image encoders alike.
 fn narrowed(kind: ModelKind, node: &Node) -> ModelKind {
     let class = node.class_type().as_str();
-    match kind {
-        ModelKind::TextEncoder if class.contains("Vision") => ModelKind::ClipVision,
-        ModelKind::Checkpoint if class.contains("VAE") => ModelKind::Vae,
-        ModelKind::Checkpoint if class.contains("TextEncoder") => ModelKind::TextEncoder,
-        other => other,
+    let is = |wanted, part: &str| kind == wanted && class.contains(part);
+    if is(ModelKind::TextEncoder, "Vision") {
+        ModelKind::ClipVision
+    } else if is(ModelKind::Checkpoint, "VAE") {
+        ModelKind::Vae
+    } else if is(ModelKind::Checkpoint, "TextEncoder") {
+        ModelKind::TextEncoder
+    } else {
+        kind
     }
 }
 

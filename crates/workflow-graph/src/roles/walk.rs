@@ -90,6 +90,6 @@ impl<'a> Graph<'a> {
 }
 
 /// The linked inputs of a node.
-pub(super) fn links<'a>(node: &'a Node) -> impl Iterator<Item = (&'a str, Output<'a>)> {
+pub(super) fn links(node: &Node) -> impl Iterator<Item = (&str, Output<'_>)> {
     node.inputs().filter_map(|(name, input)| Some((name, input.as_link()?)))
 }

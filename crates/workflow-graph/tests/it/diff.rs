@@ -59,7 +59,7 @@ fn renumbered(workflow: &Workflow, new_id: impl Fn(usize) -> String) -> Workflow
         json
     };
     let mut nodes: Vec<(String, Json)> =
-        workflow.nodes().map(|(id, found)| (ids[id].clone(), node(found))).collect();
+        workflow.nodes().map(|(id, found)| (ids.get(id).unwrap().clone(), node(found))).collect();
     nodes.reverse();
     Workflow::from_json(&Json::Object(nodes.into_iter().collect())).unwrap()
 }

@@ -1,4 +1,4 @@
-//! LoRAs: put behind every model, in order, and everything rerouted.
+//! LoRA loaders: put behind every model, in order, and everything rerouted.
 
 use workflow_graph::{
     Input, Json, Workflow,

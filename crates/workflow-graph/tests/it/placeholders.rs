@@ -26,8 +26,11 @@ fn values(values: &[(&str, &str)]) -> BTreeMap<String, Json> {
         .collect()
 }
 
+/// Names and the JSON texts of their values.
+type Given<'a> = &'a [(&'a str, &'a str)];
+
 /// Fills the value `text` and shows what comes of it, or why nothing does.
-fn filled(text: &str, given: &[(&str, &str)]) -> String {
+fn filled(text: &str, given: Given<'_>) -> String {
     let template = match Placeholders::find(&with_value(&Json::parse(text.as_bytes()).unwrap())) {
         Ok(template) => template,
         Err(error) => return error.to_string(),
@@ -40,7 +43,7 @@ fn filled(text: &str, given: &[(&str, &str)]) -> String {
 
 #[test]
 fn whole_values_are_typed() {
-    let cases: [(&str, &[(&str, &str)], &str); 14] = [
+    let cases: [(&str, Given<'_>, &str); 14] = [
         (r#""{{X}}""#, &[("X", "5")], "5"),
         (r#""{{X}}""#, &[("X", "null")], "null"),
         (r#""{{X:int}}""#, &[("X", "18446744073709551615")], "18446744073709551615"),
@@ -106,7 +109,7 @@ fn other_braces_and_capitals_stay_text() {
 
 #[test]
 fn every_mistake_is_named() {
-    let cases: [(&str, &[(&str, &str)]); 10] = [
+    let cases: [(&str, Given<'_>); 10] = [
         (r#""{{A}} {{B}}""#, &[("C", "1")]),
         (r#""{{A:int}}""#, &[("A", "1.5")]),
         (r#""{{A:int}}""#, &[("A", r#""many""#)]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use workflow_graph::{
-    Input, Json, NodeId, Workflow,
+    Json, NodeId, Workflow,
     roles::{self, Role, Roles},
 };
 
@@ -147,11 +147,9 @@ fn is_in_graph(role: &str, workflow: &Workflow, classes: &Json) -> Option<String
     };
     workflow.nodes().find_map(|(id, node)| {
         let class = node.class_type().as_str();
-        node.inputs().find_map(|(name, input)| match input {
-            Input::Literal(value) if holds(class, name, value) => {
-                Some(format!("{id} {class}.{name} = {value}"))
-            }
-            _ => None,
+        node.inputs().find_map(|(name, input)| {
+            let value = input.as_literal().filter(|value| holds(class, name, value))?;
+            Some(format!("{id} {class}.{name} = {value}"))
         })
     })
 }
