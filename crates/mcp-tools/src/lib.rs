@@ -39,6 +39,7 @@ mod names;
 mod paging;
 mod pipes;
 mod progress;
+mod reference;
 mod resources;
 mod results;
 mod schema;
@@ -50,6 +51,7 @@ mod uris;
 
 pub use crate::{
     pipes::{PipeError, serve_pipes},
+    reference::reference,
     server::Server,
     toolsets::{Selection, Toolset, UnknownName},
 };

@@ -13,7 +13,8 @@ pub(crate) fn client(error: comfy_client::Error) -> Error {
     let (code, hint) = match &error {
         E::Connect { server, .. } | E::ConnectTimeout { server, .. } | E::Socket { server, .. } => {
             let hint = format!(
-                "start ComfyUI, or set COMFYUI_URL to where it runs; it was looked for at {server}"
+                "start ComfyUI, or set COMFYUI_URL to where it runs; it was looked for at {server} \
+                 (to try this without one, start with `--simulate`)"
             );
             (FailureCode::ComfyuiUnreachable, hint)
         }

@@ -1,6 +1,7 @@
 //! The server itself: its models, its health.
 
 use batch::{JobQuery, JobStore, State};
+use comfy_client::SystemStats;
 use workflow_graph::Json;
 
 use crate::{
@@ -53,7 +54,7 @@ impl Factory {
         let client = &self.parts.client;
         let stats = client.system_stats().await.map_err(failure::client)?;
         let queue = client.queue().await.map_err(failure::client)?;
-        let deployed = stats.raw.at(&["system", "deploy_environment"]).and_then(Json::as_str);
+        let simulated = is_simulator(&stats);
         let devices = stats.devices.into_iter().map(|device| Device {
             name: device.name,
             kind: device.kind,
@@ -63,13 +64,20 @@ impl Factory {
         Ok(Health {
             server: client.url().to_string(),
             version: stats.comfyui_version,
-            simulated: deployed == Some(SIMULATOR),
+            simulated,
             socket_open: self.parts.engine.is_connected().await,
             queue_running: u32::try_from(queue.running.len()).unwrap_or(u32::MAX),
             queue_pending: u32::try_from(queue.pending.len()).unwrap_or(u32::MAX),
             devices: devices.collect(),
             jobs: self.job_counts().await?,
         })
+    }
+
+    /// Whether the server is our simulator. It is asked each time: another server may have been
+    /// started at the same address.
+    pub(crate) async fn is_simulated(&self) -> Result<bool, Error> {
+        let stats = self.parts.client.system_stats().await.map_err(failure::client)?;
+        Ok(is_simulator(&stats))
     }
 
     async fn job_counts(&self) -> Result<Vec<(State, u64)>, Error> {
@@ -85,4 +93,9 @@ impl Factory {
         }
         Ok(counts)
     }
+}
+
+fn is_simulator(stats: &SystemStats) -> bool {
+    let deployed = stats.raw.at(&["system", "deploy_environment"]).and_then(Json::as_str);
+    deployed == Some(SIMULATOR)
 }

@@ -22,6 +22,10 @@ const MODEL_PARAMETER: &str = "model";
 /// them back exactly.
 const RANDOM_SEED_BITS: u32 = 53;
 
+/// What a job says whose server is our simulator.
+const SIMULATED_NOTE: &str =
+    "the server is comfy-sim: where a model would run, the picture is drawn, not generated";
+
 /// A template with the values to fill it with, and what was chosen for the caller.
 struct Choice {
     template: Template,
@@ -92,7 +96,10 @@ impl Factory {
         }
     }
 
-    async fn start(&self, record: JobRecord) -> Result<StartedJob, Error> {
+    async fn start(&self, mut record: JobRecord) -> Result<StartedJob, Error> {
+        if self.is_simulated().await? {
+            record.notes.push(SIMULATED_NOTE.to_owned());
+        }
         let started = StartedJob {
             job: record.id,
             template: record.template.clone(),

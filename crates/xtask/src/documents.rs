@@ -18,12 +18,20 @@ struct Part {
     render: fn() -> String,
 }
 
-const PARTS: &[Part] = &[Part {
-    document: "README.md",
-    begin: "<!-- settings: written by `cargo xtask gen` -->",
-    end: "<!-- end of settings -->",
-    render: settings_table,
-}];
+const PARTS: &[Part] = &[
+    Part {
+        document: "README.md",
+        begin: "<!-- settings: written by `cargo xtask gen` -->",
+        end: "<!-- end of settings -->",
+        render: settings_table,
+    },
+    Part {
+        document: "docs/tools.md",
+        begin: "<!-- tools: written by `cargo xtask gen` -->",
+        end: "<!-- end of tools -->",
+        render: mcp_tools::reference,
+    },
+];
 
 /// Brings every part up to date.
 pub(crate) fn write(root: &Path) -> Result<(), Error> {

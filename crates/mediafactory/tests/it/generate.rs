@@ -29,7 +29,11 @@ async fn a_picture_carries_its_whole_origin() {
     let made = stage.factory.generate(request).await.unwrap();
     assert_eq!((made.state, made.seed), (State::Succeeded, Some(u64::MAX)));
     assert_eq!(made.template.as_deref(), Some("sdxl_txt2img"));
-    assert_eq!(made.notes, ["used template sdxl_txt2img, the first whose models the server has"]);
+    let expected = [
+        "used template sdxl_txt2img, the first whose models the server has",
+        "the server is comfy-sim: where a model would run, the picture is drawn, not generated",
+    ];
+    assert_eq!(made.notes, expected);
 
     let asset = &made.assets[0];
     assert_eq!((asset.width, asset.height, &*asset.media_type), (Some(64), Some(64), "image/png"));
@@ -87,7 +91,7 @@ async fn a_model_that_is_named_decides_the_template() {
     let with = |model: &str| GenerateRequest { model: Some(model.to_owned()), ..small("a fox") };
     let flux = stage.factory.start_generate(with("flux2_dev_fp8mixed.safetensors")).await.unwrap();
     assert_eq!(flux.template.as_deref(), Some("flux2_txt2img"));
-    assert_eq!(flux.notes, ["used template flux2_txt2img, whose model this is"]);
+    assert_eq!(flux.notes[0], "used template flux2_txt2img, whose model this is");
     let tiny = stage.factory.start_generate(with("tiny-sd15.safetensors")).await.unwrap();
     assert_eq!(tiny.template.as_deref(), Some("sdxl_txt2img"));
     assert!(tiny.notes[0].contains("name another one with `template`"), "{:?}", tiny.notes);
