@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    scene::{Slot, Value},
+    scene::{Held, Slot, Value},
     widget::{self, Widget, WidgetKind, has_widget, slot_type, truthy},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 /// The inputs and widgets of one node, in the front end's order. The order matters: values are
 /// saved by position, and a bypassed node passes on the first input that fits.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Body<'a> {
     pub(super) inputs: Vec<Slot<'a>>,
     pub(super) widgets: Vec<Widget<'a>>,
@@ -38,13 +38,10 @@ impl<'a> Body<'a> {
         if has_widget(spec) {
             return;
         }
-        match &spec.kind {
-            InputKind::Autogrow(autogrow) => self.add_growth(name, autogrow),
-            InputKind::MatchType(match_type) => {
-                let allowed = Cow::Borrowed(match_type.allowed.as_str());
-                self.inputs.push(Slot::new(name.clone(), allowed));
-            }
-            _ => self.inputs.push(Slot::new(name.clone(), Cow::Borrowed(slot_type(spec)))),
+        if let InputKind::Autogrow(autogrow) = &spec.kind {
+            self.add_growth(name, autogrow);
+        } else {
+            self.inputs.push(Slot::new(name.clone(), Cow::Borrowed(slot_type(spec))));
         }
     }
 
@@ -78,9 +75,6 @@ impl<'a> Body<'a> {
         let full = |ordinal: usize| Some(format!("{group}.{}", spec.slots.get(ordinal)?));
         let Some(name) = full(ordinal) else { return };
         let mut slot = Slot::new(Cow::Owned(name), Cow::Borrowed(slot_type(&spec.template)));
-        if let InputKind::MatchType(match_type) = &spec.template.kind {
-            slot.type_name = Cow::Borrowed(match_type.allowed.as_str());
-        }
         if has_widget(&spec.template) {
             self.widgets.extend(widget::widgets(&spec.template, &slot.name, false));
             slot.widget = Some(slot.name.clone());
@@ -134,10 +128,10 @@ impl<'a> Body<'a> {
     pub(super) fn set(&mut self, at: usize, value: Value<'a>) {
         let Some(widget) = self.widgets.get_mut(at) else { return };
         widget.set(value);
-        match widget.kind {
-            WidgetKind::DynamicCombo(_) => self.choose(at, false),
-            WidgetKind::CustomOption => self.custom_option(at),
-            _ => {}
+        if let WidgetKind::DynamicCombo(_) = widget.kind {
+            self.choose(at, false);
+        } else if let WidgetKind::CustomOption = widget.kind {
+            self.custom_option(at);
         }
     }
 
@@ -148,7 +142,7 @@ impl<'a> Body<'a> {
         while let Some(widget) = self.widgets.get(at) {
             if widget.saved {
                 let Some(value) = values.next() else { break };
-                self.set(at, Some(Cow::Borrowed(value)));
+                self.set(at, Some(Held::Saved(value)));
             }
             at += 1;
         }
@@ -161,7 +155,7 @@ impl<'a> Body<'a> {
             if widget.saved
                 && let Some(value) = values.get(&*widget.name)
             {
-                self.set(at, Some(Cow::Borrowed(value)));
+                self.set(at, Some(Held::Saved(value)));
             }
             at += 1;
         }
@@ -193,14 +187,15 @@ impl<'a> Body<'a> {
         self.widgets.splice(at..at, added);
         let Some(own) = self.inputs.iter().position(|slot| slot.name == name) else { return };
         let added = self.inputs.split_off(first_input);
-        self.moved(own + 1);
-        self.inputs.splice(own + 1..own + 1, added);
+        let behind = own + 1;
+        self.moved(behind);
+        self.inputs.splice(behind..behind, added);
         for slot in removed {
-            self.relink(slot);
+            self.relink(&slot);
         }
     }
 
-    fn relink(&mut self, removed: Slot<'a>) {
+    fn relink(&mut self, removed: &Slot<'a>) {
         match self.inputs.iter().position(|slot| slot.name == removed.name) {
             Some(at) => {
                 if let Some(slot) = self.inputs.get_mut(at) {
@@ -232,7 +227,7 @@ impl<'a> Body<'a> {
 
     fn add_custom_option(&mut self) {
         let name = Cow::Owned(format!("option{}", self.widgets.len().saturating_sub(1)));
-        let empty = Some(Cow::Owned(Json::from("")));
+        let empty = Some(Held::from(Json::from("")));
         self.widgets.push(Widget::new(name, empty, WidgetKind::CustomOption));
     }
 

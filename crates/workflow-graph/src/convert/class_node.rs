@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{
     body::Body,
-    scene::{Link, Output, Slot},
+    scene::{Held, Link, Output, Slot},
     widget::{Widget, WidgetKind, has_widget, truthy, widget_type},
 };
 use crate::{
@@ -153,17 +153,18 @@ fn add_scene(body: &mut Body<'_>, class: &NodeClass) {
 
 fn scene_widget(name: &'static str) -> Widget<'static> {
     let what = if name == "image" { "pictures of the scene" } else { "the view of the scene" };
-    let empty = Some(Cow::Owned(Json::from("")));
+    let empty = Some(Held::from(Json::from("")));
     Widget::new(Cow::Borrowed(name), empty, WidgetKind::Capture(what))
 }
 
-/// A node of a class, filled from a file.
+/// A node of a class as it was made, filled from a file.
 pub(super) fn load<'a>(
     class: &'a NodeClass,
+    made: &Body<'a>,
     saved: UiNode<'a>,
     links: &mut IndexMap<LinkId, Link<'a>>,
 ) -> Body<'a> {
-    let mut body = make(class);
+    let mut body = made.clone();
     take_inputs(&mut body, saved);
     let mut at = 0;
     while let Some(slot) = body.inputs.get(at) {
@@ -185,7 +186,7 @@ pub(super) fn load<'a>(
         }
     }
     for link in std::mem::take(&mut body.dropped) {
-        links.shift_remove(&link);
+        links.swap_remove(&link);
     }
     let from = body.moved_from.take().unwrap_or(usize::MAX);
     for (at, slot) in body.inputs.iter().enumerate().skip(from) {
@@ -196,29 +197,38 @@ pub(super) fn load<'a>(
     body
 }
 
+/// Up to how many inputs of a node are looked through instead of being put in a table.
+const SCANNED_INPUTS_MAX: usize = 32;
+
 /// The links of a file by the names of inputs; inputs that the class does not have come last.
 fn take_inputs<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
-    let mut by_name: HashMap<&str, UiInput<'a>> = HashMap::with_capacity(saved.inputs().len());
-    for input in saved.inputs() {
-        by_name.insert(input.name, input);
+    let inputs: Vec<UiInput<'a>> = saved.inputs().collect();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    if inputs.len() > SCANNED_INPUTS_MAX {
+        places.extend(inputs.iter().enumerate().map(|(at, input)| (input.name, at)));
     }
     for slot in &mut body.inputs {
-        slot.link = by_name.get(&*slot.name).and_then(|input| input.link);
+        let found = if inputs.len() > SCANNED_INPUTS_MAX {
+            places.get(&*slot.name).and_then(|at| inputs.get(*at))
+        } else {
+            inputs.iter().rfind(|input| input.name == slot.name)
+        };
+        slot.link = found.and_then(|input| input.link);
     }
     let known = body.inputs.len();
-    for input in saved.inputs() {
+    for input in inputs {
         let is_known = body.inputs.iter().take(known).any(|slot| slot.name == input.name);
         if !is_known {
-            body.inputs.push(extra_slot(&input));
+            body.inputs.push(extra_slot(input));
         }
     }
 }
 
 /// A slot as the file has it.
-pub(super) fn extra_slot<'a>(input: &UiInput<'a>) -> Slot<'a> {
+pub(super) fn extra_slot(input: UiInput<'_>) -> Slot<'_> {
     Slot {
         name: Cow::Borrowed(input.name),
-        type_name: input.type_name.clone(),
+        type_name: input.type_name,
         link: input.link,
         widget: input.widget.map(Cow::Borrowed),
         promoted: None,

@@ -1,11 +1,11 @@
 //! Instances of subgraphs: their inputs are the definition's, and an input that leads to a
 //! widget inside has a value of its own, which counts instead of the widget's.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use super::{
     body::Body,
-    scene::{Graph, Kind, Node, Output, Promoted, Scene, Slot},
+    scene::{Graph, Held, Kind, Node, Output, Promoted, Scene, Slot},
 };
 use crate::{
     json::Json,
@@ -49,7 +49,7 @@ fn slot<'a>(
 /// Gives an input the value of the widget that it leads to.
 pub(super) fn promote<'a>(slot: &mut Slot<'a>, promoted: Option<Promoted<'a>>) {
     slot.widget = promoted.is_some().then(|| slot.name.clone());
-    slot.promoted = promoted;
+    slot.promoted = promoted.map(Box::new);
 }
 
 /// What the widget holds that an input of a subgraph leads to: the first there is.
@@ -65,7 +65,7 @@ pub(super) fn promotion<'a>(graph: &Graph<'a>, at: usize) -> Option<Promoted<'a>
 /// value that it has for the input.
 pub(super) fn promoted_at<'a>(node: &Node<'a>, slot: &Slot<'a>) -> Option<Promoted<'a>> {
     match node.kind {
-        Kind::Instance(_) => slot.promoted.clone(),
+        Kind::Instance(_) => slot.promoted.as_deref().cloned(),
         Kind::Class(_) | Kind::Virtual(_) => {
             let widget = node.body.widget(slot.widget.as_deref()?)?;
             Some(Promoted { value: widget.value.clone(), choices: widget.choices() })
@@ -92,7 +92,7 @@ fn set_values<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
         let named = || named.and_then(|values| values.get(&*slot.name));
         let value = aside.get(&*slot.name).copied().or(listed).or_else(named);
         if let Some(value) = value {
-            promoted.value = Some(Cow::Borrowed(value));
+            promoted.value = Some(Held::Saved(value));
         }
     }
 }

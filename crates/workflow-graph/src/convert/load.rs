@@ -34,6 +34,7 @@ pub(super) fn load<'a>(
     let mut scene = Scene {
         catalog,
         groups,
+        made: HashMap::new(),
         graphs: Vec::new(),
         definitions: HashMap::new(),
         instances: Vec::new(),
@@ -60,7 +61,7 @@ pub(super) fn load<'a>(
 }
 
 fn last_link(root: UiGraph<'_>, definitions: &[UiGraph<'_>]) -> LinkId {
-    let graphs = || std::iter::once(&root).chain(definitions);
+    let graphs = || std::iter::once(root).chain(definitions.iter().copied());
     let used = graphs().flat_map(UiGraph::links).map(|link| link.id);
     used.chain(graphs().filter_map(UiGraph::last_link)).max().unwrap_or(0)
 }
@@ -106,22 +107,17 @@ fn load_graph<'a>(
     own: &Renumbering<'a>,
     all: &[Renumbering<'a>],
 ) {
-    let unreadable = source.unreadable();
-    if unreadable > 0 {
-        let graph = match source.name() {
-            Some(name) if at != ROOT => format!("subgraph {name}"),
-            _ => "the workflow".to_owned(),
-        };
-        scene.findings.push(Finding::Unreadable { graph, count: unreadable });
-    }
+    let (links, links_read) = links(source, own);
     let mut graph = Graph {
         name: source.name().unwrap_or_default(),
-        links: links(source, own),
+        links,
         inputs: source.inputs().map(boundary).collect(),
         outputs: source.outputs().map(boundary).collect(),
         ..Graph::default()
     };
+    let mut read = links_read;
     for (place, saved) in source.nodes().enumerate() {
+        read += 1;
         let id = key(scene, &graph, own.of_node(place, saved.id()));
         let node = load_node(scene, &mut graph.links, id.clone(), saved);
         graph.by_id.insert(id, graph.nodes.len());
@@ -131,6 +127,12 @@ fn load_graph<'a>(
             instances.push(Place { graph: at, node });
         }
         graph.nodes.push(node);
+    }
+    if source.entries() > read {
+        let count = source.entries() - read;
+        let graph =
+            if at == ROOT { "the workflow".to_owned() } else { format!("subgraph {}", graph.name) };
+        scene.findings.push(Finding::Unreadable { graph, count });
     }
     remove_duplicates(&mut graph);
     repair_boundaries(&mut graph);
@@ -143,14 +145,18 @@ fn load_graph<'a>(
     }
 }
 
-fn links<'a>(source: UiGraph<'a>, own: &Renumbering<'a>) -> IndexMap<LinkId, Link<'a>> {
-    let link = |link: crate::ui::UiLink<'a>| {
+/// The links by their numbers, and how many were read; of several with one number the last counts.
+fn links<'a>(source: UiGraph<'a>, own: &Renumbering<'a>) -> (IndexMap<LinkId, Link<'a>>, usize) {
+    let mut links = IndexMap::new();
+    let mut read = 0;
+    for link in source.links() {
+        read += 1;
         let origin = own.of_reference(link.origin);
         let target = own.of_reference(link.target);
         let (origin_slot, target_slot) = (link.origin_slot, link.target_slot);
-        (link.id, Link { origin, origin_slot, target, target_slot })
-    };
-    source.links().map(link).collect()
+        links.insert(link.id, Link { origin, origin_slot, target, target_slot });
+    }
+    (links, read)
 }
 
 fn boundary(saved: crate::ui::UiBoundary<'_>) -> Boundary<'_> {
@@ -171,7 +177,7 @@ fn key(scene: &mut Scene<'_>, graph: &Graph<'_>, id: Option<Text<'_>>) -> Key {
 
 /// One node, filled from a file.
 pub(super) fn load_node<'a>(
-    scene: &Scene<'a>,
+    scene: &mut Scene<'a>,
     links: &mut IndexMap<LinkId, Link<'a>>,
     id: Key,
     saved: UiNode<'a>,
@@ -179,7 +185,8 @@ pub(super) fn load_node<'a>(
     let kind = kind(scene, saved);
     let (body, outputs) = match kind {
         Kind::Class(class) => {
-            (class_node::load(class, saved, links), class_node::outputs(class, saved))
+            let made = scene.made.entry(class).or_insert_with(|| class_node::make(class));
+            (class_node::load(class, made, saved, links), class_node::outputs(class, saved))
         }
         Kind::Instance(definition) => instance::load(scene, definition, saved),
         Kind::Virtual(_) | Kind::Unknown => {
@@ -232,7 +239,7 @@ fn remove_duplicates(graph: &mut Graph<'_>) {
             slot.link = Some(kept);
         }
         for id in ids.into_iter().filter(|id| *id != kept) {
-            graph.links.shift_remove(&id);
+            graph.links.swap_remove(&id);
         }
     }
 }

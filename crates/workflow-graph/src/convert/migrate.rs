@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use super::{
     Finding, instance,
     renumber::Renumbering,
-    scene::{Boundary, Graph, INPUTS_ID, Kind, Link, Place, Promoted, Scene, Slot, Value, Virtual},
+    scene::{
+        Boundary, Graph, Held, INPUTS_ID, Kind, Link, Place, Promoted, Scene, Slot, Value, Virtual,
+    },
     unpick,
 };
 use crate::{
@@ -86,7 +88,7 @@ pub(super) fn promote_shown_widgets<'a>(
 fn shown<'a>(saved: UiNode<'a>, renumbering: Option<&Renumbering<'a>>) -> Vec<Shown<'a>> {
     let values =
         if let crate::ui::SavedValues::Listed(values) = saved.values() { values } else { &[] };
-    let value = |at: usize| values.get(at).filter(|value| !value.is_null()).map(Cow::Borrowed);
+    let value = |at: usize| values.get(at).filter(|value| !value.is_null()).map(Held::Saved);
     match saved.property("proxyWidgets") {
         Some(Json::Array(entries)) => {
             let entry = |(at, entry): (usize, &'a Json)| {
@@ -172,7 +174,7 @@ fn source<'g>(graph: &'g Graph<'_>, at: usize) -> Option<(&'g str, &'g str)> {
         let (node, slot) = graph.end_of(*link)?;
         match node.kind {
             Kind::Instance(_) => Some((&*node.id, &*slot.name)),
-            _ => {
+            Kind::Class(_) | Kind::Virtual(_) | Kind::Unknown => {
                 let name = slot.widget.as_deref()?;
                 node.body.widget(name).map(|widget| (&*node.id, &*widget.name))
             }
@@ -262,7 +264,7 @@ fn new_input<'a>(scene: &mut Scene<'a>, host: Place, definition: usize, entry: &
     let inner = Place { graph: definition, node };
     let target = scene.node(inner).and_then(|node| node.body.inputs.get(slot));
     let Some(type_name) = target.map(|slot| slot.type_name.clone()) else { return };
-    let name = add_input(scene, definition, &entry.widget, type_name);
+    let name = add_input(scene, definition, &entry.widget, &type_name);
     connect(scene, inner, slot);
     set_input(scene, host, &name, &entry.value);
 }
@@ -272,7 +274,7 @@ pub(super) fn add_input<'a>(
     scene: &mut Scene<'a>,
     definition: usize,
     base: &str,
-    type_name: Text<'a>,
+    type_name: &Text<'a>,
 ) -> Text<'a> {
     let taken = |name: &str, graph: &Graph<'_>| graph.inputs.iter().any(|one| one.name == name);
     let mut name: Text<'a> = Cow::Owned(base.to_owned());
@@ -321,7 +323,7 @@ pub(super) fn disconnect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     let Some(graph) = scene.graph_mut(inner.graph) else { return };
     let Some(node) = graph.nodes.get_mut(inner.node) else { return };
     let Some(id) = node.body.inputs.get_mut(slot).and_then(|slot| slot.link.take()) else { return };
-    let Some(link) = graph.links.shift_remove(&id) else { return };
+    let Some(link) = graph.links.swap_remove(&id) else { return };
     if link.origin != INPUTS_ID {
         unlist(graph, &link, id);
         return;
@@ -349,7 +351,8 @@ fn promote_instances(scene: &mut Scene<'_>, definition: usize, input: usize) {
     for place in instances(scene, definition) {
         let Some(node) = scene.node_mut(place) else { continue };
         let Some(slot) = node.body.inputs.get_mut(input) else { continue };
-        let own: Option<Promoted<'_>> = slot.promoted.take().filter(|_| promoted.is_some());
+        let own: Option<Promoted<'_>> =
+            slot.promoted.take().filter(|_| promoted.is_some()).map(|own| *own);
         instance::promote(slot, own.or_else(|| promoted.clone()));
     }
 }

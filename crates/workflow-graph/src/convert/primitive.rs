@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::{
     rounding::{Range, rounded},
-    scene::{Graph, Place, Scene, Value, Virtual},
+    scene::{Graph, Held, Place, Scene, Value, Virtual},
     text,
     widget::{Widget, WidgetKind, is_widget_type, truthy},
 };
@@ -35,8 +35,8 @@ pub(super) fn make_widget<'a>(graph: &Graph<'a>, primitive: usize) -> Option<Wid
     let links = &node.outputs.first()?.links;
     let target = Target::of(graph, *links.first()?)?;
     let saved = match node.saved.values() {
-        SavedValues::Listed(values) => values.first().map(Cow::Borrowed),
-        SavedValues::Named(values) => values.get("value").map(Cow::Borrowed),
+        SavedValues::Listed(values) => values.first().map(Held::Saved),
+        SavedValues::Named(values) => values.get("value").map(Held::Saved),
         SavedValues::Missing => None,
     };
     let (value, kind) = match target {
@@ -49,7 +49,7 @@ pub(super) fn make_widget<'a>(graph: &Graph<'a>, primitive: usize) -> Option<Wid
         Target::Widget(Widget {
             kind: WidgetKind::Int(spec) | WidgetKind::Float(spec), ..
         }) => Some(*spec),
-        _ => None,
+        Target::Widget(_) | Target::Promoted(_) | Target::Typed(_) => None,
     });
     if let WidgetKind::Int(first) | WidgetKind::Float(first) = kind {
         let range = ranges.fold(Range::of(first), |range, spec: &InputSpec| range.joined(spec));
@@ -88,7 +88,7 @@ fn usual(type_name: &str) -> Value<'static> {
         "COMBO" => return None,
         _ => Json::from(""),
     };
-    Some(Cow::Owned(value))
+    Some(Held::from(value))
 }
 
 /// Lets every primitive node set the widgets it is linked to.
@@ -101,7 +101,7 @@ pub(super) fn push_values(scene: &mut Scene<'_>) {
             && let Some(Json::String(pattern)) = value.as_deref()
         {
             let filled = text::fill_names(scene, pattern);
-            value = Some(Cow::Owned(Json::from(filled)));
+            value = Some(Held::from(Json::from(filled)));
         }
         let links = node.outputs.first().map(|output| output.links.clone()).unwrap_or_default();
         for link in links {

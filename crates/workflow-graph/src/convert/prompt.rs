@@ -49,18 +49,14 @@ struct Writer<'s, 'a> {
 impl<'a> Writer<'_, 'a> {
     fn node(&mut self, seat: Seat, name: &str, node: &Node<'a>) -> Json {
         let mut inputs = Object::with_capacity(node.body.widgets.len() + node.body.inputs.len());
-        match node.kind {
-            Kind::Class(_) => {
-                for widget in &node.body.widgets {
-                    if widget.sent
-                        && !widget.name.is_empty()
-                        && let Some(value) = self.widget(name, node, widget)
-                    {
-                        inputs.insert(widget.name.to_string(), value);
-                    }
+        if let Kind::Class(_) = node.kind {
+            for widget in node.body.widgets.iter().filter(|widget| widget.sent) {
+                if let Some(value) = self.widget(name, node, widget) {
+                    inputs.insert(widget.name.to_string(), value);
                 }
             }
-            _ => self.unknown(name, node, &mut inputs),
+        } else {
+            self.unknown(name, node, &mut inputs);
         }
         for (at, slot) in node.body.inputs.iter().enumerate() {
             if slot.link.is_none() {
@@ -74,7 +70,7 @@ impl<'a> Writer<'_, 'a> {
                     inputs.insert(slot.name.to_string(), Json::Array(vec![from, output]));
                 }
                 Source::Value(Some(value)) => {
-                    inputs.insert(slot.name.to_string(), wrapped(value.into_owned()));
+                    inputs.insert(slot.name.to_string(), wrapped(value.into_json()));
                 }
                 Source::Value(None) => {
                     inputs.shift_remove(&*slot.name);
@@ -95,9 +91,10 @@ impl<'a> Writer<'_, 'a> {
             class: node.saved.class().to_owned(),
             pack: node.saved.pack().map(str::to_owned),
         });
-        let named = match node.saved.values() {
-            SavedValues::Named(values) => Some(values),
-            _ => node.saved.named_values(),
+        let named = if let SavedValues::Named(values) = node.saved.values() {
+            Some(values)
+        } else {
+            node.saved.named_values()
         };
         for (name, value) in named.into_iter().flatten() {
             inputs.insert(name.clone(), wrapped(value.clone()));
@@ -162,10 +159,7 @@ impl<'a> Writer<'_, 'a> {
 
 /// A list is put in an object, since a bare one would be read as a link.
 fn wrapped(value: Json) -> Json {
-    match value {
-        Json::Array(_) => Json::object([("__value__", value)]),
-        _ => value,
-    }
+    if let Json::Array(_) = value { Json::object([("__value__", value)]) } else { value }
 }
 
 /// Which option of a `CustomCombo` is chosen, or -1.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::scene::Numbers;
-use crate::ui::{Text, UiGraph};
+use crate::ui::{Text, UiGraph, UiNode};
 
 /// The new numbers of one definition's nodes.
 #[derive(Default)]
@@ -48,10 +48,9 @@ pub(super) fn renumber<'a>(
     if definitions.is_empty() {
         return Vec::new();
     }
-    let is_number = |node: &crate::ui::UiNode<'a>| {
-        node.members().get("id").is_some_and(|id| id.as_number().is_some())
-    };
-    let top = root.nodes().filter(is_number).filter_map(|node| node.id());
+    let is_number =
+        |node: &UiNode<'a>| node.members().get("id").is_some_and(|id| id.as_number().is_some());
+    let top = root.nodes().filter(is_number).filter_map(UiNode::id);
     let mut taken: HashSet<Text<'a>> = top.collect();
     definitions.iter().map(|graph| renumber_one(*graph, &mut taken, numbers)).collect()
 }

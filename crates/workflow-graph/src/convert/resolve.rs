@@ -154,7 +154,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
                 None => NOTHING,
             },
             (UiMode::Active, Kind::Instance(definition)) => {
-                self.into_instance(at, definition, output, wanted, asked)
+                self.inside(at, definition, (output, wanted), asked)
             }
             (UiMode::Active, Kind::Virtual(Virtual::Getter)) => self.behind_getter(at, wanted),
             (UiMode::Active, Kind::Virtual(_)) => {
@@ -167,12 +167,12 @@ impl<'s, 'a> Resolver<'s, 'a> {
         }
     }
 
-    fn into_instance(
+    /// Into a subgraph by one of its outputs.
+    fn inside(
         &mut self,
         at: Seat,
         definition: usize,
-        output: usize,
-        wanted: Text<'a>,
+        (output, wanted): (usize, Text<'a>),
         asked: (Seat, usize),
     ) -> Step<'a> {
         const NOTHING: Step<'static> = Step::End(Source::Nothing);

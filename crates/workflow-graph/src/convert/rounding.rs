@@ -1,8 +1,9 @@
 //! What the front end's number widgets make of a number that a primitive node gives them.
 
-use std::borrow::Cow;
-
-use super::{scene::Kind, widget::WidgetKind};
+use super::{
+    scene::{Held, Kind},
+    widget::WidgetKind,
+};
 use crate::{
     catalog::InputSpec,
     json::{Json, Number},
@@ -43,23 +44,19 @@ impl Range {
     }
 
     /// A value clamped and rounded.
-    pub(super) fn brought_into<'a>(
-        self,
-        kind: WidgetKind<'a>,
-        value: Cow<'a, Json>,
-    ) -> Cow<'a, Json> {
+    pub(super) fn brought_into<'a>(self, kind: WidgetKind<'a>, value: Held<'a>) -> Held<'a> {
         let Some(number) = value.as_f64() else { return value };
         let clamped = if number < self.min {
-            Cow::Owned(plain(self.min))
+            Held::from(plain(self.min))
         } else if number > self.max {
-            Cow::Owned(plain(self.max))
+            Held::from(plain(self.max))
         } else {
             value
         };
-        match kind {
-            WidgetKind::Int(_) => whole_steps(self.step, self.min, clamped),
-            WidgetKind::Float(_) => in_steps(self, clamped),
-            _ => clamped,
+        if let WidgetKind::Int(_) = kind {
+            whole_steps(self.step, self.min, clamped)
+        } else {
+            in_steps(self, clamped)
         }
     }
 }
@@ -69,36 +66,33 @@ pub(super) fn rounded<'a>(
     node: Kind<'a>,
     saved: UiNode<'a>,
     widget: WidgetKind<'a>,
-    value: Cow<'a, Json>,
-) -> Cow<'a, Json> {
+    value: Held<'a>,
+) -> Held<'a> {
     let is_class = |name: &str| matches!(node, Kind::Class(class) if class.name == name);
     let property = |name: &str| saved.property(name).and_then(Json::as_f64);
-    match widget {
-        WidgetKind::Int(_) if is_class("PrimitiveInt") => {
-            whole_steps(property("step").unwrap_or(1.0), 0.0, value)
+    if let WidgetKind::Int(spec) = widget {
+        if is_class("PrimitiveInt") {
+            return whole_steps(property("step").unwrap_or(1.0), 0.0, value);
         }
-        WidgetKind::Int(spec) => {
-            let min = number(spec, "min").unwrap_or(0.0);
-            whole_steps(number(spec, "step").unwrap_or(1.0), min, value)
-        }
-        WidgetKind::Float(_) if is_class("PrimitiveFloat") => {
-            let fine = property("precision").map(|digits| 10_f64.powf(-digits));
-            let range = Range {
-                min: property("min").unwrap_or(f64::NEG_INFINITY),
-                max: property("max").unwrap_or(f64::INFINITY),
-                step: 1.0,
-                round: property("round").or(fine).or(Some(0.1)),
-                digits: property("precision").unwrap_or(1.0),
-            };
-            in_steps(range, value)
-        }
-        WidgetKind::Float(spec) => {
-            let min = number(spec, "min").unwrap_or(0.0);
-            let max = number(spec, "max").unwrap_or(2048.0);
-            in_steps(Range { min, max, ..Range::of(spec) }, value)
-        }
-        _ => value,
+        let min = number(spec, "min").unwrap_or(0.0);
+        return whole_steps(number(spec, "step").unwrap_or(1.0), min, value);
     }
+    let WidgetKind::Float(spec) = widget else { return value };
+    let range = if is_class("PrimitiveFloat") {
+        let fine = property("precision").map(|digits| 10_f64.powf(-digits));
+        Range {
+            min: property("min").unwrap_or(f64::NEG_INFINITY),
+            max: property("max").unwrap_or(f64::INFINITY),
+            step: 1.0,
+            round: property("round").or(fine).or(Some(0.1)),
+            digits: property("precision").unwrap_or(1.0),
+        }
+    } else {
+        let min = number(spec, "min").unwrap_or(0.0);
+        let max = number(spec, "max").unwrap_or(2048.0);
+        Range { min, max, ..Range::of(spec) }
+    };
+    in_steps(range, value)
 }
 
 fn number(spec: &InputSpec, option: &str) -> Option<f64> {
@@ -117,25 +111,30 @@ fn float_step(spec: &InputSpec) -> Option<f64> {
 }
 
 /// Whole numbers in steps of one keep their spelling, so that no digit of a seed is lost.
-fn whole_steps<'a>(step: f64, min: f64, value: Cow<'a, Json>) -> Cow<'a, Json> {
+fn whole_steps(step: f64, min: f64, value: Held<'_>) -> Held<'_> {
     let Json::Number(number) = &*value else { return value };
     let step = if step == 0.0 { 1.0 } else { step };
     let at = number.as_f64();
     let offset = if min.is_finite() { min % step } else { 0.0 };
     let rounded = (((at - offset) / step) + 0.5).floor() * step + offset;
-    if (step == 1.0 && number.is_integer()) || rounded == at || !rounded.is_finite() {
+    if number.is_integer() && is_same(step, 1.0) || is_same(rounded, at) || !rounded.is_finite() {
         return value;
     }
-    Cow::Owned(plain(rounded))
+    Held::from(plain(rounded))
 }
 
-fn in_steps(range: Range, value: Cow<'_, Json>) -> Cow<'_, Json> {
+fn in_steps(range: Range, value: Held<'_>) -> Held<'_> {
     let Some(at) = value.as_f64() else { return value };
     let Some(round) = range.round.filter(|round| *round != 0.0) else { return value };
     let scale = 10_f64.powf(range.digits);
     let steps = ((at / round + 0.5).floor() * round * scale).round() / scale;
     let kept = steps.max(range.min).min(range.max);
-    if kept == at || !kept.is_finite() { value } else { Cow::Owned(plain(kept)) }
+    if is_same(kept, at) || !kept.is_finite() { value } else { Held::from(plain(kept)) }
+}
+
+/// Whether rounding changed nothing, to the last bit.
+fn is_same(one: f64, other: f64) -> bool {
+    one.to_bits() == other.to_bits()
 }
 
 /// A number as JavaScript spells it: whole ones without a fraction.

@@ -1,7 +1,7 @@
 //! A saved workflow as the front end holds it once it is loaded: every graph with its nodes,
 //! links and widgets, instances of subgraphs bound to their definitions.
 
-use std::{borrow::Cow, collections::HashMap, rc::Rc};
+use std::{collections::HashMap, ops::Deref, rc::Rc};
 
 use indexmap::IndexMap;
 
@@ -13,7 +13,14 @@ use crate::{
 };
 
 /// The value of a widget. A value that is not there is left out of a prompt, `null` is not.
-pub(super) type Value<'a> = Option<Cow<'a, Json>>;
+pub(super) type Value<'a> = Option<Held<'a>>;
+
+/// A value that is mostly the file's or the catalog's own.
+#[derive(Clone, Debug)]
+pub(super) enum Held<'a> {
+    Saved(&'a Json),
+    Made(Box<Json>),
+}
 
 /// The id of a node within its graph.
 pub(super) type Key = Rc<str>;
@@ -30,6 +37,8 @@ pub(super) const ROOT: usize = 0;
 pub(super) struct Scene<'a> {
     pub(super) catalog: &'a NodeCatalog,
     pub(super) groups: &'a Groups<'a>,
+    /// A node of each class as it is made, by the place of the class in memory.
+    pub(super) made: HashMap<*const NodeClass, Body<'a>>,
     pub(super) graphs: Vec<Graph<'a>>,
     /// Which graph is the definition with this id.
     pub(super) definitions: HashMap<Text<'a>, usize>,
@@ -126,7 +135,7 @@ pub(super) struct Slot<'a> {
     /// The widget whose value a link here replaces.
     pub(super) widget: Option<Text<'a>>,
     /// On an instance of a subgraph: the value for the widgets that this input leads to.
-    pub(super) promoted: Option<Promoted<'a>>,
+    pub(super) promoted: Option<Box<Promoted<'a>>>,
 }
 
 /// The value that an instance of a subgraph has for an input that leads to a widget inside.
@@ -195,11 +204,37 @@ impl<'a> Graph<'a> {
 
 impl<'a> Choices<'a> {
     /// The choice that stands when none was made.
-    pub(super) fn first(self) -> Option<Cow<'a, Json>> {
+    pub(super) fn first(self) -> Option<Held<'a>> {
         match self {
-            Self::Listed(choices) => choices.first().map(Cow::Borrowed),
-            Self::Keyed(options) => options.first().map(|option| Cow::Borrowed(&option.key)),
+            Self::Listed(choices) => choices.first().map(Held::Saved),
+            Self::Keyed(options) => options.first().map(|option| Held::Saved(&option.key)),
         }
+    }
+}
+
+impl Held<'_> {
+    pub(super) fn into_json(self) -> Json {
+        match self {
+            Self::Saved(json) => json.clone(),
+            Self::Made(json) => *json,
+        }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Json;
+
+    fn deref(&self) -> &Json {
+        match self {
+            Self::Saved(json) => json,
+            Self::Made(json) => json,
+        }
+    }
+}
+
+impl From<Json> for Held<'_> {
+    fn from(json: Json) -> Self {
+        Self::Made(Box::new(json))
     }
 }
 

@@ -1,11 +1,9 @@
 //! What the front end puts right once all graphs are loaded.
 
-use std::borrow::Cow;
-
 use super::{
     migrate::disconnect,
     primitive,
-    scene::{Kind, Place, ROOT, Scene},
+    scene::{Held, Kind, Place, ROOT, Scene},
     widget::{Widget, WidgetKind, truthy},
 };
 use crate::json::Json;
@@ -103,7 +101,7 @@ fn choose_where_null(scene: &mut Scene<'_>) {
             let name = node.body.widgets.get(at).and_then(|widget| widget.value.as_deref());
             let name = name.and_then(Json::as_str).and_then(|name| name.strip_prefix("sample_"));
             if let Some(name) = name.map(Json::from) {
-                node.body.set(at, Some(Cow::Owned(name)));
+                node.body.set(at, Some(Held::from(name)));
             }
         }
     }
@@ -113,7 +111,7 @@ fn is_null(value: Option<&Json>) -> bool {
     value.is_none_or(Json::is_null)
 }
 
-fn first_choice<'a>(widgets: &[Widget<'a>], at: usize) -> Option<Cow<'a, Json>> {
+fn first_choice<'a>(widgets: &[Widget<'a>], at: usize) -> Option<Held<'a>> {
     let widget = widgets.get(at).filter(|widget| is_null(widget.value.as_deref()))?;
     let is_option = |widget: &&Widget<'_>| {
         matches!(widget.kind, WidgetKind::CustomOption) && truthy(widget.value.as_deref())

@@ -160,10 +160,8 @@ fn search_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
     if let Some(name) = node.saved.property("Node name for S&R") {
         return name.as_str();
     }
-    match node.kind {
-        Kind::Class(class) if !SAVING_CLASSES.contains(&&*class.name) => Some(&*class.name),
-        _ => None,
-    }
+    let Kind::Class(class) = node.kind else { return None };
+    (!SAVING_CLASSES.contains(&&*class.name)).then_some(&*class.name)
 }
 
 /// All nodes: what is in a subgraph stands in front of its first instance.
@@ -173,15 +171,10 @@ fn in_order(scene: &Scene<'_>) -> Vec<Place> {
     let mut stack = vec![(Place { graph: ROOT, node: 0 }, false)];
     while let Some((place, inner_done)) = stack.pop() {
         let Some(node) = scene.node(place) else { continue };
-        let inner = match node.kind {
-            Kind::Instance(graph) if !inner_done => {
-                seen.get_mut(graph).filter(|seen| !**seen).map(|seen| {
-                    *seen = true;
-                    graph
-                })
-            }
-            _ => None,
-        };
+        let inner = if let Kind::Instance(graph) = node.kind { Some(graph) } else { None };
+        let unseen =
+            |graph: &usize| seen.get_mut(*graph).is_some_and(|seen| !std::mem::replace(seen, true));
+        let inner = inner.filter(|_| !inner_done).filter(unseen);
         if let Some(graph) = inner {
             stack.push((place, true));
             stack.push((Place { graph, node: 0 }, false));

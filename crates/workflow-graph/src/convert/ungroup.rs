@@ -116,7 +116,7 @@ fn connect(
 fn set_link(inner: &mut Graph<'_>, node: usize, slot: usize, link: LinkId) {
     let slot = inner.nodes.get_mut(node).and_then(|node| node.body.inputs.get_mut(slot));
     if let Some(before) = slot.and_then(|slot| slot.link.replace(link)) {
-        inner.links.shift_remove(&before);
+        inner.links.swap_remove(&before);
     }
 }
 

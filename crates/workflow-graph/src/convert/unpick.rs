@@ -50,7 +50,7 @@ pub(super) fn replace_primitive<'a>(
         None => "Primitive",
     };
     let base = base.to_owned();
-    let name = add_input(scene, definition, &base, wanted);
+    let name = add_input(scene, definition, &base, &wanted);
     let targets = targets.into_iter().map(|(node, slot)| (Place { graph: definition, node }, slot));
     for (inner, slot) in targets.clone() {
         disconnect(scene, inner, slot);

@@ -39,6 +39,6 @@ pub(super) fn of_pack(class: &str) -> Option<Virtual> {
 /// The slots as the file has them.
 pub(super) fn load(saved: UiNode<'_>) -> Body<'_> {
     let mut body = Body::default();
-    body.inputs.extend(saved.inputs().map(|input| extra_slot(&input)));
+    body.inputs.extend(saved.inputs().map(extra_slot));
     body
 }

@@ -1,8 +1,8 @@
 //! Widgets: which inputs have one, what it holds at first, and what becomes of a value.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Ordering};
 
-use super::scene::{Choices, Value};
+use super::scene::{Choices, Held, Value};
 use crate::{
     catalog::{DynamicOption, InputKind, InputSpec},
     json::Json,
@@ -85,12 +85,15 @@ pub(super) fn widget_type(spec: &InputSpec) -> &str {
     }
 }
 
-/// The type of the socket of an input.
+/// The type of the socket of an input; where types have to match, all that are allowed.
 pub(super) fn slot_type(spec: &InputSpec) -> &str {
-    match spec.kind {
-        InputKind::Combo(_) => "COMBO",
-        _ => spec.type_name().unwrap_or("*"),
+    if let InputKind::Combo(_) = spec.kind {
+        return "COMBO";
     }
+    if let InputKind::MatchType(match_type) = &spec.kind {
+        return &match_type.allowed;
+    }
+    spec.type_name().unwrap_or("*")
 }
 
 /// Whether an input has a widget; `forceInput` makes it a socket.
@@ -120,7 +123,7 @@ pub(super) fn truthy(json: Option<&Json>) -> bool {
 pub(super) fn same(one: Option<&Json>, other: Option<&Json>) -> bool {
     match (one, other) {
         (Some(Json::Number(one)), Some(Json::Number(other))) => {
-            one == other || one.as_f64() == other.as_f64()
+            one == other || one.as_f64().partial_cmp(&other.as_f64()) == Some(Ordering::Equal)
         }
         _ => one == other,
     }
@@ -136,7 +139,7 @@ impl<'a> Widget<'a> {
         let name = Cow::Borrowed(name);
         Self {
             name,
-            value: Some(Cow::Owned(value)),
+            value: Some(Held::from(value)),
             saved: true,
             sent: false,
             kind: WidgetKind::Other,
@@ -146,20 +149,21 @@ impl<'a> Widget<'a> {
     /// Sets the value alone, as it was saved.
     pub(super) fn set(&mut self, value: Value<'a>) {
         let empty = value.as_deref().is_none_or(Json::is_null);
-        self.value = match self.kind {
-            WidgetKind::Text { area: true, .. } if empty => Some(Cow::Owned(Json::from(""))),
-            WidgetKind::CustomIndex => return,
-            _ => value,
-        };
+        if let WidgetKind::Text { area: true, .. } = self.kind
+            && empty
+        {
+            self.value = Some(Held::from(Json::from("")));
+        } else if !matches!(self.kind, WidgetKind::CustomIndex) {
+            self.value = value;
+        }
     }
 
     /// The choices, of a combo.
     pub(super) fn choices(&self) -> Option<Choices<'a>> {
-        match self.kind {
-            WidgetKind::Combo(choices) => Some(choices),
-            WidgetKind::DynamicCombo(options) => Some(Choices::Keyed(options)),
-            _ => None,
+        if let WidgetKind::DynamicCombo(options) = self.kind {
+            return Some(Choices::Keyed(options));
         }
+        if let WidgetKind::Combo(choices) = self.kind { Some(choices) } else { None }
     }
 }
 
@@ -168,7 +172,7 @@ impl<'a> Widget<'a> {
 pub(super) fn widgets<'a>(spec: &'a InputSpec, name: &Text<'a>, at_birth: bool) -> Vec<Widget<'a>> {
     let default = spec.default_value().filter(|value| !value.is_null());
     let own = |value: Value<'a>, kind| Widget::new(name.clone(), value, kind);
-    let or = |fallback: Json| Some(default.map_or(Cow::Owned(fallback), Cow::Borrowed));
+    let or = |fallback: Json| Some(default.map_or_else(|| Held::from(fallback), Held::Saved));
     let text = |area| {
         let dynamic = at_birth && spec.flag("dynamicPrompts");
         own(or(Json::from("")), WidgetKind::Text { area, dynamic })
@@ -192,7 +196,7 @@ pub(super) fn widgets<'a>(spec: &'a InputSpec, name: &Text<'a>, at_birth: bool) 
         "COMBO" => combo(spec, name),
         "COMFY_DYNAMICCOMBO_V3" => {
             let InputKind::DynamicCombo(options) = &spec.kind else { return Vec::new() };
-            let value = options.first().map(|option| Cow::Borrowed(&option.key));
+            let value = options.first().map(|option| Held::Saved(&option.key));
             vec![own(value, WidgetKind::DynamicCombo(options))]
         }
         "STRING" => vec![text(spec.flag("multiline"))],
@@ -213,17 +217,17 @@ pub(super) fn widgets<'a>(spec: &'a InputSpec, name: &Text<'a>, at_birth: bool) 
         "VIDEO_EDIT" => vec![own(or(whole_video(spec)), WidgetKind::Other)],
         "IMAGECOMPARE" => {
             let nothing = Json::Array(vec![Json::from(""), Json::from("")]);
-            let widget = own(Some(Cow::Owned(nothing)), WidgetKind::Other);
+            let widget = own(Some(Held::from(nothing)), WidgetKind::Other);
             vec![Widget { saved: false, ..widget }]
         }
         "AUDIO_RECORD" => {
             let recording = WidgetKind::Capture("the file name of a recording");
-            let widget = own(Some(Cow::Owned(Json::from(""))), recording);
+            let widget = own(Some(Held::from(Json::from(""))), recording);
             vec![widget, Widget::companion("record", Json::from(""))]
         }
         "WEBCAM" => {
             let picture = WidgetKind::Capture("the file name of a picture of the camera");
-            vec![own(Some(Cow::Owned(Json::from(""))), picture)]
+            vec![own(Some(Held::from(Json::from(""))), picture)]
         }
         // A painter keeps the name of its picture; the rest shows files and holds nothing.
         _ => vec![own(or(Json::from("")), WidgetKind::Other)],
@@ -238,13 +242,13 @@ fn control_widget<'a>(spec: &'a InputSpec, usual: &'static str) -> Widget<'a> {
 fn combo<'a>(spec: &'a InputSpec, name: &Text<'a>) -> Vec<Widget<'a>> {
     let own = |value, kind| Widget::new(name.clone(), value, kind);
     if truthy(spec.options.get("multi_select")) {
-        return vec![own(Some(Cow::Owned(Json::Array(Vec::new()))), WidgetKind::Other)];
+        return vec![own(Some(Held::from(Json::Array(Vec::new()))), WidgetKind::Other)];
     }
     let choices = spec.choices().unwrap_or_default();
     let remote = spec.options.get("remote").filter(|remote| !remote.is_null());
     let default = spec.default_value().filter(|value| truthy(Some(value)));
-    let waiting = || remote.map(|_| Cow::Owned(Json::from("Loading...")));
-    let value = default.or(choices.first()).map(Cow::Borrowed).or_else(waiting);
+    let waiting = || remote.map(|_| Held::from(Json::from("Loading...")));
+    let value = default.or(choices.first()).map(Held::Saved).or_else(waiting);
     let mut widgets = vec![own(value, WidgetKind::Combo(Choices::Listed(choices)))];
     if let Some(remote) = remote {
         widgets.push(Widget::companion("Auto-refresh after generation", Json::from(false)));
@@ -264,7 +268,7 @@ fn combo<'a>(spec: &'a InputSpec, name: &Text<'a>) -> Vec<Widget<'a>> {
 fn bounding_box<'a>(default: Option<&'a Json>, name: &Text<'a>) -> Vec<Widget<'a>> {
     const FIELDS: [(&str, u64); 4] = [("x", 0), ("y", 0), ("width", 512), ("height", 512)];
     let usual = || Json::object(FIELDS.map(|(field, value)| (field, Json::from(value))));
-    let value = default.map_or_else(|| Cow::Owned(usual()), Cow::Borrowed);
+    let value = default.map_or_else(|| Held::from(usual()), Held::Saved);
     let field = |(field, usual): (&'static str, u64)| {
         let value = default.and_then(|value| value.get(field)).cloned();
         Widget::companion(field, value.unwrap_or_else(|| Json::from(usual)))

@@ -43,66 +43,70 @@ impl<'a> UiGraph<'a> {
     }
 
     /// The id of the definition: what its instances have as their class.
-    pub fn id(&self) -> Option<Text<'a>> {
+    pub fn id(self) -> Option<Text<'a>> {
         id_text(self.members.get("id")?)
     }
 
     /// The name of the definition.
-    pub fn name(&self) -> Option<&'a str> {
+    pub fn name(self) -> Option<&'a str> {
         self.members.get("name")?.as_str()
     }
 
     /// The nodes that read: objects with a class.
-    pub fn nodes(&self) -> impl Iterator<Item = UiNode<'a>> + use<'a> {
+    pub fn nodes(self) -> impl Iterator<Item = UiNode<'a>> + use<'a> {
         self.list("nodes").iter().filter_map(UiNode::read)
     }
 
     /// The links that read, in either spelling.
-    pub fn links(&self) -> impl Iterator<Item = UiLink<'a>> + use<'a> {
+    pub fn links(self) -> impl Iterator<Item = UiLink<'a>> + use<'a> {
         self.list("links").iter().filter_map(UiLink::read)
     }
 
     /// How many entries of `nodes` and `links` do not read; old files have `null` there.
-    pub fn unreadable(&self) -> usize {
-        let nodes = self.list("nodes").len() - self.nodes().count();
-        nodes + self.list("links").len() - self.links().count()
+    pub fn unreadable(self) -> usize {
+        self.entries() - self.nodes().count() - self.links().count()
+    }
+
+    /// How many entries `nodes` and `links` have.
+    pub(crate) fn entries(self) -> usize {
+        self.list("nodes").len() + self.list("links").len()
     }
 
     /// What the definition of a subgraph takes, in order.
-    pub fn inputs(&self) -> impl Iterator<Item = UiBoundary<'a>> + use<'a> {
+    pub fn inputs(self) -> impl Iterator<Item = UiBoundary<'a>> + use<'a> {
         self.list("inputs").iter().map(UiBoundary::read)
     }
 
     /// What the definition of a subgraph gives, in order.
-    pub fn outputs(&self) -> impl Iterator<Item = UiBoundary<'a>> + use<'a> {
+    pub fn outputs(self) -> impl Iterator<Item = UiBoundary<'a>> + use<'a> {
         self.list("outputs").iter().map(UiBoundary::read)
     }
 
     /// The highest number given to a node so far, as the file states it.
-    pub fn last_node(&self) -> Option<i64> {
+    pub fn last_node(self) -> Option<i64> {
         let state = self.members.get("state").and_then(|state| state.get("lastNodeId"));
         whole(self.members.get("last_node_id").or(state)?)
     }
 
     /// The highest number given to a link so far, as the file states it.
-    pub fn last_link(&self) -> Option<i64> {
+    pub fn last_link(self) -> Option<i64> {
         let state = self.members.get("state").and_then(|state| state.get("lastLinkId"));
         whole(self.members.get("last_link_id").or(state)?)
     }
 
     /// All members as they were read.
-    pub fn members(&self) -> &'a Object {
+    pub fn members(self) -> &'a Object {
         self.members
     }
 
     /// The definitions that this graph itself brings.
-    pub(super) fn own_subgraphs(&self) -> Vec<Self> {
+    pub(super) fn own_subgraphs(self) -> Vec<Self> {
         let definitions = self.members.get("definitions").and_then(|all| all.get("subgraphs"));
         let definitions = definitions.and_then(Json::as_array).unwrap_or_default();
         definitions.iter().filter_map(Json::as_object).map(UiGraph::new).collect()
     }
 
-    fn list(&self, name: &str) -> &'a [Json] {
+    fn list(self, name: &str) -> &'a [Json] {
         self.members.get(name).and_then(Json::as_array).unwrap_or_default()
     }
 }

@@ -147,7 +147,7 @@ impl UiWorkflow {
     pub fn subgraphs(&self) -> Vec<UiGraph<'_>> {
         let mut found = self.root().own_subgraphs();
         let mut at = 0;
-        while let Some(inner) = found.get(at).map(UiGraph::own_subgraphs) {
+        while let Some(inner) = found.get(at).map(|graph| graph.own_subgraphs()) {
             found.extend(inner);
             at += 1;
         }

@@ -83,22 +83,22 @@ impl<'a> UiNode<'a> {
 
     /// Its id within its graph, as text: `3` and `"3"` are the same. Missing when it is neither a
     /// number nor a text.
-    pub fn id(&self) -> Option<Text<'a>> {
+    pub fn id(self) -> Option<Text<'a>> {
         id_text(self.members.get("id")?)
     }
 
     /// Its class: one of the server's, one of the front end's own, or the id of a subgraph.
-    pub fn class(&self) -> &'a str {
+    pub fn class(self) -> &'a str {
         self.text("type").unwrap_or_default()
     }
 
     /// The title that a person gave it.
-    pub fn title(&self) -> Option<&'a str> {
+    pub fn title(self) -> Option<&'a str> {
         self.text("title").filter(|title| !title.is_empty())
     }
 
     /// Whether it runs.
-    pub fn mode(&self) -> UiMode {
+    pub fn mode(self) -> UiMode {
         match self.members.get("mode").and_then(whole) {
             Some(2) => UiMode::Muted,
             Some(4) => UiMode::Bypassed,
@@ -107,7 +107,7 @@ impl<'a> UiNode<'a> {
     }
 
     /// Its input slots, in order. Every entry counts, since links name them by their index.
-    pub fn inputs(&self) -> impl ExactSizeIterator<Item = UiInput<'a>> + use<'a> {
+    pub fn inputs(self) -> impl ExactSizeIterator<Item = UiInput<'a>> + use<'a> {
         self.list("inputs").iter().map(|json| UiInput {
             name: json.get("name").and_then(Json::as_str).unwrap_or_default(),
             type_name: type_text(json.get("type")),
@@ -118,7 +118,7 @@ impl<'a> UiNode<'a> {
     }
 
     /// Its output slots, in order.
-    pub fn outputs(&self) -> impl ExactSizeIterator<Item = UiOutput<'a>> + use<'a> {
+    pub fn outputs(self) -> impl ExactSizeIterator<Item = UiOutput<'a>> + use<'a> {
         self.list("outputs").iter().map(|json| {
             let links = json.get("links").and_then(Json::as_array).unwrap_or_default();
             UiOutput {
@@ -130,7 +130,7 @@ impl<'a> UiNode<'a> {
     }
 
     /// The values of its widgets.
-    pub fn values(&self) -> SavedValues<'a> {
+    pub fn values(self) -> SavedValues<'a> {
         match self.members.get("widgets_values") {
             Some(Json::Array(values)) => SavedValues::Listed(values),
             Some(Json::Object(values)) => SavedValues::Named(values),
@@ -139,32 +139,32 @@ impl<'a> UiNode<'a> {
     }
 
     /// The values of its widgets by name, which newer front ends write beside the list.
-    pub fn named_values(&self) -> Option<&'a Object> {
+    pub fn named_values(self) -> Option<&'a Object> {
         self.members.get("widgets_values_named")?.as_object()
     }
 
     /// One of its properties.
-    pub fn property(&self, name: &str) -> Option<&'a Json> {
+    pub fn property(self, name: &str) -> Option<&'a Json> {
         self.members.get("properties")?.get(name)
     }
 
     /// The pack of custom nodes that its class comes from, when the file says so: its id in the
     /// registry, or its repository.
-    pub fn pack(&self) -> Option<&'a str> {
+    pub fn pack(self) -> Option<&'a str> {
         let text = |name| self.property(name).and_then(Json::as_str);
         text("cnr_id").or_else(|| text("aux_id")).filter(|pack| !pack.is_empty())
     }
 
     /// All members as they were read.
-    pub fn members(&self) -> &'a Object {
+    pub fn members(self) -> &'a Object {
         self.members
     }
 
-    fn text(&self, name: &str) -> Option<&'a str> {
+    fn text(self, name: &str) -> Option<&'a str> {
         self.members.get(name)?.as_str()
     }
 
-    fn list(&self, name: &str) -> &'a [Json] {
+    fn list(self, name: &str) -> &'a [Json] {
         self.members.get(name).and_then(Json::as_array).unwrap_or_default()
     }
 }

@@ -1,0 +1,99 @@
+//! How long a conversion takes: of each official workflow (where the ground truth is given by
+//! `MEDIAFACTORY_GROUND_TRUTH`), and of generated graphs of 1,000 and 10,000 nodes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a bench is a program of its own that may end where a file does not read"
+)]
+
+use std::{fs, hint::black_box, path::PathBuf, time::Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use workflow_graph::{Json, catalog::NodeCatalog, convert::convert, ui::UiWorkflow};
+
+fn ground_truth() -> Option<PathBuf> {
+    std::env::var_os("MEDIAFACTORY_GROUND_TRUTH").map(PathBuf::from)
+}
+
+fn official(criterion: &mut Criterion) {
+    let Some(folder) = ground_truth() else {
+        eprintln!("skipped: MEDIAFACTORY_GROUND_TRUTH is not set");
+        return;
+    };
+    let text = fs::read(folder.join("comfyui/object_info-0.33.0.json")).unwrap();
+    let catalog = NodeCatalog::from_bytes(&text).unwrap();
+    let files = fs::read_dir(folder.join("corpus/ui")).unwrap();
+    let read = |file: fs::DirEntry| {
+        let json = Json::parse(&fs::read(file.path()).unwrap()).unwrap();
+        UiWorkflow::from_json(json).unwrap()
+    };
+    let workflows: Vec<UiWorkflow> = files.map(|file| read(file.unwrap())).collect();
+    // Criterion has no median over inputs, so it is taken here.
+    let mut times: Vec<u128> =
+        workflows.iter().map(|workflow| nanoseconds(workflow, &catalog)).collect();
+    times.sort_unstable();
+    let middle = times.get(times.len() / 2).copied().unwrap_or(0);
+    let slowest = times.last().copied().unwrap_or(0);
+    println!("official workflows: median {middle} ns, slowest {slowest} ns");
+    criterion.bench_function("convert/all 228 official", |bencher| {
+        bencher.iter(|| {
+            for workflow in &workflows {
+                black_box(convert(workflow, &catalog));
+            }
+        });
+    });
+}
+
+/// The best of several runs.
+fn nanoseconds(workflow: &UiWorkflow, catalog: &NodeCatalog) -> u128 {
+    let run = || {
+        let start = Instant::now();
+        black_box(convert(workflow, catalog));
+        start.elapsed().as_nanos()
+    };
+    (0..20).map(|_| run()).min().unwrap_or(0)
+}
+
+/// A chain of samplers with a reroute before each.
+fn chain(length: usize) -> UiWorkflow {
+    let mut nodes = Vec::new();
+    let mut links = Vec::new();
+    for at in 0..length / 2 {
+        let (node, reroute) = (2 * at + 1, 2 * at + 2);
+        let before = if at == 0 { "null".to_owned() } else { (2 * at).to_string() };
+        nodes.push(format!(
+            r#"{{"id": {node}, "type": "KSampler", "inputs": [{{"name": "latent_image", "type": "LATENT", "link": {before}}}],
+                "outputs": [{{"name": "LATENT", "type": "LATENT", "links": [{node}]}}],
+                "widgets_values": [{at}, "fixed", 20, 8, "euler", "normal", 1]}}"#
+        ));
+        nodes.push(format!(
+            r#"{{"id": {reroute}, "type": "Reroute", "inputs": [{{"name": "", "type": "*", "link": {node}}}],
+                "outputs": [{{"name": "", "type": "LATENT", "links": [{reroute}]}}]}}"#
+        ));
+        links.push(format!(r#"[{node}, {node}, 0, {reroute}, 0, "*"]"#));
+        links.push(format!(r#"[{reroute}, {reroute}, 0, {}, 0, "LATENT"]"#, reroute + 1));
+    }
+    let text = format!(r#"{{"nodes": [{}], "links": [{}]}}"#, nodes.join(","), links.join(","));
+    UiWorkflow::from_json(Json::parse(text.as_bytes()).unwrap()).unwrap()
+}
+
+fn generated(criterion: &mut Criterion) {
+    let catalog = NodeCatalog::from_bytes(
+        br#"{"KSampler": {"input": {"required": {"model": ["MODEL"], "seed": ["INT", {"control_after_generate": true}],
+            "steps": ["INT"], "cfg": ["FLOAT"], "sampler_name": [["euler"]], "scheduler": [["normal"]],
+            "latent_image": ["LATENT"], "denoise": ["FLOAT"]}}, "output": ["LATENT"]}}"#,
+    )
+    .unwrap();
+    for length in [1_000, 10_000] {
+        let workflow = chain(length);
+        criterion.bench_function(&format!("convert/{length} nodes"), |bencher| {
+            bencher.iter(|| black_box(convert(&workflow, &catalog)));
+        });
+    }
+}
+
+criterion_group!(benches, official, generated);
+criterion_main!(benches);
