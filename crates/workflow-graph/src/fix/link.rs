@@ -113,7 +113,7 @@ impl<'a> Links<'a> {
                 continue;
             }
             self.visits_left.set(left - 1);
-            let inputs = self.context.json(node).get("inputs").and_then(Json::as_object);
+            let inputs = self.context.inputs(node).and_then(Json::as_object);
             let links = inputs.into_iter().flatten().filter_map(|(_, value)| value.as_array());
             let sources = links.filter_map(|link| link.first()?.as_str());
             waiting.extend(sources.filter_map(|id| self.context.nodes.get_index_of(id)));

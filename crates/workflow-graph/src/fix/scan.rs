@@ -8,7 +8,7 @@ use crate::{
     json::{Json, Object},
     validate::{
         Profile,
-        context::Context,
+        context::{Context, Part},
         custom,
         expand::{Declared, Plan},
         files,
@@ -20,9 +20,8 @@ use crate::{
 
 pub(super) fn proposals(prompt: &Json, catalog: &NodeCatalog, profile: Profile) -> Vec<Proposal> {
     let Json::Object(nodes) = prompt else { return Vec::new() };
-    let class = |node: &Json| catalog.class(node.get("class_type")?.as_str()?);
-    let classes: Vec<Option<&NodeClass>> = nodes.values().map(class).collect();
-    let context = Context { nodes, classes: &classes, catalog, profile };
+    let parts = Part::all(nodes, catalog);
+    let context = Context { nodes, parts: &parts, catalog, profile };
     let mut scan = Scan {
         context,
         suggest: Suggest::new(context),
@@ -62,7 +61,7 @@ impl<'a> Scan<'a> {
             self.class(id, json);
             return;
         };
-        let Some(inputs) = json.get("inputs") else {
+        let Some(inputs) = self.context.inputs(node) else {
             let empty = Some(Json::Object(Object::new()));
             self.proposals.push(Proposal::new(
                 &[id, "inputs"],
@@ -74,7 +73,7 @@ impl<'a> Scan<'a> {
         };
         let Json::Object(inputs) = inputs else { return };
         self.dynamic_choices(node, inputs, &class.inputs, "");
-        let plan = Plan::of(class, json.get("inputs"), self.context.profile);
+        let plan = Plan::of(class, self.context.inputs(node), self.context.profile);
         let validator = custom::of(class, self.context.profile);
         for declared in plan.iter() {
             match inputs.get(&*declared.key) {

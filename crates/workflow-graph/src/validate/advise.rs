@@ -6,6 +6,7 @@ use super::{
     custom,
     expand::{Declared, Plan},
     files, input, matchtype, python, suggest,
+    walk::Walk,
 };
 use crate::{
     catalog::{Category, InputKind, InputSpec, NodeClass},
@@ -43,63 +44,85 @@ const FRONT_END_INPUTS: [&str; 7] = [
 /// Classes for which it writes the state of its viewer as `image`.
 const VIEWER_CLASSES: [&str; 3] = ["Preview3D", "Preview3DAnimation", "SaveGLB"];
 
-pub(super) fn warnings(context: Context<'_>, outputs: &[usize]) -> Vec<Warning> {
-    let mut advice = Advice { context, warnings: Vec::new() };
-    let needed = needed(context, outputs);
+pub(super) fn warnings(context: Context<'_>, walk: &Walk<'_>) -> Vec<Warning> {
+    let mut advice = Advice { context, also_needed: Vec::new(), warnings: Vec::new() };
     for (node, class) in context.known() {
-        advice.node(node, class, needed.get(node).copied().unwrap_or(true));
+        advice.node(node, class);
+    }
+    if walk.has_begun() {
+        advice.unused(walk);
     }
     advice.warnings.extend(matchtype::conflicts(context));
     advice.warnings
 }
 
-/// Which nodes some output needs. Links in undeclared inputs count: the server follows them.
-fn needed(context: Context<'_>, outputs: &[usize]) -> Vec<bool> {
-    let mut needed = vec![outputs.is_empty(); context.nodes.len()];
-    let mut waiting = outputs.to_vec();
-    while let Some(node) = waiting.pop() {
-        let Some(seen) = needed.get_mut(node) else { continue };
-        if std::mem::replace(seen, true) {
-            continue;
-        }
-        let inputs = context.json(node).get("inputs").and_then(Json::as_object);
-        let links = inputs.into_iter().flatten().filter_map(|(_, value)| value.as_array());
-        let from = links.filter_map(|link| link.first().and_then(Json::as_str));
-        waiting.extend(from.filter_map(|id| context.nodes.get_index_of(id)));
-    }
-    needed
-}
-
 struct Advice<'a> {
     context: Context<'a>,
+    /// Links in inputs that the server does not look at, but follows when it runs the prompt: who
+    /// has them and to whom they lead.
+    also_needed: Vec<(usize, usize)>,
     warnings: Vec<Warning>,
 }
 
 impl<'a> Advice<'a> {
-    fn node(&mut self, node: usize, class: &'a NodeClass, needed: bool) {
+    /// Nodes that no output needs. What the server has looked at is needed, and so is what is
+    /// linked to it in ways that it has not looked at.
+    fn unused(&mut self, walk: &Walk<'_>) {
+        let count = self.context.nodes.len();
+        let mut needed: Vec<bool> = (0..count).map(|node| walk.looked(node).is_some()).collect();
+        let also = std::mem::take(&mut self.also_needed);
+        let looked = also.iter().filter(|(node, _)| walk.looked(*node).is_some());
+        let mut waiting: Vec<usize> = looked.map(|(_, source)| *source).collect();
+        // Where there is an error the server may have stopped looking.
+        for node in walk.with_errors() {
+            waiting.extend(self.sources(*node));
+        }
+        while let Some(node) = waiting.pop() {
+            let Some(seen) = needed.get_mut(node) else { continue };
+            if std::mem::replace(seen, true) {
+                continue;
+            }
+            waiting.extend(self.sources(node));
+        }
+        for (node, _) in needed.iter().enumerate().filter(|(_, needed)| !**needed) {
+            let message = "no output needs this node; it does not run".to_owned();
+            self.warn(node, Warning::new(WarningKind::UnusedNode, message));
+        }
+    }
+
+    fn sources(&self, node: usize) -> impl Iterator<Item = usize> {
+        let inputs = self.context.inputs(node).and_then(Json::as_object);
+        inputs.into_iter().flatten().filter_map(|(_, value)| self.linked(value))
+    }
+
+    /// The node that a list names, whatever its slot.
+    fn linked(&self, value: &Json) -> Option<usize> {
+        self.context.nodes.get_index_of(value.as_array()?.first()?.as_str()?)
+    }
+
+    fn node(&mut self, node: usize, class: &'a NodeClass) {
         if class.deprecated {
             let newer = self.context.catalog.replacements(&class.name);
             let choices = newer.iter().map(|newer| Json::from(newer.new_class.as_str())).collect();
             let message = format!("{} is deprecated", class.name);
             self.warn(node, Warning::new(WarningKind::DeprecatedNode, message).offering(choices));
         }
-        if !needed {
-            let message = "no output needs this node; it does not run".to_owned();
-            self.warn(node, Warning::new(WarningKind::UnusedNode, message));
-        }
-        let Some(inputs) = self.context.json(node).get("inputs") else {
+        let Some(inputs) = self.context.inputs(node) else {
             let message = "has no `inputs`; write `\"inputs\": {}`".to_owned();
             self.warn(node, Warning::new(WarningKind::MissingInputs, message));
             return;
         };
         let Some(inputs) = inputs.as_object() else { return };
-        let plan = Plan::of(class, self.context.json(node).get("inputs"), self.context.profile);
+        let plan = Plan::of(class, self.context.inputs(node), self.context.profile);
         let odd_choices = self.dynamic_choices(node, inputs, &class.inputs, "");
         for (key, value) in inputs {
             match plan.find(key) {
                 Some(declared) => self.value(node, &declared, value),
                 None if odd_choices.contains(key) => {}
-                None => self.undeclared(node, class, &plan, key),
+                None => {
+                    self.also_needed.extend(self.linked(value).map(|source| (node, source)));
+                    self.undeclared(node, class, &plan, key);
+                }
             }
         }
         self.file(node, class, inputs);

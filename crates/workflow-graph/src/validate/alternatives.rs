@@ -32,7 +32,7 @@ pub(super) fn of(context: Context<'_>, walk: &Walk<'_>, outputs: &[usize]) -> Al
 
 fn add_links_of(context: Context<'_>, node: usize, ways: &mut Alternatives) {
     let Some(class) = context.class(node) else { return };
-    let inputs = context.json(node).get("inputs");
+    let inputs = context.inputs(node);
     let any_type = custom::of(class, context.profile).is_some_and(custom::Validator::takes_types);
     for declared in Plan::of(class, inputs, context.profile).iter() {
         let value = inputs.and_then(|inputs| inputs.get(&declared.key)).and_then(Json::as_array);

@@ -10,11 +10,34 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) nodes: &'a Object,
-    /// The class of each node, by its place in the prompt; a verdict is only given where all
-    /// are known.
-    pub(crate) classes: &'a [Option<&'a NodeClass>],
+    /// What each node is, by its place in the prompt; a verdict is only given where all
+    /// classes are known.
+    pub(crate) parts: &'a [Part<'a>],
     pub(crate) catalog: &'a NodeCatalog,
     pub(crate) profile: Profile,
+}
+
+/// What every step needs of a node. A large prompt does not fit a processor's cache, so it is
+/// looked up once.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) class: Option<&'a NodeClass>,
+    pub(crate) inputs: Option<&'a Json>,
+}
+
+impl<'a> Part<'a> {
+    pub(crate) fn all(nodes: &'a Object, catalog: &'a NodeCatalog) -> Vec<Self> {
+        let part = |node: &'a Json| {
+            let class = node.get("class_type").and_then(Json::as_str);
+            Self { class: class.and_then(|class| catalog.class(class)), inputs: node.get("inputs") }
+        };
+        nodes.values().map(part).collect()
+    }
+
+    /// Whether the server comes as far as looking at the inputs, without replacing the class.
+    pub(super) fn is_sound(&self) -> bool {
+        self.class.is_some() && self.inputs.is_none_or(|inputs| inputs.as_object().is_some())
+    }
 }
 
 impl<'a> Context<'a> {
@@ -29,12 +52,17 @@ impl<'a> Context<'a> {
 
     /// All nodes whose class is known, with their places.
     pub(crate) fn known(self) -> impl Iterator<Item = (usize, &'a NodeClass)> {
-        let classes = self.classes.iter().copied().enumerate();
-        classes.filter_map(|(node, class)| Some((node, class?)))
+        let parts = self.parts.iter().enumerate();
+        parts.filter_map(|(node, part)| Some((node, part.class?)))
     }
 
     pub(crate) fn class(self, node: usize) -> Option<&'a NodeClass> {
-        self.classes.get(node).copied().flatten()
+        self.parts.get(node)?.class
+    }
+
+    /// What a node has as `inputs`, be it an object or not.
+    pub(crate) fn inputs(self, node: usize) -> Option<&'a Json> {
+        self.parts.get(node)?.inputs
     }
 
     /// The node a link leads to, when it is one with a known source.

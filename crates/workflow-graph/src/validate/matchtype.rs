@@ -23,7 +23,7 @@ pub(super) fn conflicts(context: Context<'_>) -> Vec<Warning> {
         if !has_templates(class) {
             continue;
         }
-        let inputs = context.json(node).get("inputs");
+        let inputs = context.inputs(node);
         for declared in Plan::of(class, inputs, context.profile).iter() {
             let InputKind::MatchType(template) = &declared.spec.kind else { continue };
             let link = inputs.and_then(|inputs| inputs.get(&declared.key));
@@ -119,8 +119,9 @@ fn upstream_first(context: Context<'_>) -> Vec<usize> {
     let count = context.nodes.len();
     let mut waiting = vec![0_usize; count];
     let mut consumers: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for (node, (_, json)) in context.nodes.iter().enumerate() {
-        for (_, value) in json.get("inputs").and_then(Json::as_object).into_iter().flatten() {
+    for node in 0..count {
+        let inputs = context.inputs(node).and_then(Json::as_object);
+        for (_, value) in inputs.into_iter().flatten() {
             if let Some((source, _)) = context.source(value)
                 && let (Some(consumers), Some(waiting)) =
                     (consumers.get_mut(source), waiting.get_mut(node))

@@ -23,6 +23,7 @@ mod survey;
 mod verdict;
 mod walk;
 
+use self::context::{Context, Part};
 use crate::{catalog::NodeCatalog, json::Json, workflow::Workflow};
 
 pub use self::verdict::{
@@ -67,6 +68,13 @@ pub fn validate(
     targets: Targets<'_>,
     profile: Profile,
 ) -> Verdict {
+    if let Some(nodes) = prompt.as_object() {
+        let parts = Part::all(nodes, catalog);
+        if parts.iter().all(Part::is_sound) {
+            let context = Context { nodes, parts: &parts, catalog, profile };
+            return survey::judged(context, targets);
+        }
+    }
     match replace::replaced(prompt, catalog, profile) {
         replace::Outcome::Unchanged => survey::verdict(prompt, catalog, targets, profile),
         replace::Outcome::Replaced { prompt, warnings } => {

@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 
 use super::{
     NodeErrors, Profile, Refusal, RefusalKind, Targets, Verdict, advise, alternatives,
-    context::Context, python, suggest, walk::Walk,
+    context::{Context, Part},
+    python, suggest,
+    walk::Walk,
 };
 use crate::{
     catalog::{NodeCatalog, NodeClass},
@@ -30,18 +32,23 @@ pub(super) fn verdict(
             return fault(format!("the prompt is {} and not an object of nodes", prompt.kind()));
         }
     };
-    let classes = match classes(nodes, catalog, profile) {
-        Ok(classes) => classes,
-        Err(refusal) => return Verdict { refusal: Some(*refusal), ..Verdict::default() },
-    };
-    let context = Context { nodes, classes: &classes, catalog, profile };
+    if let Some(refusal) = without_known_class(nodes, catalog, profile) {
+        return Verdict { refusal: Some(refusal), ..Verdict::default() };
+    }
+    let parts = Part::all(nodes, catalog);
+    judged(Context { nodes, parts: &parts, catalog, profile }, targets)
+}
+
+/// The verdict on a prompt whose classes are all known.
+pub(super) fn judged(context: Context<'_>, targets: Targets<'_>) -> Verdict {
     let outputs = outputs(context, targets);
+    let mut walk = Walk::new(context);
     let mut verdict = if outputs.is_empty() {
         Verdict { refusal: Some(no_outputs(context)), ..Verdict::default() }
     } else {
-        checked(context, &outputs)
+        checked(&mut walk, context, &outputs)
     };
-    verdict.warnings = advise::warnings(context, &outputs);
+    verdict.warnings = advise::warnings(context, &walk);
     verdict
 }
 
@@ -54,28 +61,19 @@ pub(super) fn fault(details: String) -> Verdict {
     Verdict { refusal: Some(refusal), ..Verdict::default() }
 }
 
-fn classes<'c>(
-    nodes: &Object,
-    catalog: &'c NodeCatalog,
-    profile: Profile,
-) -> Result<Vec<Option<&'c NodeClass>>, Box<Refusal>> {
-    let class = |(id, node): (&String, &Json)| {
-        let Some(members) = node.as_object() else {
-            return Err(Box::new(odd_node(id, node, profile)));
-        };
+/// The refusal of the first node that has no class or none that is known.
+fn without_known_class(nodes: &Object, catalog: &NodeCatalog, profile: Profile) -> Option<Refusal> {
+    nodes.iter().find_map(|(id, node)| {
+        let Some(members) = node.as_object() else { return Some(odd_node(id, node, profile)) };
         let named = members.get("class_type");
         match named {
-            Some(Json::String(name)) => catalog
-                .class(name)
-                .map(Some)
-                .ok_or_else(|| Box::new(unknown_class(id, node, named, catalog, profile))),
+            Some(Json::String(name)) if catalog.class(name).is_some() => None,
             Some(Json::Array(_) | Json::Object(_)) => {
-                Err(Box::new(fault_of(id, "has a class_type that is no text")))
+                Some(fault_of(id, "has a class_type that is no text"))
             }
-            _ => Err(Box::new(unknown_class(id, node, named, catalog, profile))),
+            _ => Some(unknown_class(id, node, named, catalog, profile)),
         }
-    };
-    nodes.iter().map(class).collect()
+    })
 }
 
 /// A node that is no object. An older server asks a text or a list whether `class_type` is in it.
@@ -182,8 +180,7 @@ fn no_outputs(context: Context<'_>) -> Refusal {
     Refusal { choices, ..refusal(RefusalKind::NoOutputs, message, String::new()) }
 }
 
-fn checked(context: Context<'_>, outputs: &[usize]) -> Verdict {
-    let mut walk = Walk::new(context);
+fn checked(walk: &mut Walk<'_>, context: Context<'_>, outputs: &[usize]) -> Verdict {
     let mut verdict = Verdict::default();
     let mut lines: Vec<String> = Vec::new();
     let mut listed = IndexMap::new();
@@ -201,7 +198,7 @@ fn checked(context: Context<'_>, outputs: &[usize]) -> Verdict {
         }
         verdict.failed_outputs.push(context.id(*output).to_owned());
     }
-    let others = alternatives::of(context, &walk, outputs);
+    let others = alternatives::of(context, walk, outputs);
     for (node, listed_from) in listed {
         let mut errors = walk.errors_of(node);
         alternatives::add(&mut errors, others.get(&node));

@@ -90,6 +90,11 @@ impl<'a> Walk<'a> {
         self.looked.get(node)?.as_ref()
     }
 
+    /// Whether there was an output to look at.
+    pub(super) fn has_begun(&self) -> bool {
+        self.looked.iter().any(Option::is_some)
+    }
+
     /// The nodes with errors of their own, in the order they were found.
     pub(super) fn with_errors(&self) -> &[usize] {
         &self.with_errors
@@ -117,7 +122,7 @@ impl<'a> Walk<'a> {
         if let Some(on_path) = self.on_path.get_mut(node) {
             *on_path = Some(self.path.len());
         }
-        let inputs = self.context.json(node).get("inputs");
+        let inputs = self.context.inputs(node);
         let class = self.context.class(node);
         let plan =
             class.map_or(Plan::Plain(&[]), |class| Plan::of(class, inputs, self.context.profile));
@@ -174,11 +179,7 @@ impl<'a> Walk<'a> {
         });
         let finding = match asked {
             Some((parent, Some(asked_by))) => {
-                let link = self
-                    .context
-                    .json(parent)
-                    .get("inputs")
-                    .and_then(|inputs| inputs.get(&asked_by.key));
+                let link = self.context.inputs(parent).and_then(|inputs| inputs.get(&asked_by.key));
                 inner_exception(&asked_by, link.cloned().unwrap_or_default(), raised)
             }
             _ => outer_exception(raised),
