@@ -122,6 +122,7 @@ impl Workflow {
     }
 
     /// Sets an input that is written on a node and is not linked, and returns what it replaced.
+    /// A value that would be read as a link is refused: no value makes a link.
     pub fn set(
         &mut self,
         id: &NodeId,
@@ -147,6 +148,9 @@ impl Workflow {
                 input: input.to_owned(),
                 from: from.clone(),
             }),
+            Some(Input::Literal(_)) if Input::from_json(&value).as_link().is_some() => {
+                Err(EditError::LooksLikeLink { node: id.clone(), input: input.to_owned() })
+            }
             Some(Input::Literal(_)) => {
                 let replaced = node.inputs.insert(input.to_owned(), Input::Literal(value));
                 Ok(replaced.map(|input| input.to_json()))

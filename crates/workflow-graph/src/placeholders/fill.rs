@@ -48,35 +48,53 @@ pub(super) fn fill(
             set(&mut workflow, spot, value);
         }
     }
+    refuse_made_links(template, &workflow)?;
     Ok(workflow)
 }
 
-/// Inside a text only what has one spelling can stand: texts, numbers, truths. A whole value
-/// must not become a link by its looks.
+/// Inside a text only what has one spelling can stand: texts, numbers, truths.
 fn refuse_lists_in_texts(
     template: &Placeholders,
     accepted: &BTreeMap<&str, Json>,
     error: &mut FillError,
 ) {
-    for spot in &template.spots {
+    for spot in template.spots.iter().filter(|spot| matches!(spot.pieces, Pieces::Text(_))) {
         for mark in spot.marks() {
             let Some(value) = accepted.get(&*mark.name) else { continue };
-            let problem = match &spot.pieces {
-                Pieces::Text(_) => matches!(value, Json::Array(_) | Json::Object(_) | Json::Null)
-                    .then(|| {
-                        format!(
-                            "{value} cannot stand inside a text (input `{}` of node {})",
-                            spot.input, spot.node
-                        )
-                    }),
-                Pieces::Whole(_) => (spot.path.is_empty()
-                    && Input::from_json(value).as_link().is_some())
-                .then(|| format!("{value} would be read as a link")),
-            };
-            let known = error.mistyped.iter().any(|(name, _)| *name == mark.name);
-            if let Some(problem) = problem.filter(|_| !known) {
-                error.mistyped.push((mark.name.clone(), problem));
+            if matches!(value, Json::Array(_) | Json::Object(_) | Json::Null) {
+                let (input, node) = (&spot.input, &spot.node);
+                let problem =
+                    format!("{value} cannot stand inside a text (input `{input}` of node {node})");
+                error.mistype(&mark.name, problem);
             }
+        }
+    }
+}
+
+/// A list of a text and a number is a link, and no value may make one: not as a whole, and not
+/// in a list whose parts are open.
+fn refuse_made_links(template: &Placeholders, workflow: &Workflow) -> Result<(), FillError> {
+    let mut error = FillError::default();
+    for spot in &template.spots {
+        let input = workflow.node(&spot.node).and_then(|node| node.input(&spot.input));
+        if let Some(Input::Literal(value)) = input
+            && Input::from_json(value).as_link().is_some()
+        {
+            for mark in spot.marks() {
+                let (input, node) = (&spot.input, &spot.node);
+                let problem =
+                    format!("{value} in input `{input}` of node {node} would be read as a link");
+                error.mistype(&mark.name, problem);
+            }
+        }
+    }
+    if error.mistyped.is_empty() { Ok(()) } else { Err(error) }
+}
+
+impl FillError {
+    fn mistype(&mut self, name: &str, problem: String) {
+        if !self.mistyped.iter().any(|(known, _)| known == name) {
+            self.mistyped.push((name.to_owned(), problem));
         }
     }
 }

@@ -346,3 +346,16 @@ fn taking_out_ten_thousand_nodes_and_bringing_them_back_is_linear() {
     edited.apply(&inverse).unwrap();
     assert!(edited.to_json() == before.to_json());
 }
+
+#[test]
+fn no_value_makes_a_link() {
+    let mut edited = workflow(TEXT_TO_IMAGE);
+    let value = Json::parse(br#"["4", 1]"#).unwrap();
+    let error = edited.set(&"6".parse().unwrap(), "text", value).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the value for input `text` of node 6 is a list of a text and a number, which is a link in \
+         API format; link the input, or wrap the list as {\"__value__\": [..]}"
+    );
+    assert_eq!(edited, workflow(TEXT_TO_IMAGE));
+}

@@ -109,7 +109,7 @@ fn other_braces_and_capitals_stay_text() {
 
 #[test]
 fn every_mistake_is_named() {
-    let cases: [(&str, Given<'_>); 10] = [
+    let cases: [(&str, Given<'_>); 11] = [
         (r#""{{A}} {{B}}""#, &[("C", "1")]),
         (r#""{{A:int}}""#, &[("A", "1.5")]),
         (r#""{{A:int}}""#, &[("A", r#""many""#)]),
@@ -117,6 +117,7 @@ fn every_mistake_is_named() {
         (r#""{{A:text}} {{B:int}}""#, &[("A", "1"), ("B", "[]")]),
         (r#""<{{A}}>""#, &[("A", "[1]")]),
         (r#""{{A}}""#, &[("A", r#"["1",0]"#)]),
+        (r#"["{{A}}", "{{B}}"]"#, &[("A", r#""1""#), ("B", "0")]),
         (r#""{{A:colour}}""#, &[]),
         (r#""{{A:int=x}}""#, &[]),
         (r#""{{A:int}} {{A:text}}""#, &[]),
