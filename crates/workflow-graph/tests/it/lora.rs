@@ -2,7 +2,9 @@
 
 use workflow_graph::{
     Input, Json, Workflow,
+    catalog::NodeCatalog,
     lora::{self, Lora, LoraError},
+    validate::{Profile, Targets, validate_workflow},
 };
 
 use crate::{
@@ -162,4 +164,27 @@ fn the_models_of_official_workflows_are_models_and_all_their_consumers_are_rerou
         }
     }
     assert!(injected > 150, "{injected}");
+}
+
+/// What a real server would say of the result: as much as of the workflow before.
+#[test]
+fn an_official_workflow_is_as_valid_with_a_lora_as_before() {
+    let Some(folder) = ground_truth::folder() else { return };
+    let bytes = std::fs::read(folder.join("comfyui/object_info-0.33.0.json")).unwrap();
+    let classes = Json::parse(&bytes).unwrap();
+    let files = classes.at(&["LoraLoader", "input", "required", "lora_name"]).unwrap();
+    let file = files.as_array().unwrap()[0].as_array().unwrap()[0].as_str().unwrap();
+    let catalog = NodeCatalog::from_bytes(&bytes).unwrap();
+    let told = |workflow: &Workflow| {
+        let verdict = validate_workflow(workflow, &catalog, Targets::All, Profile::V0_33);
+        (verdict.is_accepted(), verdict.outputs().to_vec(), verdict.node_errors().len())
+    };
+    for (name, before) in ground_truth::api_workflows("corpus/api") {
+        let Ok(patch) = lora::inject(&before, &[Lora::new(file, 0.5), Lora::new(file, 1.0)]) else {
+            continue;
+        };
+        let mut after = before.clone();
+        after.apply(&patch).unwrap();
+        assert_eq!(told(&after), told(&before), "{name}");
+    }
 }
