@@ -105,5 +105,11 @@ fn refused(client: &Client, error: tungstenite::Error) -> Error {
         return Error::Refused { call, status, with_credentials: http.authorization().is_some() };
     }
     let body = http.excerpt(response.body().as_deref().unwrap_or_default());
+    // ComfyUI switches protocols or says no; a page is somebody else's.
+    if response.status().is_success() {
+        let content_type = response.headers().get("content-type");
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        return Error::NotComfyUi { call, content_type, start: body };
+    }
     Error::Status { call, status, body }
 }
