@@ -129,15 +129,15 @@ impl<'a> Advice<'a> {
             return;
         };
         let Some(inputs) = inputs.as_object() else { return };
-        let plan = Plan::of(class, self.context.inputs(node), self.context.profile);
+        let declared = Plan::of(class, self.context.inputs(node), self.context.profile);
         let odd_choices = self.dynamic_choices(node, inputs, &class.inputs, "");
         for (key, value) in inputs {
-            match plan.find(key) {
-                Some(declared) => self.value(node, &declared, value),
+            match declared.find(key) {
+                Some(input) => self.value(node, &input, value),
                 None if odd_choices.contains(key) => {}
                 None => {
                     self.also_needed.extend(self.linked(value).map(|source| (node, source)));
-                    self.undeclared(node, class, &plan, key);
+                    self.undeclared(node, class, &declared, key);
                 }
             }
         }
