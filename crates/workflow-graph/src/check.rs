@@ -13,10 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
-use crate::{
-    ids::NodeId,
-    workflow::{Input, Workflow},
-};
+use crate::{ids::NodeId, workflow::Workflow};
 
 /// A link to a node that is not in the workflow.
 ///
@@ -47,69 +44,65 @@ pub struct Cycle {
     pub nodes: Vec<NodeId>,
 }
 
-/// Every link to a node that is not there, in the order of the workflow.
+/// Every link to a node that is not there, in the order of the workflow. Links are all that a
+/// server follows: those with a number that no output has, such as -1, are among them.
 pub fn dangling_links(workflow: &Workflow) -> Vec<DanglingLink> {
-    let links = workflow.nodes().flat_map(|(id, node)| {
-        node.inputs().filter_map(move |(name, input)| match input {
-            Input::Link { from, .. } => Some((id, name, from)),
-            Input::Literal(_) => None,
+    let links = workflow.nodes().flat_map(|(node, written)| {
+        written.inputs().filter_map(move |(input, value)| {
+            // An empty text names no node that there could be.
+            let from: NodeId = value.source()?.parse().ok()?;
+            Some(DanglingLink { node: node.clone(), input: input.to_owned(), from })
         })
     });
-    links
-        .filter(|(_, _, from)| workflow.node(from).is_none())
-        .map(|(node, input, from)| DanglingLink {
-            node: node.clone(),
-            input: input.to_owned(),
-            from: from.clone(),
-        })
-        .collect()
+    links.filter(|link| workflow.node(&link.from).is_none()).collect()
 }
 
-/// The first circle of links, when there is one.
+/// The first circle of links, when there is one; links are meant as in [`dangling_links`].
 pub fn cycle(workflow: &Workflow) -> Option<Cycle> {
+    let upstream: Upstream<'_> = workflow
+        .nodes()
+        .map(|(id, node)| {
+            (id.as_str(), (id, node.inputs().filter_map(|(_, input)| input.source()).collect()))
+        })
+        .collect();
     let mut done = HashSet::new();
-    workflow.nodes().find_map(|(start, _)| cycle_upstream_of(workflow, start, &mut done))
+    workflow.nodes().find_map(|(start, _)| cycle_upstream_of(&upstream, start.as_str(), &mut done))
 }
+
+/// Every node and the ids that it is linked from.
+type Upstream<'a> = HashMap<&'a str, (&'a NodeId, Vec<&'a str>)>;
 
 /// Walks upstream with a stack of its own: a chain of 100,000 nodes must not end the thread.
 fn cycle_upstream_of<'a>(
-    workflow: &'a Workflow,
-    start: &'a NodeId,
-    done: &mut HashSet<&'a NodeId>,
+    upstream: &Upstream<'a>,
+    start: &'a str,
+    done: &mut HashSet<&'a str>,
 ) -> Option<Cycle> {
-    let mut path: Vec<(&NodeId, Vec<&NodeId>)> = Vec::new();
-    let mut place: HashMap<&NodeId, usize> = HashMap::new();
+    let mut path: Vec<(&str, &NodeId, Vec<&str>)> = Vec::new();
+    let mut place: HashMap<&str, usize> = HashMap::new();
     let mut next = Some(start);
     loop {
-        if let Some(id) = next.take() {
-            if let Some(first) = place.get(id) {
-                let circle = path.iter().skip(*first).map(|(id, _)| (*id).clone());
+        if let Some(name) = next.take() {
+            if let Some(first) = place.get(name) {
+                let circle = path.iter().skip(*first).map(|(_, id, _)| (*id).clone());
                 return Some(Cycle { nodes: circle.rev().collect() });
             }
-            if !done.contains(id) {
-                place.insert(id, path.len());
-                path.push((id, sources(workflow, id)));
+            if let Some((id, sources)) = upstream.get(name)
+                && !done.contains(name)
+            {
+                place.insert(name, path.len());
+                path.push((name, id, sources.clone()));
             }
         }
-        let (id, waiting) = path.last_mut()?;
+        let (name, _, waiting) = path.last_mut()?;
         if let Some(source) = waiting.pop() {
             next = Some(source);
         } else {
-            done.insert(id);
-            place.remove(*id);
+            done.insert(name);
+            place.remove(*name);
             path.pop();
         }
     }
-}
-
-fn sources<'a>(workflow: &'a Workflow, id: &NodeId) -> Vec<&'a NodeId> {
-    let Some(node) = workflow.node(id) else { return Vec::new() };
-    node.inputs()
-        .filter_map(|(_, input)| match input {
-            Input::Link { from, .. } => Some(from),
-            Input::Literal(_) => None,
-        })
-        .collect()
 }
 
 fn arrows(nodes: &[NodeId]) -> String {

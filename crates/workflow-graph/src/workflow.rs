@@ -122,7 +122,8 @@ impl Workflow {
     }
 
     /// Sets an input that is written on a node and is not linked, and returns what it replaced.
-    /// A value that would be read as a link is refused: no value makes a link.
+    /// A value that a server would follow as a link, by [`Input::is_link`], is refused: no value
+    /// makes a link.
     pub fn set(
         &mut self,
         id: &NodeId,
@@ -148,7 +149,7 @@ impl Workflow {
                 input: input.to_owned(),
                 from: from.clone(),
             }),
-            Some(Input::Literal(_)) if Input::from_json(&value).as_link().is_some() => {
+            Some(Input::Literal(_)) if Input::is_link(&value) => {
                 Err(EditError::LooksLikeLink { node: id.clone(), input: input.to_owned() })
             }
             Some(Input::Literal(_)) => {
@@ -244,19 +245,42 @@ impl Node {
 }
 
 impl Input {
-    /// Reads one input as ComfyUI does: a list of two, a string and a number, is a link, every
-    /// other value is a literal. A slot that no output can have stays a literal, so that it is
-    /// sent as it was written and the server's own answer is the one the caller sees.
+    /// Reads one input: a list of a node's id and the number of an output is a link, every other
+    /// value is a literal. A link with a number that no output has, such as -1, stays a literal,
+    /// so that it is sent as it was written; ComfyUI follows even that one. [`Input::is_link`]
+    /// and [`Input::source`] judge as ComfyUI does.
     pub fn from_json(value: &Json) -> Self {
         if let Json::Array(items) = value
             && let [Json::String(from), Json::Number(slot)] = items.as_slice()
-            && slot.is_integer()
-            && let (Ok(from), Some(slot)) = (from.parse(), slot.as_u64())
-            && let Ok(slot) = u32::try_from(slot)
+            && let (Ok(from), Ok(slot)) = (from.parse(), slot.as_str().parse())
         {
             return Self::Link { from, slot };
         }
         Self::Literal(value.clone())
+    }
+
+    /// Whether ComfyUI follows a value as a link when it executes: any list of a text and a
+    /// number. From the number -1 it takes the last output of the node, as Python counts, and
+    /// truth values are numbers there too.
+    ///
+    /// ```
+    /// use workflow_graph::{Input, Json};
+    /// let is_link = |text: &str| Json::parse(text.as_bytes()).map(|value| Input::is_link(&value));
+    /// assert!(is_link(r#"["4", -1]"#)? && is_link(r#"["4", 0.0]"#)?);
+    /// assert!(!is_link(r#"[4, 0]"#)? && !is_link(r#"["4", "0"]"#)? && !is_link(r#"["4", 0, 1]"#)?);
+    /// # Ok::<(), workflow_graph::json::ParseError>(())
+    /// ```
+    pub fn is_link(value: &Json) -> bool {
+        link_source(value).is_some()
+    }
+
+    /// The id of the node that ComfyUI takes this input from when it executes: of a link, and
+    /// of a literal that it follows all the same.
+    pub fn source(&self) -> Option<&str> {
+        match self {
+            Self::Link { from, .. } => Some(from.as_str()),
+            Self::Literal(value) => link_source(value),
+        }
     }
 
     /// The JSON value, as ComfyUI reads it.
@@ -273,6 +297,13 @@ impl Input {
 impl fmt::Display for WorkflowDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+fn link_source(value: &Json) -> Option<&str> {
+    match value.as_array()? {
+        [Json::String(from), Json::Number(_) | Json::Bool(_)] => Some(from),
+        _ => None,
     }
 }
 

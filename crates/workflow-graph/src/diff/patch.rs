@@ -193,7 +193,7 @@ impl<'a> Writer<'_, 'a> {
 
 /// Whether a value would not be read as a link.
 fn is_plain(value: &Json) -> bool {
-    Input::from_json(value).as_link().is_none()
+    !Input::is_link(value)
 }
 
 fn links_that(workflow: &Workflow, wanted: impl Fn(&NodeId) -> bool) -> Vec<(&NodeId, &str)> {

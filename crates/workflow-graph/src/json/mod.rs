@@ -16,7 +16,10 @@ pub use self::{number::Number, parse::ParseError};
 /// name the last one counts, as in Python.
 pub type Object = IndexMap<String, Json>;
 
-/// One JSON value, lossless: member order and the spelling of numbers are kept.
+/// One JSON value, kept as it was written: the order of members and the spelling of numbers.
+///
+/// Two things are lost. How a string was escaped is one. The other is a lone surrogate, such as
+/// `"\ud83e"`: Python reads and writes it, no Rust string can hold it, and it becomes U+FFFD.
 ///
 /// ```
 /// use workflow_graph::Json;
@@ -44,9 +47,25 @@ pub enum Json {
 }
 
 impl Json {
-    /// Reads one JSON text of UTF-8. Nesting is limited to [`DEPTH_MAX`].
+    /// Reads one JSON text of UTF-8 that somebody asks something with. Nesting is limited to
+    /// [`DEPTH_MAX`].
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        parse::parse(text)
+        parse::parse(text, DEPTH_MAX)
+    }
+
+    /// Reads what was accepted before: a server's reply, or what was stored of one. Nesting is
+    /// limited to [`REPLY_DEPTH_MAX`], because a reply holds what was sent some levels deeper.
+    ///
+    /// ```
+    /// use workflow_graph::{Json, json::DEPTH_MAX};
+    /// let sent = format!("{}{}", "[".repeat(DEPTH_MAX), "]".repeat(DEPTH_MAX));
+    /// let reply = format!(r#"{{"prompt": [2, {sent}]}}"#);
+    /// assert!(Json::parse(sent.as_bytes()).is_ok());
+    /// assert!(Json::parse(reply.as_bytes()).is_err());
+    /// assert!(Json::parse_deep(reply.as_bytes()).is_ok());
+    /// ```
+    pub fn parse_deep(text: &[u8]) -> Result<Self, ParseError> {
+        parse::parse(text, REPLY_DEPTH_MAX)
     }
 
     /// The member `name`, when this is an object that has it.
@@ -202,9 +221,14 @@ impl From<Vec<Json>> for Json {
     }
 }
 
-/// How deep lists and objects may nest. ComfyUI's own limit is Python's recursion limit of
-/// about 1,000; real workflows stay below 20, and every level costs stack here too.
+/// How deep lists and objects may nest in what [`Json::parse`] reads. ComfyUI's own limit is
+/// Python's recursion limit of about 1,000; real workflows stay below 20, and every level costs
+/// stack here too.
 pub const DEPTH_MAX: usize = 128;
+
+/// How deep they may nest in what [`Json::parse_deep`] reads: twice as deep, so that whatever a
+/// caller may send can also be read when it comes back inside something else.
+pub const REPLY_DEPTH_MAX: usize = 2 * DEPTH_MAX;
 
 #[cfg(test)]
 mod tests;

@@ -62,14 +62,15 @@ impl Number {
         !self.as_str().ends_with(['N', 'y'])
     }
 
-    /// The value as a `u64`, when it is whole and in range; `2.0` is whole.
+    /// The value as a `u64`, when it is whole and in range, in whatever spelling: `2.0`, `1e3`
+    /// and `-0` are whole.
     pub fn as_u64(&self) -> Option<u64> {
-        self.as_str().parse().ok().or_else(|| self.whole_digits()?.parse().ok())
+        self.as_str().parse().ok().or_else(|| self.whole()?.try_into().ok())
     }
 
-    /// The value as an `i64`, when it is whole and in range; `2.0` is whole.
+    /// The value as an `i64`, when it is whole and in range, in whatever spelling.
     pub fn as_i64(&self) -> Option<i64> {
-        self.as_str().parse().ok().or_else(|| self.whole_digits()?.parse().ok())
+        self.as_str().parse().ok().or_else(|| self.whole()?.try_into().ok())
     }
 
     /// The nearest `f64`.
@@ -100,10 +101,21 @@ impl Number {
         Self::from_spelling(&number.to_string())
     }
 
-    /// The digits before the point of a spelling such as `-12.000`.
-    fn whole_digits(&self) -> Option<&str> {
-        let (whole, fraction) = self.as_str().split_once('.')?;
-        (!fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0')).then_some(whole)
+    /// The value of a spelling such as `-12.000` or `1.2e3`, when it is whole.
+    fn whole(&self) -> Option<i128> {
+        let text = self.as_str();
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        let significant = digits.trim_end_matches('0');
+        if matches!(significant, "" | "-") {
+            return Some(0);
+        }
+        // How many zeros stand between the last digit that counts and the point.
+        let zeros = i32::try_from(digits.len() - significant.len()).ok()?
+            - i32::try_from(fraction.len()).ok()?;
+        let zeros = exponent.parse::<i32>().ok()?.checked_add(zeros)?.try_into().ok()?;
+        significant.parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(zeros)?)
     }
 }
 
@@ -132,7 +144,8 @@ impl From<i64> for Number {
 }
 
 impl From<f64> for Number {
-    /// Spelled as Python would: a whole number keeps its `.0`.
+    /// Spelled as Python does: a whole number keeps its `.0`, and what is so large or small that
+    /// it has an exponent is spelled like `1e+16` and `1e-05`.
     fn from(value: f64) -> Self {
         if value.is_nan() {
             return Self::from_spelling("NaN");
@@ -140,6 +153,13 @@ impl From<f64> for Number {
         if value.is_infinite() {
             return Self::from_spelling(if value > 0.0 { "Infinity" } else { "-Infinity" });
         }
-        Self::from_spelling(&format!("{value:?}"))
+        // Rust turns to exponents where Python does, but writes `1e16` and `1e-5`.
+        let text = format!("{value:?}");
+        let Some((mantissa, exponent)) = text.split_once('e') else {
+            return Self::from_spelling(&text);
+        };
+        let (sign, digits) =
+            exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+        Self::from_spelling(&format!("{mantissa}e{sign}{digits:0>2}"))
     }
 }

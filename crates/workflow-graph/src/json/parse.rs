@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{DEPTH_MAX, Json, Number, Object};
+use super::{Json, Number, Object};
 
 /// Why a text is not JSON, and where.
 ///
@@ -22,8 +22,8 @@ pub struct ParseError {
     pub problem: &'static str,
 }
 
-pub(super) fn parse(text: &[u8]) -> Result<Json, ParseError> {
-    let mut parser = Parser { text, at: 0, members: Vec::new() };
+pub(super) fn parse(text: &[u8], depth_max: usize) -> Result<Json, ParseError> {
+    let mut parser = Parser { text, at: 0, depth_max, members: Vec::new() };
     let parsed = parser.document();
     parsed.map_err(|problem| parser.error(problem))
 }
@@ -33,6 +33,7 @@ type Parsed<T> = Result<T, &'static str>;
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
+    depth_max: usize,
     /// The members read so far of all objects that are still open, the inner ones last: an
     /// object is built when its size is known.
     members: Vec<(String, Json)>,
@@ -50,7 +51,7 @@ impl<'a> Parser<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Parsed<Json> {
-        if depth > DEPTH_MAX {
+        if depth > self.depth_max {
             return Err("lists and objects nest too deep");
         }
         self.skip_space();

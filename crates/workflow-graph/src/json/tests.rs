@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{DEPTH_MAX, Json, Number, Object};
+use super::{DEPTH_MAX, Json, Number, Object, ParseError, REPLY_DEPTH_MAX};
 
 #[track_caller]
 fn check_same(text: &str) {
@@ -33,16 +33,66 @@ fn strings_are_unescaped_and_escaped() {
     let value = Json::parse(br#""\u00e9\ud83e\udd8a\n\"\\\/\u0001""#).unwrap();
     assert_eq!(value.as_str(), Some("é🦊\n\"\\/\u{1}"));
     assert_eq!(value.to_string(), "\"é🦊\\n\\\"\\\\/\\u0001\"");
-    assert_eq!(Json::parse(br#""\ud83ex""#).unwrap().as_str(), Some("\u{fffd}x"));
 }
 
 #[test]
-fn whole_numbers_are_read_from_either_spelling() {
-    assert_eq!(Json::parse(b"2.0").unwrap().as_u64(), Some(2));
-    assert_eq!(Json::parse(b"-2.000").unwrap().as_i64(), Some(-2));
-    assert_eq!(Json::parse(b"2.5").unwrap().as_u64(), None);
+fn a_lone_surrogate_is_replaced() {
+    for lone in [r#""\ud83ex""#, r#""\udd8ax""#] {
+        assert_eq!(Json::parse(lone.as_bytes()).unwrap().as_str(), Some("\u{fffd}x"));
+    }
+    assert_eq!(Json::parse(br#""\ud83e\u0041""#).unwrap().as_str(), Some("\u{fffd}A"));
+}
+
+#[test]
+fn whole_numbers_are_read_from_any_spelling() {
+    let whole = [
+        ("2.0", Some(2)),
+        ("-2.000", Some(-2)),
+        ("2.5", None),
+        ("1e3", Some(1000)),
+        ("1.25E+2", Some(125)),
+        ("1.25e1", None),
+        ("100e-2", Some(1)),
+        ("-0", Some(0)),
+        ("-0.0e9", Some(0)),
+        ("-9223372036854775808.0", Some(i64::MIN)),
+        ("1e99999999999", None),
+        ("1e-2147483648", None),
+        ("NaN", None),
+        ("-Infinity", None),
+    ];
+    for (text, expected) in whole {
+        let value = Json::parse(text.as_bytes()).unwrap();
+        assert_eq!(value.as_i64(), expected, "{text}");
+        assert_eq!(value.as_u64(), expected.and_then(|value| value.try_into().ok()), "{text}");
+    }
+    for text in ["1e19", "10000000000000000000.0"] {
+        let value = Json::parse(text.as_bytes()).unwrap();
+        assert_eq!((value.as_i64(), value.as_u64()), (None, Some(10_000_000_000_000_000_000)));
+    }
+    assert_eq!(Json::parse(b"-1.0").unwrap().as_u64(), None);
     assert_eq!(Json::parse(b"1e3").unwrap().as_f64(), Some(1000.0));
     assert!(Json::parse(b"NaN").unwrap().as_f64().unwrap().is_nan());
+}
+
+/// What `repr` of Python 3 says of the same values.
+#[test]
+fn floats_are_spelled_as_python_spells_them() {
+    let spelled = [
+        (1.0, "1.0"),
+        (-0.0, "-0.0"),
+        (0.1, "0.1"),
+        (1e15, "1000000000000000.0"),
+        (1e16, "1e+16"),
+        (1.5e300, "1.5e+300"),
+        (0.0001, "0.0001"),
+        (0.000_01, "1e-05"),
+        (-2.5e-7, "-2.5e-07"),
+        (5e-324, "5e-324"),
+    ];
+    for (value, expected) in spelled {
+        assert_eq!(Number::from(value).as_str(), expected);
+    }
 }
 
 #[test]
@@ -56,13 +106,34 @@ fn refusals_say_where() {
     check_refused(b"\"\\u12", "not JSON at line 1 column 4: expected four hexadecimal digits");
 }
 
+fn nested(levels: usize) -> String {
+    format!("{}{}", r#"[{"a":"#.repeat(levels / 2), "}]".repeat(levels / 2)).replace(":}", ":0}")
+}
+
 #[test]
-fn nesting_is_limited() {
-    let deep = "[".repeat(DEPTH_MAX + 2);
-    let error = Json::parse(deep.as_bytes()).unwrap_err();
-    assert_eq!(error.problem, "lists and objects nest too deep");
-    let deepest = format!("{}{}", "[".repeat(DEPTH_MAX + 1), "]".repeat(DEPTH_MAX + 1));
-    check_same(&deepest);
+fn nesting_is_limited_and_further_away_in_replies() {
+    type Parse = fn(&[u8]) -> Result<Json, ParseError>;
+    let limits: [(Parse, usize); 2] =
+        [(Json::parse, DEPTH_MAX), (Json::parse_deep, REPLY_DEPTH_MAX)];
+    for (parse, depth_max) in limits {
+        let deepest = nested(depth_max);
+        assert_eq!(parse(deepest.as_bytes()).unwrap().to_string(), deepest);
+        let error = parse(nested(depth_max + 2).as_bytes()).unwrap_err();
+        assert_eq!(error.problem, "lists and objects nest too deep");
+    }
+}
+
+/// Tokio's threads have a stack of 2 MiB, and the frames of a build for tests are the largest.
+/// Half of that is left for whoever calls.
+#[test]
+fn the_deepest_reply_needs_no_more_than_half_the_stack_of_a_thread() {
+    let work = || {
+        let value = Json::parse_deep(nested(REPLY_DEPTH_MAX).as_bytes()).unwrap();
+        assert_eq!(Json::from(value.clone().to_serde()), value);
+        assert_eq!(value.to_string(), nested(REPLY_DEPTH_MAX));
+        assert!(format!("{value:?}").starts_with("Array"));
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(work).unwrap().join().unwrap();
 }
 
 #[test]

@@ -111,12 +111,10 @@ fn refuse_link(node: &NodeId, name: &str, input: &Input) -> Result<(), EditError
 }
 
 fn refuse_link_value(node: &NodeId, input: &str, value: &Json) -> Result<(), EditError> {
-    match Input::from_json(value) {
-        Input::Literal(_) => Ok(()),
-        Input::Link { .. } => {
-            Err(EditError::LooksLikeLink { node: node.clone(), input: input.to_owned() })
-        }
+    if Input::is_link(value) {
+        return Err(EditError::LooksLikeLink { node: node.clone(), input: input.to_owned() });
     }
+    Ok(())
 }
 
 /// A new node must not be linked by links that were left over from another one.

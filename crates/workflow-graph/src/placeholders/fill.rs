@@ -78,7 +78,7 @@ fn refuse_made_links(template: &Placeholders, workflow: &Workflow) -> Result<(),
     for spot in &template.spots {
         let input = workflow.node(&spot.node).and_then(|node| node.input(&spot.input));
         if let Some(Input::Literal(value)) = input
-            && Input::from_json(value).as_link().is_some()
+            && Input::is_link(value)
         {
             for mark in spot.marks() {
                 let (input, node) = (&spot.input, &spot.node);

@@ -16,6 +16,7 @@ mod fixes;
 mod graphs;
 mod ground_truth;
 mod lift;
+mod links;
 mod lora;
 mod merge;
 mod patch;
