@@ -32,6 +32,12 @@ pub enum Event {
     },
     /// Execution began.
     Started,
+    /// It shall stop; whoever follows it has the server stop it. The state stays as it is until
+    /// the history, or its absence from the queue, tells that it has stopped.
+    StopRequested {
+        /// Why.
+        why: StopReason,
+    },
     /// Execution ended well, according to the history.
     Finished,
     /// Execution ended with an error, according to the history.
@@ -43,11 +49,28 @@ pub enum Event {
     Cancelled,
     /// Its deadline passed.
     TimedOut,
-    /// ComfyUI should have it, but it is neither in the queue nor in the history.
+    /// ComfyUI should have it, and what became of it cannot be known: it is neither in the queue
+    /// nor in the history, or there is no usable answer for too long.
     Lost {
         /// What was looked at, for a person to judge whether to send it again.
         reason: String,
     },
+}
+
+/// Why a job shall stop.
+///
+/// ```
+/// use batch::{Event, State, StopReason};
+/// let stop = Event::StopRequested { why: StopReason::Cancelled };
+/// assert_eq!(State::Running.next(&stop)?, State::Running);
+/// # Ok::<(), batch::IllegalEvent>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Its deadline passed.
+    TimedOut,
 }
 
 /// Why a job failed, in words for a person and in parts for a program.
@@ -122,6 +145,7 @@ impl Event {
             Self::Accepted { .. } => "accepted",
             Self::Refused { .. } => "refused",
             Self::Started => "started",
+            Self::StopRequested { .. } => "stop_requested",
             Self::Finished => "finished",
             Self::ExecutionFailed { .. } => "execution_failed",
             Self::Cancelled => "cancelled",
@@ -137,6 +161,7 @@ impl Event {
             Self::SubmitStarted
             | Self::Accepted { .. }
             | Self::Started
+            | Self::StopRequested { .. }
             | Self::Finished
             | Self::Cancelled
             | Self::TimedOut
@@ -156,6 +181,9 @@ impl Event {
         {
             let warnings = warnings.iter().map(|warning| Json::from(warning.as_str())).collect();
             members.push(("warnings", Json::Array(warnings)));
+        }
+        if let Self::StopRequested { why } = self {
+            members.push(("why", Json::from(why.as_str())));
         }
         if let Self::Lost { reason } = self {
             members.push(("reason", Json::from(reason.as_str())));
@@ -179,6 +207,7 @@ impl Event {
             "accepted" => Self::Accepted { warnings: optional_texts(json, "warnings")? },
             "refused" => Self::Refused { failure: Failure::member_of(json)? },
             "started" => Self::Started,
+            "stop_requested" => Self::StopRequested { why: StopReason::read(&text(json, "why")?)? },
             "finished" => Self::Finished,
             "execution_failed" => Self::ExecutionFailed { failure: Failure::member_of(json)? },
             "cancelled" => Self::Cancelled,
@@ -186,6 +215,21 @@ impl Event {
             "lost" => Self::Lost { reason: text(json, "reason")? },
             _ => return Err(UnreadableEvent::UnknownName { name }),
         })
+    }
+}
+
+impl StopReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, UnreadableEvent> {
+        [Self::Cancelled, Self::TimedOut].into_iter().find(|why| why.as_str() == text).ok_or(
+            UnreadableEvent::Member { member: "why", expected: "`cancelled` or `timed_out`" },
+        )
     }
 }
 

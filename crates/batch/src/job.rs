@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use workflow_graph::Json;
 
-use crate::{Event, Failure, IllegalEvent, JobId, State};
+use crate::{Event, Failure, IllegalEvent, JobId, State, StopReason};
 
 /// What is written down of a job before ComfyUI hears of it; it never changes afterwards.
 ///
@@ -152,6 +152,22 @@ impl Job {
         self.log.last().filter(|_| self.state.is_final()).map(|entry| entry.at)
     }
 
+    /// Why it shall stop, when that was asked.
+    pub fn stop_requested(&self) -> Option<StopReason> {
+        self.log.iter().find_map(|entry| match entry.event {
+            Event::StopRequested { why } => Some(why),
+            Event::SubmitStarted
+            | Event::Accepted { .. }
+            | Event::Refused { .. }
+            | Event::Started
+            | Event::Finished
+            | Event::ExecutionFailed { .. }
+            | Event::Cancelled
+            | Event::TimedOut
+            | Event::Lost { .. } => None,
+        })
+    }
+
     /// What the server left out of it, in sentences.
     pub fn warnings(&self) -> &[String] {
         let warnings = self.log.iter().find_map(|entry| match &entry.event {
@@ -159,6 +175,7 @@ impl Job {
             Event::SubmitStarted
             | Event::Refused { .. }
             | Event::Started
+            | Event::StopRequested { .. }
             | Event::Finished
             | Event::ExecutionFailed { .. }
             | Event::Cancelled

@@ -32,7 +32,7 @@ pub mod store;
 
 pub use crate::{
     engine::{CancelError, Engine, EngineOptions, FinishError, Finisher, StartError},
-    event::{Event, Failure, UnreadableEvent},
+    event::{Event, Failure, StopReason, UnreadableEvent},
     ids::{InvalidJobId, JobId},
     job::{Job, JobRecord, LogEntry},
     progress::{NodeProgress, Progress},

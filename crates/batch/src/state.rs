@@ -12,11 +12,11 @@
 //!        Succeeded   Failed   Cancelled   TimedOut   Lost          (final: nothing follows)
 //! ```
 //!
-//! A job leaves `Submitting` by one road only: whatever shows that ComfyUI has the prompt, be it
-//! the reply, the queue, the history or a frame on the socket that overtook the reply, is
-//! `Accepted` first. So there is one place in the log that says since when a job is ComfyUI's,
-//! and a late reply finds a job that is past it. From `Queued` a job may end without `Started`:
-//! that frame is lost with the socket, while the outcome comes from the history.
+//! A job comes to ComfyUI by one road only: whatever shows that it has the prompt, be it the reply,
+//! the queue or the history, is `Accepted` first. So there is one place in the log that says since
+//! when a job is ComfyUI's. From `Queued` a job may end without `Started`: that frame is lost with
+//! the socket, while the outcome comes from the history. `StopRequested` may come between, from
+//! any process, and changes no state: the prompt may still succeed before it stops.
 
 use std::{fmt, str::FromStr};
 
@@ -52,7 +52,7 @@ pub enum State {
     Cancelled,
     /// Its deadline passed.
     TimedOut,
-    /// ComfyUI should have it and does not: whether it ran cannot be known.
+    /// What became of it cannot be known.
     Lost,
 }
 
@@ -104,6 +104,7 @@ impl State {
             (S::Submitting, E::Accepted { .. }) => S::Queued,
             (S::Submitting, E::Refused { .. }) => S::Failed,
             (S::Queued, E::Started) => S::Running,
+            (S::Submitting | S::Queued | S::Running, E::StopRequested { .. }) => *self,
             (S::Queued | S::Running, E::Finished) => S::Succeeded,
             (S::Queued | S::Running, E::ExecutionFailed { .. }) => S::Failed,
             (S::Submitting | S::Queued | S::Running, E::Lost { .. }) => S::Lost,
@@ -141,11 +142,26 @@ impl State {
     fn takes(self) -> &'static [&'static str] {
         match self {
             Self::Recorded => &["submit_started", "cancelled", "timed_out"],
-            Self::Submitting => &["accepted", "refused", "cancelled", "timed_out", "lost"],
-            Self::Queued => {
-                &["started", "finished", "execution_failed", "cancelled", "timed_out", "lost"]
+            Self::Submitting => {
+                &["accepted", "refused", "stop_requested", "cancelled", "timed_out", "lost"]
             }
-            Self::Running => &["finished", "execution_failed", "cancelled", "timed_out", "lost"],
+            Self::Queued => &[
+                "started",
+                "stop_requested",
+                "finished",
+                "execution_failed",
+                "cancelled",
+                "timed_out",
+                "lost",
+            ],
+            Self::Running => &[
+                "stop_requested",
+                "finished",
+                "execution_failed",
+                "cancelled",
+                "timed_out",
+                "lost",
+            ],
             Self::Succeeded | Self::Failed | Self::Cancelled | Self::TimedOut | Self::Lost => &[],
         }
     }

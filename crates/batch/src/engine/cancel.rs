@@ -1,22 +1,47 @@
-//! Stopping jobs that this process does not follow.
+//! Stopping jobs.
+
+use std::sync::Arc;
 
 use super::{CancelError, Shared};
-use crate::{Event, Job, JobId, State, StoreError};
+use crate::{Event, Job, JobId, State, StopReason, StoreError};
 
-/// Stops a job that is under way in another process, or that nobody follows.
-pub(super) async fn elsewhere(shared: &Shared, id: &JobId) -> Result<(), CancelError> {
-    let job = shared.store.get(id).await.map_err(CancelError::Store)?;
-    let job = job.ok_or(CancelError::UnknownJob(*id))?;
-    match job.state {
-        State::Succeeded | State::Failed | State::Cancelled | State::TimedOut | State::Lost => {
-            Ok(())
-        }
-        State::Recorded => write(shared, &job).await,
-        State::Submitting | State::Queued | State::Running => {
-            at_server(shared, &job).await.map_err(CancelError::Server)?;
-            write(shared, &job).await
+/// Stops a job that is under way in another process, or that nobody follows. What is asked is
+/// written down first: whoever follows the job stops it, and if that is nobody, this process
+/// follows it from here on.
+pub(super) async fn elsewhere(shared: &Arc<Shared>, id: &JobId) -> Result<(), CancelError> {
+    loop {
+        let job = shared.store.get(id).await.map_err(CancelError::Store)?;
+        let job = job.ok_or(CancelError::UnknownJob(*id))?;
+        let event = match job.state {
+            State::Recorded => Event::Cancelled,
+            State::Submitting | State::Queued | State::Running => {
+                if job.record.server != shared.client.url().to_string() {
+                    return Err(CancelError::OtherServer { server: job.record.server });
+                }
+                Event::StopRequested { why: StopReason::Cancelled }
+            }
+            State::Succeeded | State::Failed | State::Cancelled | State::TimedOut | State::Lost => {
+                return Ok(());
+            }
+        };
+        match shared.store.append(id, event, shared.now()).await {
+            Ok(state) if state.is_final() => return Ok(()),
+            Ok(_) => return adopt(shared, &job).await,
+            // It went on in the meantime: look again where it is.
+            Err(StoreError::Illegal { .. }) => {}
+            Err(error) => return Err(CancelError::Store(error)),
         }
     }
+}
+
+async fn adopt(shared: &Arc<Shared>, job: &Job) -> Result<(), CancelError> {
+    // Its own process may be frozen or dead; the prompt shall stop in any case.
+    at_server(shared, job).await.map_err(CancelError::Server)?;
+    let id = job.record.id;
+    if let Some(job) = shared.store.get(&id).await.map_err(CancelError::Store)? {
+        shared.take_up(job);
+    }
+    Ok(())
 }
 
 /// Takes the prompt out of the queue and interrupts it: it may move from one to the other
@@ -25,12 +50,4 @@ pub(super) async fn at_server(shared: &Shared, job: &Job) -> Result<(), comfy_cl
     let prompt = super::run::prompt_id(&job.record.id);
     shared.client.delete_from_queue(&[prompt]).await?;
     shared.client.interrupt_prompt(&prompt).await
-}
-
-/// Whoever follows the job may have written its end already; then there is nothing to add.
-async fn write(shared: &Shared, job: &Job) -> Result<(), CancelError> {
-    match shared.store.append(&job.record.id, Event::Cancelled, shared.now()).await {
-        Ok(_) | Err(StoreError::Illegal { .. }) => Ok(()),
-        Err(error) => Err(CancelError::Store(error)),
-    }
 }

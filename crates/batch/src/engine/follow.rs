@@ -10,156 +10,172 @@ use super::{
     run::Run,
     submit::{execution_failure, with_causes},
 };
-use crate::{Event, Failure, State, StoreError};
+use crate::{Event, Failure, State, StopReason, StoreError};
 
-/// How often the place in the queue is asked for, and a stop is repeated until it took effect.
+/// How often the log is read for what other processes wrote, and a stop is repeated until it
+/// took effect.
 const POLL_PAUSE: Duration = Duration::from_secs(2);
 
-/// Why we ask the server to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Cancel,
-    TimeOut,
-}
+/// How often the server's queue is asked for the place of a job that waits: the reply holds every
+/// workflow that waits there.
+const QUEUE_PAUSE: Duration = Duration::from_secs(6);
 
-/// What a look at the server's queue brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Polled {
-    Nothing,
-    Began,
-    Over,
-}
+/// How long a prompt may go on after it was told to stop. A node that computes in one long call
+/// notices only after it; beyond this the job is given up, and the server left to it.
+const STOP_PATIENCE: Duration = Duration::from_mins(5);
 
-/// Where a prompt is that its server has not ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Waits,
-    Runs,
+/// The pause before results are fetched again that could not be.
+const FINISH_PAUSE: Duration = Duration::from_secs(2);
+
+/// The times that matter while a prompt is followed.
+struct Times {
+    deadline: Pin<Box<Sleep>>,
+    /// When the server's queue is asked next; at once for a job whose beginning may be missed.
+    queue_at: Instant,
+    /// Since when the prompt is told to stop.
+    stopping_since: Option<Instant>,
 }
 
 impl Run {
-    /// Follows the prompt until its outcome is known, or the engine stops.
-    pub(super) async fn follow(mut self, mut watch: Watch) -> Result<(), StoreError> {
-        let mut stop = None;
-        let mut deadline = Box::pin(tokio::time::sleep(Duration::MAX));
-        self.arm(&mut deadline);
+    /// Follows the prompt until its outcome is written, or the engine stops. What stops it stands
+    /// in the log, whichever process wrote it.
+    pub(super) async fn follow(&mut self, mut watch: Watch) -> Result<(), StoreError> {
+        let mut times = Times {
+            deadline: Box::pin(tokio::time::sleep(Duration::MAX)),
+            queue_at: Instant::now(),
+            stopping_since: None,
+        };
+        self.arm(&mut times);
         let mut poll = tokio::time::interval(POLL_PAUSE);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (cancel, stopping) = (self.cancel.clone(), self.shared.stopping.clone());
         loop {
+            let asked_to_stop = self.job.stop_requested().is_some();
             tokio::select! {
                 event = watch.next() => match event {
-                    Some(event) => {
-                        if self.observe(&event).await? {
-                            self.arm(&mut deadline);
-                        }
-                    }
+                    Some(event) => self.observe(&event, &mut times).await?,
                     None => break,
                 },
-                () = cancel.cancelled(), if stop.is_none() => {
-                    stop = Some(Stop::Cancel);
+                () = cancel.cancelled(), if !asked_to_stop => {
+                    self.write(Event::StopRequested { why: StopReason::Cancelled }).await?;
                     poll.reset_immediately();
                 }
-                () = &mut deadline, if stop.is_none() => {
-                    stop = Some(Stop::TimeOut);
+                () = &mut times.deadline, if !asked_to_stop => {
+                    self.write(Event::StopRequested { why: StopReason::TimedOut }).await?;
                     poll.reset_immediately();
                 }
-                _ = poll.tick() => match self.poll(stop).await? {
-                    Polled::Over => return Ok(()),
-                    Polled::Began => self.arm(&mut deadline),
-                    Polled::Nothing => {}
-                },
+                _ = poll.tick() => self.poll(&mut times).await?,
                 () = stopping.cancelled() => return Ok(()),
+            }
+            if self.job.state.is_final() {
+                return Ok(());
             }
         }
         match watch.finish().await {
-            Ok(ended) => self.end(ended, stop).await,
-            Err(error) => self.gone(&error).await,
+            Ok(ended) => self.end(&ended).await,
+            Err(error) => self.write(Event::Lost { reason: with_causes(&error) }).await.map(drop),
         }
     }
 
     /// Sets the deadline, counted from when the server began.
-    fn arm(&self, deadline: &mut Pin<Box<Sleep>>) {
+    fn arm(&self, times: &mut Times) {
         if self.job.state == State::Running {
             let began = self.job.started_at().unwrap_or(self.job.record.created_at);
-            let ran = self.shared.now().duration_since(began).unsigned_abs();
-            let left = self.running_time_max().saturating_sub(ran);
-            deadline.as_mut().reset(Instant::now() + left);
+            let most = self.job.record.running_time_max;
+            let most = most.unwrap_or(self.shared.options.running_time_max);
+            let left = most.saturating_sub(self.shared.since(began));
+            if let Some(deadline) = Instant::now().checked_add(left) {
+                times.deadline.as_mut().reset(deadline);
+            }
         }
     }
 
-    fn running_time_max(&self) -> Duration {
-        self.job.record.running_time_max.unwrap_or(self.shared.options.running_time_max)
-    }
-
-    /// Takes in what the server says. Answers whether the job has begun with it.
-    async fn observe(&mut self, event: &comfy_client::Event) -> Result<bool, StoreError> {
-        let begins = self.job.state == State::Queued && shows_execution(event);
-        if begins {
+    /// Takes in what the server says.
+    async fn observe(
+        &mut self,
+        event: &comfy_client::Event,
+        times: &mut Times,
+    ) -> Result<(), StoreError> {
+        if self.job.state == State::Queued && shows_execution(event) {
             self.write(Event::Started).await?;
+            self.arm(times);
         }
         self.tracker.take_in(event);
         self.show();
-        Ok(begins)
+        Ok(())
     }
 
-    /// Asks for the place in the queue, or repeats that the prompt is to stop: a node that
-    /// blocks may not notice at once, and a prompt may have moved from the queue to running
-    /// just then.
-    async fn poll(&mut self, stop: Option<Stop>) -> Result<Polled, StoreError> {
-        let asked = match stop {
-            Some(stop) => match self.stop_at_server().await {
-                // Taken out of the queue, it leaves no trace.
-                Ok(true) => return self.write(stop.event()).await.map(|_| Polled::Over),
-                Ok(false) => Ok(()),
-                Err(error) => Err(error),
-            },
-            None if self.job.state == State::Queued => match self.ask_queue().await {
-                Ok(Place::Runs) => return self.write(Event::Started).await.map(|_| Polled::Began),
-                Ok(Place::Waits) => Ok(()),
-                Err(error) => Err(error),
-            },
+    /// Looks at the log and at the server's queue, as far as that is due.
+    async fn poll(&mut self, times: &mut Times) -> Result<(), StoreError> {
+        self.reload().await?;
+        let asked = match self.job.stop_requested() {
+            _ if self.job.state.is_final() => Ok(()),
+            Some(why) => self.stop(why, times).await?,
+            None if self.job.state == State::Queued && Instant::now() >= times.queue_at => {
+                times.queue_at = Instant::now() + QUEUE_PAUSE;
+                self.ask_queue(times).await?
+            }
             None => Ok(()),
         };
         if let Err(error) = asked {
             tracing::debug!(job = %self.id(), %error, "the server did not answer; asked again later");
         }
-        Ok(Polled::Nothing)
+        Ok(())
     }
 
-    async fn stop_at_server(&self) -> Result<bool, Error> {
-        cancel::at_server(&self.shared, &self.job).await?;
-        Ok(!self.is_at_server().await?)
+    /// Tells the server to stop the prompt, again and again: a node that computes may not notice
+    /// at once, and a prompt may have moved from the queue to running just then. One that is
+    /// taken out of the queue leaves no trace there; otherwise the history tells.
+    async fn stop(
+        &mut self,
+        why: StopReason,
+        times: &mut Times,
+    ) -> Result<Result<(), Error>, StoreError> {
+        let since = *times.stopping_since.get_or_insert_with(Instant::now);
+        let stopped = match cancel::at_server(&self.shared, &self.job).await {
+            Ok(()) => self.is_at_server().await.map(|is_there| !is_there),
+            Err(error) => Err(error),
+        };
+        let gives_up = since.elapsed() >= STOP_PATIENCE;
+        if gives_up {
+            tracing::warn!(job = %self.id(), "the server still runs a prompt that was told to stop");
+        }
+        if gives_up || matches!(stopped, Ok(true)) {
+            self.write(stop_event(why)).await?;
+        }
+        Ok(stopped.map(drop))
     }
 
     /// Asks the server's queue how many prompts come before this one. Also tells that it began
     /// where no event did: the deadline must not hang on the socket.
-    async fn ask_queue(&mut self) -> Result<Place, Error> {
-        let queue = self.shared.client.queue().await?;
-        if queue.running.iter().any(|item| self.prompt.names(&item.prompt_id)) {
-            return Ok(Place::Runs);
+    async fn ask_queue(&mut self, times: &mut Times) -> Result<Result<(), Error>, StoreError> {
+        let queue = match self.shared.client.queue().await {
+            Ok(queue) => queue,
+            Err(error) => return Ok(Err(error)),
+        };
+        let is_ours = |item: &comfy_client::QueueItem| self.prompt.names(&item.prompt_id);
+        if queue.running.iter().any(is_ours) {
+            self.write(Event::Started).await?;
+            self.arm(times);
+            return Ok(Ok(()));
         }
-        let waiting = queue.pending.iter().position(|item| self.prompt.names(&item.prompt_id));
+        let waiting = queue.pending.iter().position(is_ours);
         let before = waiting.map(|place| place.saturating_add(queue.running.len()));
         self.tracker.queue_position(before.and_then(|before| u32::try_from(before).ok()));
         self.show();
-        Ok(Place::Waits)
+        Ok(Ok(()))
     }
 
-    /// Writes the end that the history tells. What we asked for explains an interruption, never
+    /// Writes the end that the history tells. What was asked for explains an interruption, never
     /// a success.
-    async fn end(mut self, ended: Ended, stop: Option<Stop>) -> Result<(), StoreError> {
+    async fn end(&mut self, ended: &Ended) -> Result<(), StoreError> {
+        self.reload().await?;
+        let stop = self.job.stop_requested();
         let event = match &ended.outcome {
-            Outcome::Succeeded => match self.shared.finisher.finish(&self.job, &ended).await {
-                Ok(_) | Err(FinishError::Store(StoreError::Illegal { .. })) => {
-                    return self.reload().await;
-                }
-                Err(FinishError::Store(error)) => return Err(error),
-                Err(FinishError::Results(failure)) => Event::ExecutionFailed { failure },
-            },
+            Outcome::Succeeded => return self.keep_results(ended).await,
             Outcome::Failed(error) => Event::ExecutionFailed { failure: execution_failure(error) },
-            Outcome::Interrupted { .. } => stop.map_or(Event::Cancelled, Stop::event),
-            Outcome::Lost => stop.map_or_else(deleted, Stop::event),
+            Outcome::Interrupted { .. } => stop.map_or(Event::Cancelled, stop_event),
+            Outcome::Lost => stop.map_or_else(deleted, stop_event),
             outcome @ (Outcome::Unexplained { .. } | _) => Event::ExecutionFailed {
                 failure: Failure::new(
                     "unexplained",
@@ -170,18 +186,38 @@ impl Run {
         self.write(event).await.map(drop)
     }
 
-    /// The server went away for longer than it may.
-    async fn gone(mut self, error: &Error) -> Result<(), StoreError> {
-        self.write(Event::Lost { reason: with_causes(error) }).await.map(drop)
+    /// Has the results kept, together with the last log entry. While they cannot be fetched, the
+    /// job goes on: they are on the server, and it may only be away.
+    async fn keep_results(&mut self, ended: &Ended) -> Result<(), StoreError> {
+        let began = Instant::now();
+        loop {
+            let failure = match self.shared.finisher.finish(&self.job, ended).await {
+                Ok(_) | Err(FinishError::Store(StoreError::Illegal { .. })) => {
+                    return self.reload().await;
+                }
+                Err(FinishError::Store(error)) => return Err(error),
+                Err(FinishError::Results { failure, try_again }) => {
+                    let is_late = began.elapsed() >= self.shared.options.server_away_max;
+                    if is_late || !try_again {
+                        let failed = Event::ExecutionFailed { failure };
+                        return self.write(failed).await.map(drop);
+                    }
+                    failure
+                }
+            };
+            tracing::debug!(job = %self.id(), failure.message, "the results are fetched again");
+            self.rest(FINISH_PAUSE).await;
+            if self.shared.stopping.is_cancelled() {
+                return Ok(());
+            }
+        }
     }
 }
 
-impl Stop {
-    fn event(self) -> Event {
-        match self {
-            Self::Cancel => Event::Cancelled,
-            Self::TimeOut => Event::TimedOut,
-        }
+fn stop_event(why: StopReason) -> Event {
+    match why {
+        StopReason::Cancelled => Event::Cancelled,
+        StopReason::TimedOut => Event::TimedOut,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod cancel;
 mod follow;
+mod link;
 mod run;
 mod submit;
 
@@ -18,15 +19,21 @@ use std::{
 };
 
 use async_trait::async_trait;
-use comfy_client::{Client, Ended, Session};
+use comfy_client::{Client, Ended};
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow_graph::ReadError;
 
-use self::run::Run;
+use self::{link::Link, run::Run};
 use crate::{Failure, Job, JobId, JobRecord, JobStore, Progress, State, StoreError};
+
+/// How often a job is taken up again after its store failed.
+const STORE_ATTEMPTS: u32 = 10;
+
+/// The pause before that. Together they outlast a disk that is full for a moment.
+const STORE_PAUSE: Duration = Duration::from_secs(3);
 
 /// How long shutting down waits for the tasks to notice.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
@@ -46,9 +53,14 @@ pub trait Finisher: Send + Sync + fmt::Debug {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FinishError {
-    /// They could not be fetched or stored; the job fails with this.
-    #[error("{}", .0.message)]
-    Results(Failure),
+    /// They could not be fetched or stored.
+    #[error("{}", .failure.message)]
+    Results {
+        /// Why; the job fails with this when no further attempt is made.
+        failure: Failure,
+        /// Whether another attempt may help: the way to the server failed, not the disk.
+        try_again: bool,
+    },
     /// The log could not be written.
     #[error("the end of the job was not written")]
     Store(#[from] StoreError),
@@ -68,6 +80,9 @@ pub struct EngineOptions {
     /// How long a job that another process is just sending is left alone. It must be longer than
     /// that process waits for a reply: then its sender has come to a verdict, or is dead.
     pub submit_grace: Duration,
+    /// How long a server that has one of our jobs may give no answer before the job counts as
+    /// lost. Jobs that it does not have yet wait for it without limit.
+    pub server_away_max: Duration,
     /// The clock that dates log entries.
     pub clock: fn() -> Timestamp,
 }
@@ -106,7 +121,7 @@ struct Shared {
     client: Client,
     finisher: Arc<dyn Finisher>,
     options: EngineOptions,
-    session: AsyncMutex<Option<Arc<Session>>>,
+    link: Link,
     in_flight: Semaphore,
     under_way: Mutex<HashMap<JobId, UnderWay>>,
     tasks: TaskTracker,
@@ -130,11 +145,11 @@ impl Engine {
         let in_flight = Semaphore::new(options.in_flight_max.clamp(1, Semaphore::MAX_PERMITS));
         Self {
             shared: Arc::new(Shared {
+                link: Link::new(client.clone()),
                 store,
                 client,
                 finisher,
                 options,
-                session: AsyncMutex::default(),
                 in_flight,
                 under_way: Mutex::default(),
                 tasks: TaskTracker::new(),
@@ -145,53 +160,52 @@ impl Engine {
 
     /// Makes sure that the server answers, and that there is a socket to it. One that was lost is
     /// being opened again; a job need not wait for that.
-    pub async fn connect(&self) -> Result<(), comfy_client::Error> {
-        if !self.shared.session().await?.is_connected() {
-            self.shared.client.system_stats().await?;
+    pub async fn connect(&self) -> Result<(), Arc<comfy_client::Error>> {
+        if !self.shared.link.session().await?.is_connected() {
+            self.shared.client.system_stats().await.map_err(Arc::new)?;
         }
         Ok(())
     }
 
     /// Whether the socket to the server is open now.
-    pub async fn is_connected(&self) -> bool {
-        self.shared.session.lock().await.as_ref().is_some_and(|session| session.is_connected())
+    pub fn is_connected(&self) -> bool {
+        self.shared.link.is_up()
     }
 
-    /// Writes a job down and sets it going. When this answers, the job survives a crash.
+    /// Writes a job down and sets it going. When this answers, the job survives a crash. A caller
+    /// that does not wait for the answer changes nothing.
     pub async fn start(&self, record: JobRecord) -> Result<(), StartError> {
-        if self.shared.stopping.is_cancelled() {
-            return Err(StartError::ShuttingDown);
-        }
-        let unfinished = self.shared.under_way().len();
+        let run = Run::new(Arc::clone(&self.shared), Job::new(record.clone()));
+        let run = run.map_err(StartError::Workflow)?;
         let limit = self.shared.options.unfinished_max;
-        if unfinished >= limit {
-            return Err(StartError::TooMany { unfinished, limit });
+        let Some(entry) = self.shared.enter(&run, limit)? else {
+            return Err(StartError::Store(StoreError::Duplicate { id: record.id }));
+        };
+        let (recorded, is_recorded) = oneshot::channel();
+        let store = Arc::clone(&self.shared.store);
+        self.shared.tasks.spawn(async move {
+            let created = store.create(record).await;
+            let is_created = created.is_ok();
+            if recorded.send(created).is_err() {
+                tracing::debug!(job = %run.id(), "nobody waits to hear that the job is recorded");
+            }
+            if is_created {
+                entry.follow(run).await;
+            }
+        });
+        match is_recorded.await {
+            Ok(created) => created.map_err(StartError::Store),
+            Err(_) => Err(StartError::ShuttingDown),
         }
-        let job = Job::new(record.clone());
-        let run = Run::new(Arc::clone(&self.shared), job).map_err(StartError::Workflow)?;
-        self.shared.store.create(record).await.map_err(StartError::Store)?;
-        self.shared.spawn(run);
-        Ok(())
     }
 
-    /// Takes up every unfinished job of this server that is not under way here.
+    /// Takes up every unfinished job of this server that is not under way here, and says how
+    /// many they are.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let server = self.shared.client.url().to_string();
-        let mut taken = 0;
-        for job in self.shared.store.unfinished().await? {
-            let id = job.record.id;
-            if job.record.server != server || self.shared.under_way().contains_key(&id) {
-                continue;
-            }
-            match Run::new(Arc::clone(&self.shared), job) {
-                Ok(run) => {
-                    self.shared.spawn(run);
-                    taken += 1;
-                }
-                Err(error) => tracing::error!(job = %id, %error, "a recorded job is unreadable"),
-            }
-        }
-        Ok(taken)
+        let unfinished = self.shared.store.unfinished().await?;
+        let ours = unfinished.into_iter().filter(|job| job.record.server == server);
+        Ok(ours.filter(|job| self.shared.take_up(job.clone())).count())
     }
 
     /// The progress of a job that is under way in this process. The channel closes when the
@@ -222,11 +236,8 @@ impl Engine {
         if tokio::time::timeout(SHUTDOWN_WAIT, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!("some jobs did not stop being followed in time");
         }
-        let session = self.shared.session.lock().await.take();
-        // A task that did not stop in time still holds it; then it ends with the process.
-        if let Some(session) = session.and_then(Arc::into_inner) {
-            session.close().await;
-        }
+        // A task that did not stop in time may still hold the session; it ends with the process.
+        self.shared.link.close().await;
     }
 }
 
@@ -240,45 +251,93 @@ pub enum CancelError {
     /// The store failed.
     #[error("the job cannot be looked up")]
     Store(#[source] StoreError),
-    /// The server could not be told.
+    /// The job is at another server than this engine's.
+    #[error("the job is at {server}, which is not the server that is used here")]
+    OtherServer {
+        /// That server, without credentials.
+        server: String,
+    },
+    /// The server could not be told. That the job is to stop is written down all the same.
     #[error("the server could not be told to stop the job")]
     Server(#[source] comfy_client::Error),
 }
 
 impl Shared {
-    /// The one socket of this server, opened when it is first needed. A failure is not kept:
-    /// the next job tries again.
-    async fn session(&self) -> Result<Arc<Session>, comfy_client::Error> {
-        // Held while it opens, so that two jobs do not open two.
-        let mut session = self.session.lock().await;
-        if let Some(session) = &*session {
-            return Ok(Arc::clone(session));
-        }
-        let opened = Arc::new(self.client.open_session().await?);
-        *session = Some(Arc::clone(&opened));
-        Ok(opened)
-    }
-
     /// The lock is held for a look-up only, so that a poisoned map is still whole.
     fn under_way(&self) -> MutexGuard<'_, HashMap<JobId, UnderWay>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn spawn(self: &Arc<Self>, run: Run) {
+    /// Counts a job among those under way here. `None`: it is there already.
+    fn enter(self: &Arc<Self>, run: &Run, limit: usize) -> Result<Option<Entry>, StartError> {
         let id = run.id();
-        self.under_way().insert(id, run.under_way());
-        let shared = Arc::clone(self);
-        self.tasks.spawn(async move {
-            if let Err(error) = run.drive().await {
-                let error = submit::with_causes(&error);
-                tracing::error!(job = %id, error, "the job is no longer followed");
+        let mut under_way = self.under_way();
+        if self.stopping.is_cancelled() {
+            return Err(StartError::ShuttingDown);
+        }
+        if under_way.contains_key(&id) {
+            return Ok(None);
+        }
+        let unfinished = under_way.len();
+        if unfinished >= limit {
+            return Err(StartError::TooMany { unfinished, limit });
+        }
+        under_way.insert(id, run.under_way());
+        Ok(Some(Entry { shared: Arc::clone(self), id }))
+    }
+
+    /// Follows a recorded job from where it is. Answers whether it does.
+    fn take_up(self: &Arc<Self>, job: Job) -> bool {
+        let id = job.record.id;
+        let run = match Run::new(Arc::clone(self), job) {
+            Ok(run) => run,
+            Err(error) => {
+                tracing::error!(job = %id, %error, "a recorded job cannot be read");
+                return false;
             }
-            shared.under_way().remove(&id);
-        });
+        };
+        let Ok(Some(entry)) = self.enter(&run, usize::MAX) else { return false };
+        self.tasks.spawn(entry.follow(run));
+        true
     }
 
     fn now(&self) -> Timestamp {
         (self.options.clock)()
+    }
+
+    /// How long ago that was; a clock that was set back makes it no time, not an age.
+    fn since(&self, then: Timestamp) -> Duration {
+        self.now().duration_since(then).try_into().unwrap_or_default()
+    }
+}
+
+/// The place of a job among those under way. It is left in any case, also by a panic.
+struct Entry {
+    shared: Arc<Shared>,
+    id: JobId,
+}
+
+impl Entry {
+    /// Drives a job to its end. A store that fails is tried again: the job would otherwise be
+    /// nobody's until the next start.
+    async fn follow(self, run: Run) {
+        let mut run = run;
+        for _ in 0..STORE_ATTEMPTS {
+            let Err(error) = run.drive().await else { return };
+            let error = submit::with_causes(&error);
+            tracing::error!(job = %self.id, error, "the job's log failed; trying again");
+            tokio::select! {
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+                () = self.shared.stopping.cancelled() => return,
+            }
+        }
+        tracing::error!(job = %self.id, "the job is no longer followed; the next start takes it up");
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.shared.under_way().remove(&self.id);
     }
 }
 

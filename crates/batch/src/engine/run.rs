@@ -2,19 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use comfy_client::{ClientId, Error, PromptId, Watch};
-use tokio::sync::{SemaphorePermit, watch};
+use comfy_client::{ClientId, Error, PromptId, Retry, Watch};
+use tokio::{
+    sync::{SemaphorePermit, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use workflow_graph::{ReadError, Workflow};
 
-use super::{
-    Shared, UnderWay,
-    submit::{LOOK_UP_ATTEMPTS, LOOK_UP_PAUSE, with_causes},
-};
+use super::{Shared, UnderWay, submit::with_causes};
 use crate::{Event, Job, JobId, Progress, State, StoreError, progress::Tracker};
 
 /// How often a job that another process drives is read again.
 const ELSEWHERE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The first pause before a server that does not answer is tried again; it doubles each time.
+const AWAY_PAUSE_MIN: Duration = Duration::from_millis(500);
+
+/// The longest pause between two attempts.
+const AWAY_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// One job under way in this process.
 pub(super) struct Run {
@@ -25,8 +31,6 @@ pub(super) struct Run {
     pub(super) tracker: Tracker,
     pub(super) cancel: CancellationToken,
     progress: watch::Sender<Progress>,
-    /// Whether this run wrote `submit_started`, so that it and nobody else may send the prompt.
-    claimed: bool,
 }
 
 /// Whose log entry it is that a job goes on from.
@@ -47,7 +51,7 @@ impl Run {
         let (progress, _) = watch::channel(tracker.progress().clone());
         let prompt = prompt_id(&job.record.id);
         let cancel = CancellationToken::new();
-        Ok(Self { shared, job, workflow, prompt, tracker, cancel, progress, claimed: false })
+        Ok(Self { shared, job, workflow, prompt, tracker, cancel, progress })
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -60,27 +64,22 @@ impl Run {
 
     /// Goes on from wherever the log says that the job is, until it is final or the engine
     /// stops. Every turn begins at the state that the last log entry made, whoever wrote it.
-    pub(super) async fn drive(mut self) -> Result<(), StoreError> {
+    pub(super) async fn drive(&mut self) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
-        let Some(_slot) = self.wait_for_slot(&shared).await? else { return Ok(()) };
-        // The watch stands before the prompt is sent, so that no event is missed.
-        let mut watch = self.open_watch().await;
+        self.reload().await?;
+        let mut slot = None;
+        let mut watch = None;
         while !(self.job.state.is_final() || shared.stopping.is_cancelled()) {
             match self.job.state {
-                State::Recorded => {
-                    self.claimed = self.write(Event::SubmitStarted).await? == Written::ByUs;
+                State::Recorded if self.cancel.is_cancelled() => {
+                    self.write(Event::Cancelled).await?;
                 }
-                State::Submitting if self.claimed => {
-                    self.claimed = false;
-                    match &watch {
-                        Ok((_, client_id)) => drop(self.submit(*client_id).await?),
-                        Err(error) => drop(self.refuse_unsent(error).await?),
-                    }
-                }
+                State::Recorded if slot.is_none() => slot = self.wait_for_slot(&shared).await,
+                State::Recorded => watch = self.send().await?,
                 State::Submitting => self.resume_submitting().await?,
-                State::Queued | State::Running => match watch {
-                    Ok((watch, _)) => return self.follow(watch).await,
-                    Err(error) => watch = self.open_watch_again(error).await?,
+                State::Queued | State::Running => match watch.take() {
+                    Some(watch) => self.follow(watch).await?,
+                    None => watch = self.watch_again().await?,
                 },
                 State::Succeeded
                 | State::Failed
@@ -92,20 +91,52 @@ impl Run {
         Ok(())
     }
 
+    /// Claims the job and sends it, once its server can be reached. Until then it stays recorded:
+    /// an outage fails nothing. Gives the watch that stood before the prompt was sent, so that no
+    /// event is missed.
+    async fn send(&mut self) -> Result<Option<Watch>, StoreError> {
+        let mut pause = AWAY_PAUSE_MIN;
+        let opened = loop {
+            match self.open_watch().await {
+                Some(Err(error)) if error.retry() == Retry::Safe => {
+                    tracing::debug!(job = %self.id(), %error, "the job waits for its server");
+                    self.rest(pause).await;
+                    pause = AWAY_PAUSE_MAX.min(pause.saturating_mul(2));
+                }
+                Some(opened) => break opened,
+                None => return Ok(None),
+            }
+            self.reload().await?;
+            if self.job.state != State::Recorded || self.is_to_stop() {
+                return Ok(None);
+            }
+        };
+        if self.write(Event::SubmitStarted).await? == Written::ByAnother {
+            return Ok(None);
+        }
+        match opened {
+            Ok((watch, client_id)) => {
+                self.submit(client_id).await?;
+                Ok(Some(watch))
+            }
+            Err(error) => {
+                self.refuse(&error).await?;
+                Ok(None)
+            }
+        }
+    }
+
     /// Writes a log entry. When the job's log says something that excludes it, another process
     /// has been faster: then the job goes on from what that one wrote.
     pub(super) async fn write(&mut self, event: Event) -> Result<Written, StoreError> {
         let (id, at) = (self.id(), self.shared.now());
-        let written = match self.shared.store.append(&id, event.clone(), at).await {
+        let written = match self.shared.store.append(&id, event, at).await {
             Ok(_) => Written::ByUs,
             Err(StoreError::Illegal { .. }) => Written::ByAnother,
             Err(error) => return Err(error),
         };
-        if written == Written::ByUs && self.job.apply(event, at).is_ok() {
-            self.show();
-        } else {
-            self.reload().await?;
-        }
+        // Others may have written too: what is read is what all agree on.
+        self.reload().await?;
         Ok(written)
     }
 
@@ -122,56 +153,73 @@ impl Run {
         self.progress.send_replace(self.tracker.progress().clone());
     }
 
-    /// Waits until the server's queue may take one more of ours. `None`: the job is not to go on
-    /// here.
-    async fn wait_for_slot<'a>(
-        &mut self,
-        shared: &'a Shared,
-    ) -> Result<Option<SemaphorePermit<'a>>, StoreError> {
+    /// Whether a job that is not at the server yet shall not get there from here.
+    fn is_to_stop(&self) -> bool {
+        self.cancel.is_cancelled() || self.shared.stopping.is_cancelled()
+    }
+
+    /// Waits until the server's queue may take one more of ours, or the job is to stop.
+    async fn wait_for_slot<'a>(&self, shared: &'a Shared) -> Option<SemaphorePermit<'a>> {
         tokio::select! {
-            slot = shared.in_flight.acquire() => Ok(slot.ok()),
-            () = shared.stopping.cancelled() => Ok(None),
-            () = self.cancel.cancelled(), if self.job.state == State::Recorded => {
-                self.write(Event::Cancelled).await.map(|_| None)
-            }
+            biased;
+            () = self.cancel.cancelled() => None,
+            () = shared.stopping.cancelled() => None,
+            slot = shared.in_flight.acquire() => slot.ok(),
         }
     }
 
-    async fn open_watch(&self) -> Result<(Watch, ClientId), Error> {
-        let session = self.shared.session().await?;
-        Ok((session.watch(&self.prompt).await, session.client_id()))
+    /// `None`: the job is to stop.
+    async fn open_watch(&self) -> Option<Result<(Watch, ClientId), Arc<Error>>> {
+        let open = async {
+            let session = self.shared.link.session().await?;
+            Ok((session.watch(&self.prompt).await, session.client_id()))
+        };
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled(), if self.job.state == State::Recorded => None,
+            () = self.shared.stopping.cancelled() => None,
+            opened = open => Some(opened),
+        }
     }
 
-    /// The server has the job and does not answer: it is asked for a while, then the job is lost.
-    async fn open_watch_again(
-        &mut self,
-        mut error: Error,
-    ) -> Result<Result<(Watch, ClientId), Error>, StoreError> {
-        for _ in 0..LOOK_UP_ATTEMPTS {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_UP_PAUSE) => {}
-                () = self.shared.stopping.cancelled() => return Ok(Err(error)),
+    /// Watches a job that the server should have. A server that does not answer is waited for;
+    /// when it has been away for too long, the job is lost.
+    async fn watch_again(&mut self) -> Result<Option<Watch>, StoreError> {
+        let began = Instant::now();
+        let mut pause = AWAY_PAUSE_MIN;
+        loop {
+            let error = match self.open_watch().await {
+                Some(Ok((watch, _))) => return Ok(Some(watch)),
+                Some(Err(error)) => error,
+                None => return Ok(None),
+            };
+            if began.elapsed() >= self.shared.options.server_away_max {
+                self.write(Event::Lost { reason: with_causes(&*error) }).await?;
+                return Ok(None);
             }
-            match self.open_watch().await {
-                Ok(opened) => return Ok(Ok(opened)),
-                Err(next) => error = next,
-            }
+            self.rest(pause).await;
+            pause = AWAY_PAUSE_MAX.min(pause.saturating_mul(2));
         }
-        self.write(Event::Lost { reason: with_causes(&error) }).await?;
-        Ok(Err(error))
+    }
+
+    /// Pauses, unless the engine stops.
+    pub(super) async fn rest(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.shared.stopping.cancelled() => {}
+            () = self.cancel.cancelled(), if self.job.state == State::Recorded => {}
+        }
     }
 
     /// A job that some process, perhaps this one before a crash, began to send. While that may
     /// still be under way, it is left to its sender.
     async fn resume_submitting(&mut self) -> Result<(), StoreError> {
-        let began = self.job.log.last().map_or(self.job.record.created_at, |entry| entry.at);
-        let age = self.shared.now().duration_since(began).unsigned_abs();
-        if age >= self.shared.options.submit_grace {
+        let began = self.job.log.iter().rev().find(|entry| entry.event == Event::SubmitStarted);
+        let began = began.map_or(self.job.record.created_at, |entry| entry.at);
+        if self.shared.since(began) >= self.shared.options.submit_grace {
             return self.look_up_submitted().await.map(drop);
         }
-        tokio::select! {
-            () = tokio::time::sleep(ELSEWHERE_PAUSE) => self.reload().await,
-            () = self.shared.stopping.cancelled() => Ok(()),
-        }
+        self.rest(ELSEWHERE_PAUSE).await;
+        self.reload().await
     }
 }

@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use comfy_client::{Accepted, ClientId, Error, ExecutionError, Retry, Submission};
+use tokio::time::Instant;
 use workflow_graph::{Json, NodeId};
 
-use super::run::{Run, Written};
+use super::{
+    cancel,
+    run::{Run, Written},
+};
 use crate::{Event, Failure, StoreError};
 
-/// How often an unreachable server is asked again whether it has a prompt. With the pause
-/// between, it is as long as a server may be gone while a prompt is watched.
-pub(super) const LOOK_UP_ATTEMPTS: u32 = 15;
+/// The pause between two questions whether the server has a prompt.
+const LOOK_UP_PAUSE: Duration = Duration::from_secs(2);
 
-/// The pause between two questions.
-pub(super) const LOOK_UP_PAUSE: Duration = Duration::from_secs(2);
+/// How often a server that does not have a prompt is asked again, when its reply was lost on the
+/// way: the prompt may still be on its way too, or be in the middle of being checked.
+const LATE_ARRIVALS: u32 = 3;
 
 enum LookedUp {
     Found,
@@ -23,7 +27,7 @@ enum LookedUp {
 
 impl Run {
     /// Sends the prompt and writes down what came of it.
-    pub(super) async fn submit(&mut self, client_id: ClientId) -> Result<Written, StoreError> {
+    pub(super) async fn submit(&mut self, client_id: ClientId) -> Result<(), StoreError> {
         let record = &self.job.record;
         let targets = record
             .targets
@@ -35,10 +39,14 @@ impl Run {
             targets,
             ..Submission::new(self.prompt, &self.workflow)
         };
-        match self.shared.client.submit(&submission).await {
-            Ok(accepted) => self.accepted(&accepted).await,
-            Err(error) => self.not_accepted(error).await,
+        let written = match self.shared.client.submit(&submission).await {
+            Ok(accepted) => self.accepted(&accepted).await?,
+            Err(error) => self.not_accepted(&error).await?,
+        };
+        if written == Written::ByAnother && self.job.state.is_final() {
+            self.take_back().await;
         }
+        Ok(())
     }
 
     async fn accepted(&mut self, accepted: &Accepted) -> Result<Written, StoreError> {
@@ -49,8 +57,16 @@ impl Run {
         self.write(Event::Accepted { warnings: warnings.collect() }).await
     }
 
-    async fn not_accepted(&mut self, error: Error) -> Result<Written, StoreError> {
-        if let Error::Rejected { rejection, .. } = &error {
+    /// The job was given up while its prompt was on the way: a process that was frozen for long
+    /// comes back to that. Its prompt shall not run.
+    async fn take_back(&self) {
+        if let Err(error) = cancel::at_server(&self.shared, &self.job).await {
+            tracing::warn!(job = %self.id(), %error, "a prompt of a job that was given up may run");
+        }
+    }
+
+    async fn not_accepted(&mut self, error: &Error) -> Result<Written, StoreError> {
+        if let Error::Rejected { rejection, .. } = error {
             let mut failure = Failure::new(&*rejection.kind, error.to_string());
             failure.details = rejection.raw.clone();
             if let Some(node) = rejection.nodes.first() {
@@ -60,33 +76,39 @@ impl Run {
             return self.write(Event::Refused { failure }).await;
         }
         match error.retry() {
-            Retry::Never | Retry::Safe => self.refuse_unsent(&error).await,
-            Retry::CheckFirst => self.reply_lost(&error).await,
+            Retry::Never | Retry::Safe => self.refuse(error).await,
+            Retry::CheckFirst => self.reply_lost(error).await,
         }
     }
 
-    /// The prompt certainly did not arrive.
-    pub(super) async fn refuse_unsent(&mut self, error: &Error) -> Result<Written, StoreError> {
-        let kind = match error.retry() {
-            Retry::Safe => "comfyui_unreachable",
-            Retry::Never | Retry::CheckFirst => "comfyui_refused",
+    /// The prompt certainly is not at the server.
+    pub(super) async fn refuse(&mut self, error: &Error) -> Result<Written, StoreError> {
+        let kind = match error {
+            Error::Refused { .. } | Error::Redirected { .. } => "comfyui_forbidden",
+            Error::RequestTooLarge { .. } => "comfyui_too_large",
+            error if error.retry() == Retry::Safe => "comfyui_unreachable",
+            _ => "comfyui_refused",
         };
         let mut failure = Failure::new(kind, with_causes(error));
-        failure.hint = Some("the prompt was not sent; the job can be started again".to_owned());
+        if error.retry() == Retry::Safe {
+            failure.hint = Some("the prompt was not sent; the job can be started again".to_owned());
+        }
         self.write(Event::Refused { failure }).await
     }
 
     /// The prompt may have arrived: the server's own lists decide.
     async fn reply_lost(&mut self, error: &Error) -> Result<Written, StoreError> {
-        match (self.look_up().await, error) {
-            (LookedUp::Found, _) => self.write(Event::Accepted { warnings: Vec::new() }).await,
-            // It answered, and it does not have the prompt: so it did not take it.
-            (LookedUp::NotThere, Error::Status { .. }) => {
+        // ComfyUI itself says 500, at once, for a prompt that it did not take. Other statuses are
+        // a proxy's, behind which the prompt may be on its way.
+        let is_verdict = matches!(error, Error::Status { status: 500, .. });
+        match self.look_up(if is_verdict { 0 } else { LATE_ARRIVALS }).await {
+            LookedUp::Found => self.write(Event::Accepted { warnings: Vec::new() }).await,
+            LookedUp::NotThere if is_verdict => {
                 let failure = Failure::new("comfyui_refused", with_causes(error));
                 self.write(Event::Refused { failure }).await
             }
-            (LookedUp::NotThere, _) => self.lost(&with_causes(error)).await,
-            (LookedUp::NoAnswer(last), _) => {
+            LookedUp::NotThere => self.lost(&with_causes(error)).await,
+            LookedUp::NoAnswer(last) => {
                 let reason = format!("{}; then {}", with_causes(error), with_causes(&last));
                 self.write(Event::Lost { reason }).await
             }
@@ -95,9 +117,10 @@ impl Run {
 
     /// What became of a prompt whose sender is no longer there.
     pub(super) async fn look_up_submitted(&mut self) -> Result<Written, StoreError> {
-        match self.look_up().await {
+        match self.look_up(LATE_ARRIVALS).await {
             LookedUp::Found => self.write(Event::Accepted { warnings: Vec::new() }).await,
             LookedUp::NotThere => self.lost("it was being sent when its process ended").await,
+            LookedUp::NoAnswer(_) if self.shared.stopping.is_cancelled() => Ok(Written::ByAnother),
             LookedUp::NoAnswer(error) => {
                 self.write(Event::Lost { reason: with_causes(&error) }).await
             }
@@ -110,21 +133,25 @@ impl Run {
         self.write(Event::Lost { reason }).await
     }
 
-    /// Asks until the server answers, or has not for long.
-    async fn look_up(&self) -> LookedUp {
-        let mut attempt = 1;
+    /// Asks until the server answers, but no longer than it may be away; and again, when it does
+    /// not have the prompt yet.
+    async fn look_up(&self, mut late_arrivals: u32) -> LookedUp {
+        let began = Instant::now();
         loop {
             match self.is_at_server().await {
                 Ok(true) => return LookedUp::Found,
-                Ok(false) => return LookedUp::NotThere,
-                Err(error) if attempt == LOOK_UP_ATTEMPTS || !error.is_retryable() => {
+                Ok(false) if late_arrivals == 0 => return LookedUp::NotThere,
+                Ok(false) => late_arrivals = late_arrivals.saturating_sub(1),
+                Err(error)
+                    if !error.is_retryable()
+                        || self.shared.stopping.is_cancelled()
+                        || began.elapsed() >= self.shared.options.server_away_max =>
+                {
                     return LookedUp::NoAnswer(error);
                 }
-                Err(_) => {
-                    attempt += 1;
-                    tokio::time::sleep(LOOK_UP_PAUSE).await;
-                }
+                Err(error) => tracing::debug!(job = %self.id(), %error, "asked again later"),
             }
+            self.rest(LOOK_UP_PAUSE).await;
         }
     }
 

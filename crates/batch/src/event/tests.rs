@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use workflow_graph::Json;
 
-use super::{Event, Failure};
+use super::{Event, Failure, StopReason};
 
 fn any_text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(any::<String>())
@@ -32,6 +32,8 @@ fn any_event() -> impl Strategy<Value = Event> {
             .prop_map(|warnings| Event::Accepted { warnings }),
         any_failure().prop_map(|failure| Event::Refused { failure }),
         Just(Event::Started),
+        Just(Event::StopRequested { why: StopReason::Cancelled }),
+        Just(Event::StopRequested { why: StopReason::TimedOut }),
         Just(Event::Finished),
         any_failure().prop_map(|failure| Event::ExecutionFailed { failure }),
         Just(Event::Cancelled),

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use workflow_graph::Json;
 
 use super::State;
-use crate::{Event, Failure, Job, JobRecord};
+use crate::{Event, Failure, Job, JobRecord, StopReason};
 
 fn all_events() -> Vec<Event> {
     let failure = || Failure::new("kind", "message");
@@ -11,6 +11,7 @@ fn all_events() -> Vec<Event> {
         Event::Accepted { warnings: Vec::new() },
         Event::Refused { failure: failure() },
         Event::Started,
+        Event::StopRequested { why: StopReason::Cancelled },
         Event::Finished,
         Event::ExecutionFailed { failure: failure() },
         Event::Cancelled,
@@ -30,15 +31,15 @@ fn every_pair_of_state_and_event_is_decided() {
         table += &format!("{}: {}\n", state.as_str(), next.join(" "));
     }
     insta::assert_snapshot!(table, @r"
-    recorded: submitting . . . . . cancelled timed_out .
-    submitting: . queued failed . . . cancelled timed_out lost
-    queued: . . . running succeeded failed cancelled timed_out lost
-    running: . . . . succeeded failed cancelled timed_out lost
-    succeeded: . . . . . . . . .
-    failed: . . . . . . . . .
-    cancelled: . . . . . . . . .
-    timed_out: . . . . . . . . .
-    lost: . . . . . . . . .
+    recorded: submitting . . . . . . cancelled timed_out .
+    submitting: . queued failed . submitting . . cancelled timed_out lost
+    queued: . . . running queued succeeded failed cancelled timed_out lost
+    running: . . . . running succeeded failed cancelled timed_out lost
+    succeeded: . . . . . . . . . .
+    failed: . . . . . . . . . .
+    cancelled: . . . . . . . . . .
+    timed_out: . . . . . . . . . .
+    lost: . . . . . . . . . .
     ");
 }
 

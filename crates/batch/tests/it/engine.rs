@@ -21,7 +21,7 @@ async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
     let expected = ["submit_started", "accepted", "started", "finished"];
     assert_eq!(stage.log(&id).await, expected);
     assert_eq!(stage.submissions(&id), 1);
-    assert!(engine.is_connected().await);
+    assert!(engine.is_connected());
     engine.shutdown().await;
 }
 
@@ -134,17 +134,77 @@ async fn an_answer_that_took_nothing_is_a_refusal_and_no_loss() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_leaves_nothing_half_done() {
+async fn an_outage_fails_nothing_that_the_server_has_not_heard_of() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     stage.sim.refuse_connections().await;
     assert!(engine.connect().await.unwrap_err().is_retryable());
+    let (first, second) = (stage.record(1), stage.record(1));
+    let (first_id, second_id) = (first.id, second.id);
+    engine.start(first).await.unwrap();
+    engine.start(second).await.unwrap();
+    engine.cancel(&second_id).await.unwrap();
+    ended(&engine, &second_id).await;
+    assert_eq!(stage.log(&second_id).await, ["cancelled"]);
+    assert_eq!(stage.job(&first_id).await.state, State::Recorded);
+    stage.sim.accept_connections().await;
+    ended(&engine, &first_id).await;
+    assert_eq!(stage.job(&first_id).await.state, State::Succeeded);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_outage_while_a_job_runs_costs_nothing_but_time() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let record = stage.record(2);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    gate.reached().await;
+    stage.sim.refuse_connections().await;
+    gate.release();
+    stage.sim.accept_connections().await;
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn results_that_cannot_be_fetched_at_once_are_fetched_again() {
+    let stage = Stage::new().await;
+    let engine = stage.engine_that_fetches_twice();
     let record = stage.record(1);
     let id = record.id;
     engine.start(record).await.unwrap();
     ended(&engine, &id).await;
-    let job = stage.job(&id).await;
-    assert_eq!((job.state, &*job.failure().unwrap().kind), (State::Failed, "comfyui_unreachable"));
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
+    assert_eq!(stage.sim.executions(), 1);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn callers_share_one_attempt_to_reach_a_server() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    stage.sim.refuse_connections().await;
+    let (one, other) = tokio::join!(engine.connect(), engine.connect());
+    assert!(Arc::ptr_eq(&one.unwrap_err(), &other.unwrap_err()));
+    stage.sim.accept_connections().await;
+    engine.connect().await.unwrap();
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn no_time_is_too_long_for_a_job() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let mut record = stage.record(1);
+    record.running_time_max = Some(Duration::MAX);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
     engine.shutdown().await;
 }
 
@@ -180,7 +240,8 @@ async fn a_job_in_the_servers_queue_is_cancelled_without_a_trace() {
     reaches(&engine, &second_id, State::Queued).await;
     engine.cancel(&second_id).await.unwrap();
     ended(&engine, &second_id).await;
-    assert_eq!(stage.log(&second_id).await, ["submit_started", "accepted", "cancelled"]);
+    let expected = ["submit_started", "accepted", "stop_requested", "cancelled"];
+    assert_eq!(stage.log(&second_id).await, expected);
     gate.release();
     ended(&engine, &first_id).await;
     assert_eq!(stage.job(&first_id).await.state, State::Succeeded);

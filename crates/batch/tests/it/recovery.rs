@@ -1,12 +1,12 @@
 //! Killed at any instant: nothing is lost, nothing runs twice.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use batch::{EngineOptions, Event, JobStore as _, State};
-use comfy_sim::Moment;
-use jiff::Timestamp;
+use batch::{CancelError, EngineOptions, Event, JobStore as _, State};
+use comfy_sim::{Fault, Moment};
+use jiff::{Timestamp, ToSpan as _};
 
-use crate::stage::{Killed, Stage, ended, much_later, options};
+use crate::stage::{Killed, Stage, ended, killed, much_later, options, reaches};
 
 fn late() -> EngineOptions {
     EngineOptions { clock: much_later, ..options() }
@@ -21,8 +21,7 @@ async fn killed_after_any_write_the_job_runs_once_and_its_end_is_known() {
         let id = record.id;
         let dying = stage.engine_with(Killed::after(writes, &stage.jobs), options());
         dying.start(record).await.unwrap();
-        ended(&dying, &id).await;
-        dying.shutdown().await;
+        killed(&dying, &id).await;
         let found = stage.job(&id).await;
         assert!(!found.state.is_final(), "killed after {writes} writes");
 
@@ -113,5 +112,81 @@ async fn jobs_of_other_servers_are_left_alone() {
     stage.jobs.create(record).await.unwrap();
     let engine = stage.engine();
     assert_eq!(engine.recover().await.unwrap(), 0);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_that_another_process_is_just_sending_is_cancelled_when_it_arrives() {
+    let stage = Stage::new().await;
+    let (one, other) = (stage.engine(), stage.engine());
+    let delay = Duration::from_millis(400);
+    stage.sim.script(Fault::SlowReply { path: "/prompt".to_owned(), delay });
+    let _gate = stage.sim.hold(Moment::AtStep(1));
+    let record = stage.record(50);
+    let id = record.id;
+    one.start(record).await.unwrap();
+    reaches(&one, &id, State::Submitting).await;
+    other.cancel(&id).await.unwrap();
+    ended(&one, &id).await;
+    ended(&other, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Cancelled);
+    assert!(stage.queue_is_empty().await);
+    one.shutdown().await;
+    other.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_of_a_dead_process_is_stopped_by_whoever_cancels_it() {
+    let stage = Stage::new().await;
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let dead = stage.engine();
+    let record = stage.record(50);
+    let id = record.id;
+    dead.start(record).await.unwrap();
+    gate.reached().await;
+    dead.shutdown().await;
+    let engine = stage.engine();
+    engine.cancel(&id).await.unwrap();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Cancelled);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_at_another_server_is_not_said_to_be_cancelled() {
+    let stage = Stage::new().await;
+    let mut record = stage.record(2);
+    record.server = "http://elsewhere:8188/".to_owned();
+    let id = record.id;
+    stage.jobs.create(record).await.unwrap();
+    stage.jobs.append(&id, Event::SubmitStarted, Timestamp::now()).await.unwrap();
+    let engine = stage.engine();
+    let refused = engine.cancel(&id).await;
+    assert!(
+        matches!(refused, Err(CancelError::OtherServer { server }) if server.contains("elsewhere"))
+    );
+    assert_eq!(stage.job(&id).await.state, State::Submitting);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_times_nothing_out() {
+    fn set_back() -> Timestamp {
+        Timestamp::now().checked_sub(1.hour()).unwrap()
+    }
+    let stage = Stage::new().await;
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let first = stage.engine();
+    let record = stage.record(2);
+    let id = record.id;
+    first.start(record).await.unwrap();
+    gate.reached().await;
+    first.shutdown().await;
+    let options = EngineOptions { clock: set_back, ..options() };
+    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, options);
+    engine.recover().await.unwrap();
+    gate.release();
+    ended(&engine, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
     engine.shutdown().await;
 }

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use batch::{
-    Engine, EngineOptions, Event, FinishError, Finisher, Job, JobId, JobPage, JobQuery, JobRecord,
-    JobStore, MemoryJobs, Progress, State, StoreError,
+    Engine, EngineOptions, Event, Failure, FinishError, Finisher, Job, JobId, JobPage, JobQuery,
+    JobRecord, JobStore, MemoryJobs, Progress, State, StoreError,
 };
 use comfy_client::{Client, ClientOptions, Ended};
 use comfy_sim::{Sim, SimOptions};
@@ -42,7 +42,15 @@ impl Stage {
     }
 
     pub(crate) fn engine_with(&self, store: Arc<dyn JobStore>, options: EngineOptions) -> Engine {
-        Engine::new(self.client(), Arc::clone(&store), Arc::new(Keep(store)), options)
+        let keep = Keep { store: Arc::clone(&store), failures_left: AtomicUsize::new(0) };
+        Engine::new(self.client(), store, Arc::new(keep), options)
+    }
+
+    /// An engine that cannot keep results the first time it tries.
+    pub(crate) fn engine_that_fetches_twice(&self) -> Engine {
+        let store: Arc<dyn JobStore> = Arc::clone(&self.jobs) as _;
+        let keep = Keep { store: Arc::clone(&store), failures_left: AtomicUsize::new(1) };
+        Engine::new(self.client(), store, Arc::new(keep), options())
     }
 
     /// A job of one sampler with that many steps.
@@ -94,6 +102,7 @@ pub(crate) fn options() -> EngineOptions {
         in_flight_max: 3,
         unfinished_max: 10,
         submit_grace: Duration::from_mins(2),
+        server_away_max: Duration::from_mins(1),
         clock: Timestamp::now,
     }
 }
@@ -118,11 +127,21 @@ pub(crate) fn ended(engine: &Engine, id: &JobId) -> impl Future<Output = Option<
 /// Waits until the engine's socket is up again after it was cut.
 pub(crate) async fn reconnected(engine: &Engine) {
     let up = async {
-        while !engine.is_connected().await {
+        while !engine.is_connected() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(PATIENCE, up).await.expect("the socket came back");
+}
+
+/// Waits until the engine follows nothing any more, or stops it after the store failed.
+pub(crate) async fn killed(engine: &Engine, id: &JobId) {
+    let mut progress = engine.progress(id).expect("the job is under way");
+    // The store fails from some write on: what shows last is what was written last.
+    while let Ok(Ok(())) =
+        tokio::time::timeout(Duration::from_millis(700), progress.changed()).await
+    {}
+    engine.shutdown().await;
 }
 
 /// Waits until a job shows a state.
@@ -134,14 +153,26 @@ pub(crate) async fn reaches(engine: &Engine, id: &JobId, state: State) {
 
 /// Keeps nothing but the end.
 #[derive(Debug)]
-struct Keep(Arc<dyn JobStore>);
+struct Keep {
+    store: Arc<dyn JobStore>,
+    failures_left: AtomicUsize,
+}
 
 #[async_trait]
 impl Finisher for Keep {
     async fn finish(&self, job: &Job, ended: &Ended) -> Result<State, FinishError> {
         assert_eq!(ended.outputs().flat_map(|output| output.files()).count(), 1);
-        Ok(self.0.append(&job.record.id, Event::Finished, Timestamp::now()).await?)
+        if take_one(&self.failures_left) {
+            let failure = Failure::new("results_unreachable", "the connection was reset");
+            return Err(FinishError::Results { failure, try_again: true });
+        }
+        Ok(self.store.append(&job.record.id, Event::Finished, Timestamp::now()).await?)
     }
+}
+
+/// Whether there was one left to take.
+fn take_one(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
 /// A store whose process is killed: after so many writes, nothing that is asked of it happens.
