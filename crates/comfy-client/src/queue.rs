@@ -32,7 +32,7 @@ pub struct Queue {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueItem {
-    /// Its number: lower ones run first.
+    /// Its number: lower ones run first. Infinite when the server names none.
     pub number: f64,
     /// Its id as the server tells it; the prompts of other clients on old servers may have any
     /// text.
@@ -53,7 +53,7 @@ impl Queue {
 
     fn from_json(json: &Json) -> Option<Self> {
         let items = |name| -> Option<Vec<QueueItem>> {
-            json.get(name)?.as_array()?.iter().map(QueueItem::from_json).collect()
+            Some(json.get(name)?.as_array()?.iter().filter_map(QueueItem::from_json).collect())
         };
         let mut queue = Self { running: items("queue_running")?, pending: items("queue_pending")? };
         // The server lists its heap; it will run by number, and by id among equals.
@@ -66,15 +66,17 @@ impl Queue {
 
 impl QueueItem {
     /// Reads one item of `GET /queue`: a list of number, id, workflow, extra data and outputs.
+    /// The id is needed; what else is missing or of another kind stays empty, so that one odd
+    /// item does not hide the others.
     pub fn from_json(json: &Json) -> Option<Self> {
-        let mut members = json.as_array()?.iter();
+        let members = json.as_array()?;
+        let member = |index: usize| members.get(index);
         Some(Self {
-            number: members.next()?.as_f64()?,
-            prompt_id: members.next()?.as_str()?.to_owned(),
-            workflow: members.next()?.clone(),
-            extra_data: members.next()?.clone(),
-            outputs: members
-                .next()
+            number: member(0).and_then(Json::as_f64).unwrap_or(f64::INFINITY),
+            prompt_id: member(1)?.as_str()?.to_owned(),
+            workflow: member(2).cloned().unwrap_or_default(),
+            extra_data: member(3).cloned().unwrap_or_default(),
+            outputs: member(4)
                 .and_then(Json::as_array)
                 .unwrap_or_default()
                 .iter()
@@ -163,8 +165,24 @@ mod tests {
     }
 
     #[test]
-    fn an_item_without_its_five_members_is_no_queue() {
-        let json = Json::parse(br#"{"queue_running": [[1, "a"]], "queue_pending": []}"#);
+    fn an_odd_item_does_not_hide_the_others() {
+        let json = Json::parse(
+            br#"{"queue_running": [[1, "a"]],
+                "queue_pending": [null, 7, [], [1], [3, 4, {}], [null, "b"], [2, "c", {}, {}, []]]}"#,
+        );
+        let queue = Queue::from_json(&json.unwrap()).unwrap();
+        let ids: Vec<_> = queue
+            .running
+            .iter()
+            .chain(&queue.pending)
+            .map(|item| item.prompt_id.as_str())
+            .collect();
+        assert_eq!(ids, ["a", "c", "b"]);
+    }
+
+    #[test]
+    fn what_has_no_lists_is_no_queue() {
+        let json = Json::parse(br#"{"queue_running": []}"#);
         assert_eq!(Queue::from_json(&json.unwrap()), None);
     }
 }
