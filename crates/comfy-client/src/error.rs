@@ -267,7 +267,7 @@ pub enum Error {
     /// A watched prompt's server gave no usable answer for too long; what became of the prompt
     /// is not known.
     #[error(
-        "{server} has not answered for {after:?} (gone_after) while prompt {prompt} was watched"
+        "{server} gave no usable answer for {after:?} (gone_after) while prompt {prompt} was watched"
     )]
     ServerGone {
         /// The server.

@@ -23,8 +23,10 @@ pub struct Limits {
     /// For the next piece of a file that is being read. Default 30 s; the whole file may take
     /// longer.
     pub view_timeout: Duration,
-    /// How long a server may give no answer before a [`Watch`](crate::Watch) gives up. Default
-    /// 30 s: a restart of a server with few packs fits in.
+    /// How long a server may give no usable answer before a [`Watch`](crate::Watch) gives up.
+    /// Default 10 min. A server that is silent may load a model and still run the prompt, and
+    /// one that refuses connections may be restarting with many node packs; giving up early
+    /// would lose results that are about to come, and waiting costs nothing.
     pub gone_after: Duration,
     /// How often a [`Watch`](crate::Watch) asks the history although no event calls for it.
     /// Default 3 s: the reply for an unfinished prompt is two bytes.
@@ -54,7 +56,7 @@ impl Default for Limits {
             reply_timeout: Duration::from_mins(1),
             upload_timeout: Duration::from_mins(5),
             view_timeout: Duration::from_secs(30),
-            gone_after: Duration::from_secs(30),
+            gone_after: Duration::from_mins(10),
             history_poll_every: Duration::from_secs(3),
             queue_poll_every: Duration::from_secs(30),
             ping_every: Duration::from_secs(20),

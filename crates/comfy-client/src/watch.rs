@@ -3,7 +3,7 @@
 pub(crate) mod event;
 pub(crate) mod mailbox;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use tokio::time::{self, Instant};
@@ -33,6 +33,8 @@ pub struct Watch {
     check: Option<BoxFuture<'static, Result<Verdict, Error>>>,
     schedule: Option<Schedule>,
     silence: Option<Silence>,
+    /// Whether a check ever came to an answer of this server.
+    was_answered: bool,
     seen: Vec<NodeOutput>,
     end: Option<Result<End, Error>>,
 }
@@ -80,12 +82,23 @@ struct Schedule {
     queue_at: Instant,
 }
 
-/// The time since when the server owes an answer.
+/// The server owes an answer.
 #[derive(Debug)]
 struct Silence {
-    since: Instant,
+    gone_at: Instant,
     last_error: Option<Error>,
+    /// How many answers in a row came from something that is not ComfyUI.
+    foreign_answers: u32,
 }
+
+/// After so many answers that ComfyUI does not give, it is not behind this address any more.
+/// More than one, because proxies answer in place of a server that restarts.
+const FOREIGN_ANSWERS_MAX: u32 = 10;
+
+/// How long a watch that was not polled when its patience ended goes on waiting: an answer may
+/// have come meanwhile, and only polling takes it in. Short, so that a reader that polls seldom
+/// notices all the same that the server is gone.
+const LATE_ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 impl Watch {
     pub(crate) fn new(client: Client, prompt: PromptId, mailbox: Arc<Mailbox>) -> Self {
@@ -96,6 +109,7 @@ impl Watch {
             check: None,
             schedule: None,
             silence: None,
+            was_answered: false,
             seen: Vec::new(),
             end: None,
         }
@@ -124,8 +138,9 @@ impl Watch {
     /// Waits for the end, past all events that were not read.
     ///
     /// Fails with [`Error::ServerGone`] when there was no usable answer for
-    /// [`Limits::gone_after`](crate::Limits::gone_after), and at once when the server refuses the
-    /// credentials or the history entry is larger than a limit.
+    /// [`Limits::gone_after`](crate::Limits::gone_after); at once when the history entry is
+    /// larger than a limit or the first check is refused for its credentials; and when the
+    /// answers of another program keep coming in place of the history.
     pub async fn finish(mut self) -> Result<Ended, Error> {
         loop {
             if self.next().await.is_none()
@@ -147,7 +162,7 @@ impl Watch {
     /// Waits for one thing to happen and takes it in.
     async fn advance(&mut self) {
         if self.mailbox.take_heard() {
-            self.silence = self.check.is_some().then(Silence::new);
+            self.silence = self.check.is_some().then(|| self.new_silence());
         }
         let wake_at = self.begin_what_is_due();
         let answer = async {
@@ -167,7 +182,7 @@ impl Watch {
     /// Begins a check if it is time for one, and returns when to look again.
     fn begin_what_is_due(&mut self) -> Instant {
         let limits = self.client.limits();
-        let (now, gone_after) = (Instant::now(), limits.gone_after);
+        let now = Instant::now();
         let schedule = self.schedule.get_or_insert_with(|| Schedule {
             history_at: now + limits.history_poll_every,
             queue_at: now + limits.queue_poll_every,
@@ -181,10 +196,10 @@ impl Watch {
                 }
                 schedule.history_at = now + limits.history_poll_every;
                 self.check = Some(Box::pin(look_up(self.client.clone(), self.prompt, with_queue)));
-                self.silence.get_or_insert_with(Silence::new);
+                self.silence.get_or_insert_with(|| Silence::new(now + limits.gone_after));
             }
         }
-        let gone_at = self.silence.as_ref().map(|silence| silence.since + gone_after);
+        let gone_at = self.silence.as_ref().map(|silence| silence.gone_at);
         match (gone_at, self.check.is_some()) {
             (Some(gone_at), true) => gone_at,
             (Some(gone_at), false) => gone_at.min(schedule.history_at),
@@ -194,54 +209,88 @@ impl Watch {
 
     fn settle(&mut self, answer: Result<Verdict, Error>) {
         self.check = None;
+        let was_answered = self.was_answered;
+        self.was_answered |= answer.is_ok();
         match answer {
             Ok(Verdict::Ended(entry)) => self.end = Some(Ok(End::Recorded(entry))),
             Ok(Verdict::Unknown) => self.end = Some(Ok(End::Lost)),
             Ok(Verdict::Waiting) => self.silence = None,
             // Waiting will not change these.
-            Err(error @ (Error::Refused { .. } | Error::BodyTooLarge { .. })) => {
-                self.end = Some(Err(error));
-            }
+            Err(error @ Error::BodyTooLarge { .. }) => self.end = Some(Err(error)),
+            Err(error @ Error::Refused { .. }) if !was_answered => self.end = Some(Err(error)),
             Err(error) => {
                 tracing::debug!(prompt = %self.prompt, %error, "the server gave no usable answer");
                 // It may be restarting, which would empty its queue.
                 if let Some(schedule) = &mut self.schedule {
                     schedule.queue_at = Instant::now();
                 }
-                self.silence.get_or_insert_with(Silence::new).last_error = Some(error);
+                let mut silence = self.silence.take().unwrap_or_else(|| self.new_silence());
+                if silence.proves_another_program(&error) {
+                    self.end = Some(Err(error));
+                    return;
+                }
+                silence.last_error = Some(error);
+                self.silence = Some(silence);
                 self.give_up_when_gone();
             }
         }
     }
 
+    fn new_silence(&self) -> Silence {
+        Silence::new(Instant::now() + self.client.limits().gone_after)
+    }
+
     fn give_up_when_gone(&mut self) {
-        let after = self.client.limits().gone_after;
-        if let Some(silence) = self.silence.take_if(|silence| silence.since.elapsed() >= after) {
-            self.check = None;
-            self.end = Some(Err(Error::ServerGone {
-                server: self.client.url().clone(),
-                prompt: self.prompt,
-                after,
-                source: silence.last_error.map(Box::new),
-            }));
+        let (now, after) = (Instant::now(), self.client.limits().gone_after);
+        let Some(silence) = &mut self.silence else { return };
+        if now < silence.gone_at {
+            return;
         }
+        if now.duration_since(silence.gone_at) > LATE_ANSWER_WAIT {
+            silence.gone_at = now + LATE_ANSWER_WAIT;
+            return;
+        }
+        self.check = None;
+        self.end = Some(Err(Error::ServerGone {
+            server: self.client.url().clone(),
+            prompt: self.prompt,
+            after,
+            source: silence.last_error.take().map(Box::new),
+        }));
     }
 }
 
 impl Silence {
-    fn new() -> Self {
-        Self { since: Instant::now(), last_error: None }
+    fn new(gone_at: Instant) -> Self {
+        Self { gone_at, last_error: None, foreign_answers: 0 }
+    }
+
+    /// Counts the answers that ComfyUI does not give to a question for a prompt's history.
+    fn proves_another_program(&mut self, error: &Error) -> bool {
+        let is_foreign =
+            matches!(error, Error::NotComfyUi { .. } | Error::Status { status: 404, .. });
+        self.foreign_answers = if is_foreign { self.foreign_answers.saturating_add(1) } else { 0 };
+        self.foreign_answers >= FOREIGN_ANSWERS_MAX
     }
 }
 
 /// What has become of a prompt. It moves from the queue to the history, so the history is asked
-/// once more before it counts as unknown.
+/// once more before it counts as unknown. The history alone decides: a queue that cannot be read,
+/// perhaps because of what others put there, leaves the prompt where it was.
 async fn look_up(client: Client, prompt: PromptId, with_queue: bool) -> Result<Verdict, Error> {
     if let Some(entry) = client.history_of(&prompt).await? {
         return Ok(Verdict::Ended(Box::new(entry)));
     }
-    if !with_queue || client.queue().await?.holds(&prompt) {
+    if !with_queue {
         return Ok(Verdict::Waiting);
+    }
+    match client.queue().await {
+        Ok(queue) if queue.holds(&prompt) => return Ok(Verdict::Waiting),
+        Ok(_) => {}
+        Err(error) => {
+            tracing::debug!(%prompt, %error, "the queue cannot be read; asked again later");
+            return Ok(Verdict::Waiting);
+        }
     }
     let entry = client.history_of(&prompt).await?;
     Ok(entry.map_or(Verdict::Unknown, |entry| Verdict::Ended(Box::new(entry))))
@@ -262,5 +311,31 @@ fn ended(end: End, seen: Vec<NodeOutput>) -> Ended {
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watch").field("prompt", &self.prompt).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::ClientOptions;
+
+    fn watch(gone_at: Instant) -> Watch {
+        let client = Client::new("http://127.0.0.1:1".parse().unwrap(), ClientOptions::default());
+        let prompt = "550e8400-e29b-41d4-a716-446655440000".parse().unwrap();
+        let mut watch = Watch::new(client.unwrap(), prompt, Arc::default());
+        watch.silence = Some(Silence::new(gone_at));
+        watch
+    }
+
+    #[tokio::test]
+    async fn time_in_which_nobody_polled_is_not_the_servers_silence() {
+        let long_ago = Instant::now().checked_sub(LATE_ANSWER_WAIT * 2).unwrap();
+        let mut watch = watch(long_ago);
+        watch.give_up_when_gone();
+        assert!(watch.end.is_none());
+        assert!(watch.silence.as_ref().unwrap().gone_at > Instant::now());
+        watch.silence = Some(Silence::new(Instant::now()));
+        watch.give_up_when_gone();
+        assert!(matches!(watch.end, Some(Err(Error::ServerGone { .. }))));
     }
 }

@@ -20,6 +20,10 @@ const IDLE: &str = r#"{"type":"executing","data":{"node":null,"prompt_id":"ID"}}
 struct Books {
     history: Option<&'static str>,
     is_queued: bool,
+    /// What is answered before the books are opened, from the last to the first.
+    first: Vec<Answer>,
+    /// In place of the queue.
+    queue: Option<Answer>,
     history_asked: usize,
 }
 
@@ -40,11 +44,17 @@ async fn server(books: Books) -> (Scripted, Shared) {
 fn answer(books: &Shared, request: &Request) -> Answer {
     let mut books = books.lock().unwrap();
     if request.line == "GET /queue" {
+        if let Some(queue) = &books.queue {
+            return queue.clone();
+        }
         let item = format!(r#"[1, "{ID}", {{}}, {{}}, []]"#);
         let item = if books.is_queued { item } else { String::new() };
         return Answer::json(&format!(r#"{{"queue_running": [{item}], "queue_pending": []}}"#));
     }
     books.history_asked += 1;
+    if let Some(first) = books.first.pop() {
+        return first;
+    }
     match books.history {
         Some(entry) => Answer::json(&format!(r#"{{"{ID}": {entry}}}"#)),
         None => Answer::json("{}"),
@@ -220,6 +230,52 @@ async fn wrong_credentials_are_not_waited_for() {
     let (session, _socket) = server.session(&client).await;
     let error = session.watch(&prompt_id()).await.finish().await.unwrap_err();
     assert!(matches!(error, Error::Refused { status: 401, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn refusals_in_mid_run_are_waited_out() {
+    let first = vec![Answer::empty(403), Answer::empty(401), Answer::json("{}")];
+    let (history, is_queued) = (Some(SUCCEEDED), true);
+    let (mut server, _) = server(Books { first, history, is_queued, ..Books::default() }).await;
+    let client = polling(&server);
+    let (session, _socket) = server.session(&client).await;
+    let ended = session.watch(&prompt_id()).await.finish().await.unwrap();
+    assert_eq!(ended.outcome, Outcome::Succeeded);
+}
+
+#[tokio::test]
+async fn answers_of_another_program_are_not_waited_for() {
+    let page = || Answer::new(200, "text/html", "<title>Log in</title>");
+    for answer in [page(), Answer::empty(404)] {
+        let mut server = Scripted::start(move |_| answer.clone()).await;
+        let client = polling(&server);
+        let (session, _socket) = server.session(&client).await;
+        let error = session.watch(&prompt_id()).await.finish().await.unwrap_err();
+        let is_told = matches!(error, Error::NotComfyUi { .. } | Error::Status { status: 404, .. });
+        assert!(is_told && server.requests().len() > 1, "{error:?}");
+    }
+    let first = vec![page(), Answer::empty(404), page()];
+    let history = Some(SUCCEEDED);
+    let (mut server, _) = self::server(Books { first, history, ..Books::default() }).await;
+    let client = polling(&server);
+    let (session, _socket) = server.session(&client).await;
+    let ended = session.watch(&prompt_id()).await.finish().await.unwrap();
+    assert_eq!(ended.outcome, Outcome::Succeeded, "a proxy spoke while the server restarted");
+}
+
+#[tokio::test]
+async fn a_queue_that_cannot_be_read_does_not_overrule_the_history() {
+    let too_large = format!(r#"{{"queue_running": [], "queue_pending": ["{}"]}}"#, "x".repeat(900));
+    for queue in [Answer::json(&too_large), Answer::json("[]"), Answer::json("{"), Answer::Drop] {
+        let (first, history) = (vec![Answer::json("{}"); 2], Some(SUCCEEDED));
+        let books = Books { first, history, queue: Some(queue), ..Books::default() };
+        let (mut server, _) = server(books).await;
+        let client = server.client(limits(Limits { json_bytes_max: 800, ..polls() }));
+        let (session, _socket) = server.session(&client).await;
+        let ended = session.watch(&prompt_id()).await.finish().await.unwrap();
+        assert_eq!(ended.outcome, Outcome::Succeeded);
+        assert!(server.requests().iter().any(|request| request.line == "GET /queue"));
+    }
 }
 
 #[tokio::test]
