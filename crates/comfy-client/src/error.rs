@@ -227,7 +227,8 @@ pub enum Error {
         /// What differs.
         problem: String,
     },
-    /// The reply is larger than one of the [`Limits`](crate::Limits).
+    /// The reply is larger than one of the [`Limits`](crate::Limits), or than the caller of
+    /// [`View::bytes_at_most`](crate::View::bytes_at_most) takes.
     #[error("the reply to {call} is larger than {bytes_max} bytes ({limit})")]
     BodyTooLarge {
         /// The request.

@@ -130,6 +130,7 @@ pub struct View {
     pub content_type: Option<String>,
     /// Its size in bytes, when the server says so.
     pub length: Option<u64>,
+    call: Call,
     pieces: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>,
 }
 
@@ -143,6 +144,7 @@ impl View {
             return Err(too_large(call));
         }
         let content_type = http::text_of(response.headers(), header::CONTENT_TYPE);
+        let opened = call.clone();
         let pieces = stream::try_unfold((response, 0_u64), move |(mut response, before)| {
             let call = call.clone();
             async move {
@@ -160,14 +162,28 @@ impl View {
                 }
             }
         });
-        Ok(Self { content_type, length, pieces: Box::pin(pieces) })
+        Ok(Self { content_type, length, call: opened, pieces: Box::pin(pieces) })
     }
 
-    /// All of it, in memory.
-    pub async fn bytes(mut self) -> Result<Bytes, Error> {
+    /// All of it, in memory, which can be as much as [`Limits::view_bytes_max`].
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        self.bytes_at_most(u64::MAX).await
+    }
+
+    /// All of it, in memory, unless it is larger than `bytes_max`: then
+    /// [`Error::BodyTooLarge`], as soon as that is known.
+    pub async fn bytes_at_most(mut self, bytes_max: u64) -> Result<Bytes, Error> {
+        let limit = "bytes_at_most";
+        let too_large = |call: &Call| Error::BodyTooLarge { call: call.clone(), limit, bytes_max };
+        if self.length.is_some_and(|length| length > bytes_max) {
+            return Err(too_large(&self.call));
+        }
         let mut all = BytesMut::new();
         while let Some(piece) = self.next().await {
             all.extend_from_slice(&piece?);
+            if u64::try_from(all.len()).is_ok_and(|length| length > bytes_max) {
+                return Err(too_large(&self.call));
+            }
         }
         Ok(all.freeze())
     }
@@ -183,8 +199,9 @@ impl Stream for View {
 
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { content_type, length, pieces: _ } = self;
+        let Self { content_type, length, call, pieces: _ } = self;
         f.debug_struct("View")
+            .field("call", call)
             .field("content_type", content_type)
             .field("length", length)
             .finish_non_exhaustive()
@@ -263,7 +280,8 @@ impl Upload {
 }
 
 impl Client {
-    /// Opens a file for reading. [`Error::NoSuchFile`] when there is none.
+    /// Opens a file for reading. [`Error::NoSuchFile`] when there is none,
+    /// [`Error::NotComfyUi`] for a page in its place.
     pub async fn view(&self, file: &FileRef) -> Result<View, Error> {
         file.check()?;
         let query = [
@@ -272,16 +290,25 @@ impl Client {
             ("type", file.folder.as_str()),
         ];
         let (call, response) = self.http.open(&["view"], &query).await?;
+        // ComfyUI serves pages as files without a type, so one that says what it is comes from
+        // somebody else, as in answer to a request without a login.
+        let content_type = http::text_of(response.headers(), header::CONTENT_TYPE);
+        let is_page = http::is_html(content_type.as_deref());
         match response.status().as_u16() {
-            200 => View::new(call, response, &self.http.limits),
-            404 => Err(Error::NoSuchFile { server: self.url().clone(), file: file.clone() }),
+            200 if !is_page => View::new(call, response, &self.http.limits),
+            404 if !is_page => {
+                Err(Error::NoSuchFile { server: self.url().clone(), file: file.clone() })
+            }
             status => {
                 let after = self.http.limits.reply_timeout;
                 let reply = time::timeout(after, self.http.read(call.clone(), response)).await;
                 let limit = "reply_timeout";
-                reply
+                let reply = reply
                     .map_err(|_| Error::Timeout { call: call.clone(), limit, after })??
                     .success(&self.http)?;
+                if is_page {
+                    return Err(reply.foreign(&self.http));
+                }
                 let problem = format!("status 200 is expected, and this is {status}");
                 Err(Error::UnexpectedReply { call, problem })
             }

@@ -143,14 +143,7 @@ impl Http {
                 return Err(too_large(call));
             }
         }
-        let headers = response.headers();
-        Ok(Reply {
-            call,
-            status: response.status().as_u16(),
-            content_type: text_of(headers, header::CONTENT_TYPE),
-            location: text_of(headers, header::LOCATION),
-            body: body.freeze(),
-        })
+        Ok(Reply::new(call, response.status().as_u16(), response.headers(), body.freeze()))
     }
 
     async fn exchange(
@@ -227,9 +220,15 @@ impl Http {
 }
 
 impl Reply {
+    pub(crate) fn new(call: Call, status: u16, headers: &HeaderMap, body: Bytes) -> Self {
+        let content_type = text_of(headers, header::CONTENT_TYPE);
+        let location = text_of(headers, header::LOCATION);
+        Self { call, status, content_type, location, body }
+    }
+
     /// Refuses every status that is not a success, in the way that says most.
     pub(crate) fn success(self, http: &Http) -> Result<Self, Error> {
-        let is_html = self.is_html();
+        let is_html = is_html(self.content_type.as_deref());
         let Self { call, status, content_type, location, body } = self;
         let start = || http.excerpt(&body);
         match status {
@@ -250,24 +249,32 @@ impl Reply {
 
     /// The body as JSON.
     pub(crate) fn json(&self, http: &Http) -> Result<Json, Error> {
-        let start = || http.excerpt(&self.body);
         Json::parse(&self.body).map_err(|source| {
-            let call = self.call.clone();
             if self.is_json() {
-                Error::NotJson { call, start: start(), source }
+                let start = http.excerpt(&self.body);
+                Error::NotJson { call: self.call.clone(), start, source }
             } else {
-                Error::NotComfyUi { call, content_type: self.content_type.clone(), start: start() }
+                self.foreign(http)
             }
         })
+    }
+
+    /// What to say when ComfyUI would not answer like this.
+    pub(crate) fn foreign(&self, http: &Http) -> Error {
+        Error::NotComfyUi {
+            call: self.call.clone(),
+            content_type: self.content_type.clone(),
+            start: http.excerpt(&self.body),
+        }
     }
 
     fn is_json(&self) -> bool {
         self.content_type.as_ref().is_some_and(|kind| kind.contains("json"))
     }
+}
 
-    fn is_html(&self) -> bool {
-        self.content_type.as_ref().is_some_and(|kind| kind.contains("html"))
-    }
+pub(crate) fn is_html(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|kind| kind.contains("html"))
 }
 
 /// The connection ended after the request was sent.

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For a connection to stand, TLS included. Default 10 s: beyond that a host is down.
+    /// For a connection to stand, TLS included (for a WebSocket, TLS counts as part of the
+    /// reply). Default 10 s: beyond that a host is down.
     pub connect_timeout: Duration,
     /// For one whole reply other than a file. Default 60 s: a server with many node packs and
     /// models answers `/object_info` only after half a minute, and nothing else meanwhile.
@@ -42,7 +43,9 @@ pub struct Limits {
     /// The largest JSON reply, in bytes. Default 64 MiB: a stock `/object_info` has 1.6 MB, and
     /// packs and models multiply it.
     pub json_bytes_max: u64,
-    /// The largest file read, in bytes. Default 2 GiB: a long video.
+    /// The largest file read, in bytes. Default 2 GiB: a long video. This is for files that are
+    /// streamed; to hold one in memory, see
+    /// [`View::bytes_at_most`](crate::View::bytes_at_most).
     pub view_bytes_max: u64,
     /// The largest WebSocket message, in bytes. Default 64 MiB: `SaveImageWebsocket` sends whole
     /// pictures in one frame.

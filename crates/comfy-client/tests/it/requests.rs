@@ -328,10 +328,41 @@ async fn files_come_in_pieces_and_names_are_encoded() {
     let view = client.view(&file).await.unwrap();
     assert_eq!((view.content_type.as_deref(), view.length), (Some("image/png"), Some(7)));
     assert_eq!(view.bytes().await.unwrap(), "picture");
+    assert_eq!(client.view(&file).await.unwrap().bytes_at_most(7).await.unwrap(), "picture");
+    let error = client.view(&file).await.unwrap().bytes_at_most(6).await.unwrap_err();
+    check(
+        &error,
+        Retry::Never,
+        "the reply to GET /view at SERVER is larger than 6 bytes (bytes_at_most)",
+    );
     assert_eq!(
         server.requests()[0].line,
         "GET /view?filename=%C3%A4%2Bb+%231%26.png&subfolder=x%2Fy&type=temp"
     );
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_a_file_is_not_comfyui() {
+    let file = FileRef { filename: "a.png".to_owned(), ..FileRef::default() };
+    for status in [200, 404] {
+        let (_server, client) = server(Answer::new(status, "text/html", "<p>Log in</p>")).await;
+        check(
+            &client.view(&file).await.unwrap_err(),
+            Retry::Never,
+            "SERVER does not look like ComfyUI: GET /view was answered with text/html: <p>Log in</p>",
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_length_is_bounded_too() {
+    let head = "HTTP/1.1 200 X\r\nconnection: close\r\n\r\npicture".to_owned();
+    let (_server, client) = server(Answer::Raw(head)).await;
+    let file = FileRef { filename: "a.png".to_owned(), ..FileRef::default() };
+    let view = client.view(&file).await.unwrap();
+    assert_eq!(view.length, None);
+    let error = view.bytes_at_most(6).await.unwrap_err();
+    assert!(matches!(error, Error::BodyTooLarge { bytes_max: 6, .. }), "{error:?}");
 }
 
 #[tokio::test]
