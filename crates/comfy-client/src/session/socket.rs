@@ -5,16 +5,18 @@ use std::time::Duration;
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, time};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
     tungstenite::{
         self, Message, client::IntoClientRequest as _, http::header::AUTHORIZATION,
         protocol::WebSocketConfig,
     },
 };
+use url::{Host, Url};
 
 use crate::{
     client::Client,
     error::{Call, Error, Method},
+    http::Reply,
     ids::ClientId,
     wire,
 };
@@ -25,7 +27,8 @@ pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 /// Opens the socket, says what this client can do, and waits for the first status. Returns also
-/// how many prompts the server has.
+/// how many prompts the server has. A busy server accepts connections long before it answers, so
+/// only the connection has to stand within `connect_timeout`.
 pub(crate) async fn open(
     client: &Client,
     client_id: ClientId,
@@ -44,32 +47,51 @@ pub(crate) async fn open(
     let config = WebSocketConfig::default()
         .max_message_size(Some(limits.frame_bytes_max))
         .max_frame_size(Some(limits.frame_bytes_max));
-    let connecting = connect_async_with_config(request, Some(config), false);
-    let after = limits.connect_timeout;
-    let (mut socket, _) = time::timeout(after, connecting)
-        .await
-        .map_err(|_| Error::ConnectTimeout { server: server(), after })?
-        .map_err(|error| refused(client, error))?;
-
-    let greeting = async {
-        socket.send(Message::text(wire::feature_flags())).await?;
-        while let Some(frame) = socket.next().await {
-            if let Message::Text(text) = frame?
-                && let Ok(wire::Message::Status { queue_remaining, .. }) =
-                    wire::decode_text(text.as_bytes())
-            {
-                return Ok(queue_remaining);
-            }
-        }
-        Err(tungstenite::Error::ConnectionClosed)
+    let stream = connect(client, &url).await?;
+    let handshake = async {
+        let (mut socket, _) = client_async_tls_with_config(request, stream, Some(config), None)
+            .await
+            .map_err(|error| refused(client, error))?;
+        let queue_remaining = greet(&mut socket).await.map_err(failed)?;
+        Ok((socket, queue_remaining))
     };
     let after = limits.reply_timeout;
-    let call = Call::new(Method::Get, "/ws", &http.server);
-    let queue_remaining = time::timeout(after, greeting)
+    time::timeout(after, handshake).await.unwrap_or_else(|_| {
+        let call = Call::new(Method::Get, "/ws", &http.server);
+        Err(Error::Timeout { call, limit: "reply_timeout", after })
+    })
+}
+
+async fn connect(client: &Client, url: &Url) -> Result<TcpStream, Error> {
+    let server = || client.url().clone();
+    let no_address = || Error::Connect { server: server(), source: "it has no address".into() };
+    let port = url.port_or_known_default().ok_or_else(no_address)?;
+    let connecting = async {
+        match url.host().ok_or_else(no_address)? {
+            Host::Domain(name) => TcpStream::connect((name, port)).await,
+            Host::Ipv4(ip) => TcpStream::connect((ip, port)).await,
+            Host::Ipv6(ip) => TcpStream::connect((ip, port)).await,
+        }
+        .map_err(|source| Error::Connect { server: server(), source: source.into() })
+    };
+    let after = client.limits().connect_timeout;
+    time::timeout(after, connecting)
         .await
-        .map_err(|_| Error::Timeout { call, limit: "reply_timeout", after })?
-        .map_err(failed)?;
-    Ok((socket, queue_remaining))
+        .unwrap_or_else(|_| Err(Error::ConnectTimeout { server: server(), after }))
+}
+
+/// Says what this client can do, and waits until the server has said how many prompts it has.
+async fn greet(socket: &mut Socket) -> Result<Option<u64>, tungstenite::Error> {
+    socket.send(Message::text(wire::feature_flags())).await?;
+    while let Some(frame) = socket.next().await {
+        if let Message::Text(text) = frame?
+            && let Ok(wire::Message::Status { queue_remaining, .. }) =
+                wire::decode_text(text.as_bytes())
+        {
+            return Ok(queue_remaining);
+        }
+    }
+    Err(tungstenite::Error::ConnectionClosed)
 }
 
 /// Closes the socket as far as the server lets itself be told. The client id must not be used
@@ -93,23 +115,20 @@ pub(crate) async fn close(mut socket: Socket) {
 fn refused(client: &Client, error: tungstenite::Error) -> Error {
     let http = &*client.http;
     let server = http.server.clone();
-    let call = Call::new(Method::Get, "/ws", &server);
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others of a foreign enum are alike")]
     let response = match error {
         tungstenite::Error::Http(response) => response,
         tungstenite::Error::Io(source) => return Error::Connect { server, source: source.into() },
+        tungstenite::Error::Tls(source) => return Error::Connect { server, source: source.into() },
         other => return Error::Socket { server, source: other.into() },
     };
-    let status = response.status().as_u16();
-    if matches!(status, 401 | 403) {
-        return Error::Refused { call, status, with_credentials: http.authorization().is_some() };
+    let (parts, body) = response.into_parts();
+    let call = Call::new(Method::Get, "/ws", &server);
+    let body = body.unwrap_or_default().into();
+    let reply = Reply::new(call, parts.status.as_u16(), &parts.headers, body);
+    match reply.success(http) {
+        // ComfyUI switches protocols or says no.
+        Ok(reply) => reply.foreign(http),
+        Err(error) => error,
     }
-    let body = http.excerpt(response.body().as_deref().unwrap_or_default());
-    // ComfyUI switches protocols or says no; a page is somebody else's.
-    if response.status().is_success() {
-        let content_type = response.headers().get("content-type");
-        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        return Error::NotComfyUi { call, content_type, start: body };
-    }
-    Error::Status { call, status, body }
 }

@@ -375,6 +375,31 @@ async fn a_page_in_place_of_a_socket_is_not_comfyui() {
     assert_eq!((content_type.as_deref(), &*start), (Some("text/html"), "<title>It works!</title>"));
 }
 
+/// What a server answers to a handshake below the root, where the scripted one takes no sockets.
+async fn handshake(answer: Answer, limits: Limits) -> Error {
+    let server = Scripted::start(move |_| answer.clone()).await;
+    let url = format!("{}/base", server.url()).parse().unwrap();
+    let client = Client::new(url, crate::scripted::limits(limits)).unwrap();
+    client.open_session().await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_redirected_handshake_tells_where_to() {
+    let answer = "HTTP/1.1 302 X\r\nlocation: https://sso.example/?token=t\r\n\r\n".to_owned();
+    let error = handshake(Answer::Raw(answer), Limits::default()).await;
+    let Error::Redirected { location, .. } = error else { panic!("{error:?}") };
+    assert_eq!(location.as_deref(), Some("https://sso.example/"));
+}
+
+#[tokio::test]
+async fn a_busy_server_may_take_longer_to_upgrade_than_to_connect() {
+    let connect_timeout = Duration::from_secs(5);
+    let reply_timeout = Duration::from_millis(50);
+    let error = handshake(Answer::Hang, Limits { connect_timeout, reply_timeout, ..polls() }).await;
+    assert!(matches!(error, Error::Timeout { limit: "reply_timeout", .. }), "{error:?}");
+    assert_eq!(error.retry(), Retry::Safe);
+}
+
 #[tokio::test]
 async fn a_server_that_never_tells_its_status_is_not_waited_for() {
     let server = Scripted::start(|_| Answer::Hang).await;
