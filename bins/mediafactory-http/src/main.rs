@@ -59,6 +59,7 @@ async fn run(line: CommandLine) -> Result<(), Box<dyn Error + Send + Sync>> {
     let selection = line.options.selection();
     let mut settings = line.options.settings();
     settings.extend(line.bind.map(|address| ("http.bind".to_owned(), address.to_string())));
+    let signals = start::StopSignals::listen()?;
     let started = start::start(settings).await?;
     let http = &started.factory.config().http;
     let address = address(http, line.port)?;
@@ -78,7 +79,7 @@ async fn run(line: CommandLine) -> Result<(), Box<dyn Error + Send + Sync>> {
     tokio::pin!(serving);
     let outcome = tokio::select! {
         ended = &mut serving => ended,
-        signal = start::asked_to_stop() => {
+        signal = signals.asked_to_stop() => {
             signal?;
             server.close().await;
             stop.cancel();

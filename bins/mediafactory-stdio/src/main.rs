@@ -49,6 +49,7 @@ fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
     let selection = options.selection();
+    let signals = start::StopSignals::listen()?;
     let started = start::start(options.settings()).await?;
     let server = Server::new(started.factory.clone(), &selection)?;
     let stop = CancellationToken::new();
@@ -57,7 +58,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
     tokio::pin!(serving);
     let outcome = tokio::select! {
         ended = &mut serving => ended,
-        signal = start::asked_to_stop() => {
+        signal = signals.asked_to_stop() => {
             signal?;
             stop.cancel();
             serving.await

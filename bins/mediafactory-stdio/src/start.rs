@@ -71,23 +71,49 @@ async fn simulator(config: &mut Config) -> Result<Option<Sim>, Box<dyn Error + S
     Ok(Some(simulator))
 }
 
-/// Waits until the system or a person asks this process to stop.
+/// The wish of the system or of a person that this process stops.
 #[cfg(unix)]
-pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+pub(crate) struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
 }
 
-/// Waits until the system or a person asks this process to stop.
+#[cfg(unix)]
+impl StopSignals {
+    /// Listens from now on; before, a signal ends the process where it stands. So this comes
+    /// before anyone is told that the server is there.
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits until one came.
+    pub(crate) async fn asked_to_stop(mut self) -> std::io::Result<()> {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        Ok(())
+    }
+}
+
+/// The wish of the system or of a person that this process stops.
 #[cfg(not(unix))]
-pub(crate) async fn asked_to_stop() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+pub(crate) struct StopSignals;
+
+#[cfg(not(unix))]
+impl StopSignals {
+    /// Nothing has to be prepared here.
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits until one came.
+    pub(crate) async fn asked_to_stop(self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }
 
 /// Says on standard error what went wrong, with every cause.
