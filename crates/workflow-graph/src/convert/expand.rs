@@ -54,7 +54,8 @@ impl Expansion {
     pub(super) fn name(&self, scene: &Scene<'_>, seat: Seat) -> String {
         let Some(frame) = self.frame(seat.frame) else { return String::new() };
         let node = scene.graph(frame.graph).and_then(|graph| graph.nodes.get(seat.node));
-        format!("{}{}", frame.prefix, node.map_or("", |node| &*node.id))
+        let id = node.map_or("", |node| &*node.id);
+        [frame.prefix.as_str(), id].concat()
     }
 
     fn is_within(&self, frame: usize, graph: usize) -> bool {

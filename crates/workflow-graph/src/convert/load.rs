@@ -1,7 +1,10 @@
 //! Loading a saved workflow in the front end's order: definitions before their instances, the
 //! graph at the top last.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use indexmap::IndexMap;
 
@@ -147,7 +150,7 @@ fn load_graph<'a>(
 
 /// The links by their numbers, and how many were read; of several with one number the last counts.
 fn links<'a>(source: UiGraph<'a>, own: &Renumbering<'a>) -> (IndexMap<LinkId, Link<'a>>, usize) {
-    let mut links = IndexMap::new();
+    let mut links = IndexMap::with_capacity(source.link_entries());
     let mut read = 0;
     for link in source.links() {
         read += 1;
@@ -216,16 +219,22 @@ fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
     virtual_nodes::of_pack(saved.class()).map_or(Kind::Unknown, Kind::Virtual)
 }
 
+/// The two slots that a link joins.
+type Ends<'l> = (&'l str, usize, &'l str, usize);
+
+fn ends<'l>(link: &'l Link<'_>) -> Ends<'l> {
+    (&link.origin, link.origin_slot, &link.target, link.target_slot)
+}
+
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
-    let mut groups: HashMap<(&str, usize, &str, usize), Vec<LinkId>> =
-        HashMap::with_capacity(graph.links.len());
-    for (id, link) in &graph.links {
-        let ends = (&*link.origin, link.origin_slot, &*link.target, link.target_slot);
-        groups.entry(ends).or_default().push(*id);
-    }
-    if groups.len() == graph.links.len() {
+    let mut seen = HashSet::with_capacity(graph.links.len());
+    if graph.links.values().all(|link| seen.insert(ends(link))) {
         return;
+    }
+    let mut groups: HashMap<Ends<'_>, Vec<LinkId>> = HashMap::new();
+    for (id, link) in &graph.links {
+        groups.entry(ends(link)).or_default().push(*id);
     }
     let groups: Vec<Vec<LinkId>> = groups.into_values().filter(|ids| ids.len() > 1).collect();
     for ids in groups {

@@ -69,7 +69,12 @@ impl<'a> UiGraph<'a> {
 
     /// How many entries `nodes` and `links` have.
     pub(crate) fn entries(self) -> usize {
-        self.list("nodes").len() + self.list("links").len()
+        self.list("nodes").len() + self.link_entries()
+    }
+
+    /// How many entries `links` has.
+    pub(crate) fn link_entries(self) -> usize {
+        self.list("links").len()
     }
 
     /// What the definition of a subgraph takes, in order.

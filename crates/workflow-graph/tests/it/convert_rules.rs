@@ -7,7 +7,7 @@ use workflow_graph::{
     ui::UiWorkflow,
 };
 
-const CLASSES: &str = r##"{
+const CLASSES: &str = r#"{
   "Load": {"input": {"required": {"name": [["a.png", "b.png"], {"image_upload": true}]}}, "output": ["IMAGE", "MASK"],
            "display_name": "Load Image"},
   "Model": {"input": {"required": {"file": ["COMBO", {"options": ["m1", "m2"]}]}}, "output": ["MODEL", "CLIP"]},
@@ -29,7 +29,7 @@ const CLASSES: &str = r##"{
   "CustomCombo": {"input": {"required": {"choice": ["COMBO", {"options": []}]}}, "output": ["STRING", "INT"]},
   "SaveImage": {"input": {"required": {"images": ["IMAGE"], "filename_prefix": ["STRING", {"default": "ComfyUI"}]}},
                 "output": [], "output_node": true}
-}"##;
+}"#;
 
 fn catalog() -> NodeCatalog {
     NodeCatalog::from_bytes(CLASSES.as_bytes()).unwrap()

@@ -1,6 +1,9 @@
 //! Workflows laid out for the front end.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use proptest::prelude::*;
 use workflow_graph::{
@@ -9,6 +12,7 @@ use workflow_graph::{
     convert::convert,
     json::Object,
     lift::{LiftFinding, Lifted, lift},
+    ui::UiNode,
 };
 
 use crate::graphs::{any_workflow, workflow};
@@ -31,17 +35,16 @@ pub(crate) fn expected(workflow: &Workflow, lifted: &Lifted) -> Json {
             inputs.insert(name.to_owned(), value);
         }
         for finding in &lifted.findings {
-            match finding {
-                LiftFinding::Added { node, input, value } if node == id => {
-                    inputs.insert(input.clone(), value.clone());
-                }
-                LiftFinding::Dropped { node, input, .. }
-                | LiftFinding::DanglingLink { node, input, .. }
-                    if node == id =>
-                {
-                    inputs.shift_remove(input);
-                }
-                _ => {}
+            if let LiftFinding::Added { node, input, value } = finding
+                && node == id
+            {
+                inputs.insert(input.clone(), value.clone());
+            }
+            if let LiftFinding::Dropped { node, input, .. }
+            | LiftFinding::DanglingLink { node, input, .. } = finding
+                && node == id
+            {
+                inputs.shift_remove(input);
             }
         }
         let node = [
@@ -77,7 +80,7 @@ fn dynamic_inputs_seeds_and_lists_come_back() {
     assert_eq!(lifted.findings, vec![]);
     let again = convert(&lifted.workflow, &catalog()).to_workflow().unwrap();
     assert_eq!(again.digest(), workflow.digest());
-    let title = lifted.workflow.root().nodes().next().and_then(|node| node.title());
+    let title = lifted.workflow.root().nodes().next().and_then(UiNode::title);
     assert_eq!(title, Some("Mine"));
 }
 
@@ -110,7 +113,7 @@ proptest! {
         let lifted = lift(&workflow, &catalog());
         let root = lifted.workflow.root();
         prop_assert_eq!(root.unreadable(), 0);
-        let ids: HashSet<String> = root.nodes().filter_map(|node| node.id()).map(|id| id.into_owned()).collect();
+        let ids: HashSet<String> = root.nodes().filter_map(UiNode::id).map(Cow::into_owned).collect();
         prop_assert_eq!(ids.len(), workflow.nodes().len());
         for link in root.links() {
             let target = root.nodes().find(|node| node.id().as_deref() == Some(&*link.target)).unwrap();
