@@ -27,7 +27,9 @@ impl Workplace {
     pub(crate) async fn for_making(resolved: &Resolved) -> Result<Self, Failure> {
         let is_set = resolved.is_set("simulate");
         let policy = if is_set { resolved.config.simulate } else { Simulate::Fallback };
-        Self::open(resolved.config.clone(), policy).await
+        let workplace = Self::open(resolved.config.clone(), policy).await?;
+        workplace.factory.resume().await?;
+        Ok(workplace)
     }
 
     /// For tasks that look: the simulator only where the configuration asks for it.
@@ -54,6 +56,9 @@ impl Workplace {
     /// Puts everything away, unless the person wants to wait for nothing any more.
     pub(crate) async fn close<T>(self, done: Result<T, Failure>) -> Result<T, Failure> {
         if !matches!(done, Err(Failure::Left)) {
+            if self.simulator.is_some() {
+                self.factory.cancel_all().await;
+            }
             self.factory.shutdown().await;
             stop(self.simulator).await;
         }

@@ -20,8 +20,12 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// Closes everything in order. Jobs of a real server go on there.
+    /// Closes everything in order. Jobs of a real server go on there; those of our simulator end
+    /// with it.
     pub(crate) async fn close(self) {
+        if self.simulator.is_some() {
+            self.factory.cancel_all().await;
+        }
         self.factory.shutdown().await;
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
@@ -46,6 +50,7 @@ pub(crate) async fn start(
     }
     let simulator = simulator(&mut config).await?;
     let factory = Factory::open(config).await?;
+    factory.resume().await?;
     Ok(Started { factory, simulator })
 }
 

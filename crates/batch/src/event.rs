@@ -271,7 +271,7 @@ impl Failure {
             .filter(|json| json.as_object().is_some())
             .ok_or(UnreadableEvent::Member { member: "failure", expected: "an object" })?;
         let details = match optional_text(json, "details_json")? {
-            Some(details) => Json::parse(details.as_bytes())
+            Some(details) => Json::parse_deep(details.as_bytes())
                 .map_err(|source| UnreadableEvent::Details { source })?,
             None => Json::Null,
         };

@@ -16,7 +16,7 @@
 //! jobs.append(&id, Event::SubmitStarted, at).await?;
 //!
 //! // After a crash here the job is looked up at the server, never sent again.
-//! let unfinished = jobs.unfinished().await?;
+//! let unfinished = jobs.unfinished("").await?;
 //! assert_eq!(unfinished[0].state, State::Submitting);
 //! # Ok(())
 //! # }

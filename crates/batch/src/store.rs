@@ -34,9 +34,12 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// One page of jobs, newest first.
     async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError>;
 
-    /// Every job that has not come to its end, oldest first: what recovery looks at. There are
-    /// as many as the engine lets be under way at a time.
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError>;
+    /// Every job of `server`, as its record spells it, that has not come to its end, oldest first:
+    /// what recovery looks at. There are as many as the engine lets be under way at a time.
+    ///
+    /// A job that cannot be read is left out and told to the log of the program, so that one
+    /// damaged job, or one of a newer version, keeps no other from being recovered.
+    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError>;
 }
 
 /// Which jobs to list.

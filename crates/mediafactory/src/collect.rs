@@ -3,21 +3,20 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use assets::{Asset, AssetId, BlobStore, Origin, ServerFile, media};
 use async_trait::async_trait;
 use batch::{Event, Failure, FinishError, Finisher, Job, State, StoreError};
-use comfy_client::{Client, Ended, FileRef, Folder};
+use comfy_client::{Client, Ended, FileRef, Folder, Limits};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use store_sqlite::SqliteStore;
 use uuid::Uuid;
 
-/// The largest file that is fetched: a long video of today has a tenth of it.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+use crate::failure;
 
 /// How much of a blob is read to learn what it is; the size of a picture may stand behind long
 /// metadata.
@@ -44,8 +43,7 @@ impl Finisher for Collector {
             let node = real_node.unwrap_or(output.node.as_str());
             for file in output.files().filter(|file| file.folder != Folder::Input) {
                 let index = next_index.entry(node).or_default();
-                found
-                    .push(self.asset(job, node, *index, file).await.map_err(FinishError::Results)?);
+                found.push(self.asset(job, node, *index, file).await?);
                 *index = index.saturating_add(1);
             }
         }
@@ -67,23 +65,26 @@ impl Collector {
         node: &str,
         index: u32,
         file: &FileRef,
-    ) -> Result<Asset, Failure> {
-        let not_kept = |error: &dyn std::error::Error| {
-            let mut failure =
-                Failure::new("results_not_kept", format!("cannot keep {file}: {error}"));
-            failure.node = Some(node.to_owned());
-            failure.hint = Some(
-                "the prompt succeeded and its files are still on the server; make room or restore \
-                 the connection, then run it again: the server has the results cached"
-                    .to_owned(),
-            );
-            failure
+    ) -> Result<Asset, FinishError> {
+        let view = self.client.view(file).await.map_err(|error| unreachable(file, node, &error))?;
+        let interrupted = Arc::new(OnceLock::new());
+        let why = Arc::clone(&interrupted);
+        // What a piece of the download fails with, the store can only pass on as text.
+        let bytes = view.map(move |piece| {
+            piece.map_err(|error| {
+                let text = error.to_string();
+                let _first = why.set(error);
+                text.into()
+            })
+        });
+        let stored = self.blobs.put(Box::pin(bytes), Limits::default().view_bytes_max).await;
+        let stored = match (stored, interrupted.get()) {
+            (Ok(stored), _) => stored,
+            (Err(_), Some(error)) => return Err(unreachable(file, node, error)),
+            (Err(error), None) => return Err(not_kept(file, node, &error)),
         };
-        let view = self.client.view(file).await.map_err(|error| not_kept(&error))?;
-        let bytes = view.map(|piece| piece.map_err(Into::into));
-        let stored = self.blobs.put(Box::pin(bytes), FILE_BYTES_MAX).await;
-        let stored = stored.map_err(|error| not_kept(&error))?;
-        let head = self.head(&stored.digest).await.map_err(|error| not_kept(&error))?;
+        let head = self.head(&stored.digest).await;
+        let head = head.map_err(|error| not_kept(file, node, &error))?;
         let record = &job.record;
         let now = Timestamp::now();
         let origin = Origin {
@@ -144,6 +145,35 @@ impl Collector {
         }
         copied.map_err(|error| format!("cannot write {}: {error}", to.display()))
     }
+}
+
+/// The server did not give the file. It may only be away: then the file is fetched again.
+fn unreachable(file: &FileRef, node: &str, error: &comfy_client::Error) -> FinishError {
+    let kind = "results_unreachable";
+    let failure =
+        results(kind, file, node, error, "the server may have the results cached: run it again");
+    FinishError::Results { failure, try_again: error.is_retryable() }
+}
+
+/// The file could not be stored here.
+fn not_kept(file: &FileRef, node: &str, error: &assets::Error) -> FinishError {
+    let hint = "make room or give access, then run it again: the server has the results cached";
+    let failure = results("results_not_kept", file, node, error, hint);
+    FinishError::Results { failure, try_again: false }
+}
+
+fn results(
+    kind: &str,
+    file: &FileRef,
+    node: &str,
+    error: &dyn std::error::Error,
+    hint: &str,
+) -> Failure {
+    let message = format!("cannot keep {file}: {}", failure::with_causes(error));
+    let mut failure = Failure::new(kind, message);
+    failure.node = Some(node.to_owned());
+    failure.hint = Some(hint.to_owned());
+    failure
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are the database's own")]

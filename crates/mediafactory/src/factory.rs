@@ -57,7 +57,8 @@ pub(crate) struct Parts {
 
 impl Factory {
     /// Opens the database and the folders. The server is not needed for that: it is asked when
-    /// the first job or question needs it.
+    /// the first job or question needs it. Unfinished jobs of earlier processes are left as they
+    /// are until [`resume`](Self::resume).
     pub async fn open(config: Config) -> Result<Self, Error> {
         let templates = Templates::own()?;
         let client = client(&config)?;
@@ -84,13 +85,20 @@ impl Factory {
             in_flight_max: usize::try_from(config.max_concurrent_jobs).unwrap_or(usize::MAX),
             unfinished_max: UNFINISHED_JOBS_MAX,
             submit_grace: config.connect_timeout + config.reply_timeout + SUBMIT_MARGIN,
+            server_away_max: config.server_away_max,
             clock: Timestamp::now,
         };
         let engine = Engine::new(client.clone(), jobs, Arc::new(collector), options);
-        engine.recover().await.map_err(|error| failure::storage("cannot read the jobs", error))?;
         let nodes = NodeCache::default();
         let parts = Parts { config, client, store, blobs, engine, templates, nodes };
         Ok(Self { parts: Arc::new(parts) })
+    }
+
+    /// Takes up the unfinished jobs of this server, whichever process left them, and says how
+    /// many they are. Those that were never sent are sent; the others are looked up.
+    pub async fn resume(&self) -> Result<usize, Error> {
+        let taken = self.parts.engine.recover().await;
+        taken.map_err(|error| failure::storage("cannot read the unfinished jobs", error))
     }
 
     /// What it was opened with.
@@ -104,7 +112,7 @@ impl Factory {
     }
 
     /// Takes no more jobs, stops following those that run, and closes the database. The jobs go
-    /// on at the server; the next `open` on the same folder takes them up.
+    /// on at the server; the next process on the same folder takes them up.
     pub async fn shutdown(&self) {
         self.parts.engine.shutdown().await;
         self.parts.store.close().await;
@@ -125,6 +133,7 @@ pub(crate) fn client(config: &Config) -> Result<Client, Error> {
     let limits = Limits {
         connect_timeout: config.connect_timeout,
         reply_timeout: config.reply_timeout,
+        gone_after: config.server_away_max,
         ..Limits::default()
     };
     Client::new(url, ClientOptions { auth, limits }).map_err(failure::client)

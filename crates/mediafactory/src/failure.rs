@@ -1,20 +1,23 @@
 //! Failures of the layers below, in the words of the front door.
 
+use std::sync::Arc;
+
 use comfy_client::Retry;
 use workflow_graph::Json;
 
 use crate::error::{Error, FailureCode};
 
 /// A failure of the server or of the way to it.
-pub(crate) fn client(error: comfy_client::Error) -> Error {
+pub(crate) fn client(error: impl Into<Arc<comfy_client::Error>>) -> Error {
     use comfy_client::Error as E;
+    let error = error.into();
     let retry = error.retry();
-    let message = with_causes(&error);
-    let (code, hint) = match &error {
+    let message = with_causes(&*error);
+    let (code, hint) = match &*error {
         E::Connect { server, .. } | E::ConnectTimeout { server, .. } | E::Socket { server, .. } => {
             let hint = format!(
                 "start ComfyUI, or set COMFYUI_URL to where it runs; it was looked for at {server} \
-                 (to try this without one, start with `--simulate`)"
+                 (to try this without one, set MEDIAFACTORY_SIMULATE=always)"
             );
             (FailureCode::ComfyuiUnreachable, hint)
         }
@@ -72,7 +75,7 @@ pub(crate) fn list<'a>(items: impl IntoIterator<Item = &'a str>) -> Json {
 }
 
 /// An error with its causes in one line: the text of an [`Error`] stands alone in a tool result.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assets::{AssetQuery, AssetStore};
+use assets::{Asset, AssetQuery, AssetStore};
 use batch::{CancelError, Event, Failure, Job, JobId, JobStore, Progress, State};
 use tokio::{sync::watch, time::Instant};
 use workflow_graph::Json;
@@ -64,12 +64,14 @@ impl Factory {
                 return Ok(Waited::StillRunning(report));
             }
             match self.progress(job) {
-                // Closed or final: either way the log is read once more.
                 Some(mut progress) => {
                     let ended = progress.wait_for(|progress| progress.state.is_final());
-                    drop(tokio::time::timeout_at(until, ended).await);
+                    // A channel that closes before the job is final has lost its task: poll then.
+                    if let Ok(Err(_)) = tokio::time::timeout_at(until, ended).await {
+                        pause(until).await;
+                    }
                 }
-                None => tokio::time::sleep_until(until.min(Instant::now() + POLL_PAUSE)).await,
+                None => pause(until).await,
             }
         }
     }
@@ -80,18 +82,31 @@ impl Factory {
         let job = found
             .map_err(|error| failure::storage("the job cannot be read", error))?
             .ok_or_else(|| unknown(id))?;
-        let query = AssetQuery {
+        let assets = self.assets_of(id).await?;
+        let progress = self.progress(id).map(|progress| progress.borrow().clone());
+        Ok(report(job, assets, progress))
+    }
+
+    /// All assets of a job, in the order in which the server listed them.
+    async fn assets_of(&self, id: &JobId) -> Result<Vec<Asset>, Error> {
+        let mut query = AssetQuery {
             job: Some(id.as_uuid()),
             limit: AssetQuery::LIMIT_MAX,
             ..AssetQuery::default()
         };
-        let page = AssetStore::list(&self.parts.store, &query).await;
-        let mut page =
-            page.map_err(|error| failure::storage("the assets cannot be read", error))?;
-        // Within a job, the order in which the server listed them.
-        page.assets.reverse();
-        let progress = self.progress(id).map(|progress| progress.borrow().clone());
-        Ok(report(job, page.assets, progress))
+        let mut assets = Vec::new();
+        loop {
+            let page = AssetStore::list(&self.parts.store, &query).await;
+            let page =
+                page.map_err(|error| failure::storage("the assets cannot be read", error))?;
+            assets.extend(page.assets);
+            match page.next_cursor {
+                Some(cursor) => query.cursor = Some(cursor),
+                None => break,
+            }
+        }
+        assets.reverse();
+        Ok(assets)
     }
 
     /// Stops one job: takes it out of the queue, or interrupts it if it runs. Stopping a job that
@@ -101,6 +116,11 @@ impl Factory {
         self.parts.engine.cancel(id).await.map_err(|error| match error {
             CancelError::UnknownJob(id) => unknown(&id),
             CancelError::Server(error) => failure::client(error),
+            CancelError::OtherServer { server } => {
+                let message = format!("job {id} is at {server}, which is not the server used here");
+                Error::new(FailureCode::Forbidden, message)
+                    .with_hint("use that server, with COMFYUI_URL, to cancel it")
+            }
             error @ (CancelError::Store(_) | _) => {
                 failure::storage("the job cannot be stopped", error)
             }
@@ -108,6 +128,12 @@ impl Factory {
         match self.wait(id, CANCEL_WAIT).await? {
             Waited::Finished(report) | Waited::StillRunning(report) => Ok(report),
         }
+    }
+
+    /// Stops every job that is under way in this process. For a program whose server ends with
+    /// it: those jobs could never be finished by anybody.
+    pub async fn cancel_all(&self) {
+        self.parts.engine.cancel_all(CANCEL_WAIT).await;
     }
 
     /// Turns the report of a job that ended otherwise than well into its failure.
@@ -120,8 +146,10 @@ impl Factory {
             }
             State::TimedOut => {
                 let message = format!("job {job} ran past its deadline and was stopped");
-                Err(Error::new(FailureCode::TimedOut, message)
-                    .with_hint("allow it more time, or ask for fewer steps or a smaller picture"))
+                Err(Error::new(FailureCode::TimedOut, message).with_hint(
+                    "ask for fewer steps or a smaller picture, or allow more time with the \
+                         setting `job_timeout_seconds`",
+                ))
             }
             State::Failed => Err(failed(&job, report.failure.as_ref())),
             State::Lost => Err(lost(&job, report.failure.as_ref())),
@@ -133,7 +161,11 @@ impl Factory {
     }
 }
 
-fn report(job: Job, assets: Vec<assets::Asset>, progress: Option<Progress>) -> JobReport {
+async fn pause(until: Instant) {
+    tokio::time::sleep_until(until.min(Instant::now() + POLL_PAUSE)).await;
+}
+
+fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport {
     let failure = job.failure().cloned().or_else(|| {
         let Event::Lost { reason } = &job.log.last()?.event else { return None };
         Some(Failure::new("lost", reason.as_str()))
@@ -204,7 +236,16 @@ fn explain(failure: &Failure) -> (FailureCode, Option<&'static str>, Retry) {
     }
     match failure.kind.as_str() {
         "comfyui_unreachable" => (FailureCode::ComfyuiUnreachable, None, Retry::Safe),
-        "comfyui_refused" => (FailureCode::ComfyuiRejected, None, Retry::Never),
+        "results_unreachable" => (FailureCode::ComfyuiUnreachable, None, Retry::Safe),
+        "comfyui_forbidden" => (
+            FailureCode::Forbidden,
+            Some("check the address and the credentials of the server"),
+            Retry::Never,
+        ),
+        "comfyui_too_large" => (FailureCode::LimitExceeded, None, Retry::Never),
+        "comfyui_refused" => {
+            (FailureCode::ComfyuiRejected, Some("look at the server's log"), Retry::Never)
+        }
         "missing_node_type" => (
             FailureCode::NodesMissing,
             Some("install the custom node that has this class, or use another class"),

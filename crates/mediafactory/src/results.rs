@@ -25,9 +25,26 @@ const VIEW_BYTES_MIN: u64 = 1_000;
 /// The largest budget that a picture is shown in: it travels inside a message.
 const VIEW_BYTES_MAX: u64 = 1_000_000;
 
+/// How many expired assets are forgotten at once.
+const FORGOTTEN_AT_ONCE: u32 = 200;
+
 impl Factory {
+    /// Takes assets off the record whose time is over. What stands in the output folder is a
+    /// person's and stays.
+    async fn forget_expired(&self) -> Result<(), Error> {
+        let failed =
+            |error| failure::storage("expired assets cannot be taken off the record", error);
+        let store = &self.parts.store;
+        let expired = AssetStore::expired(store, Timestamp::now(), FORGOTTEN_AT_ONCE).await;
+        for asset in expired.map_err(failed)? {
+            AssetStore::remove(store, &asset.id).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// One page of assets, newest first.
     pub async fn assets(&self, filter: AssetFilter) -> Result<Page<Asset>, Error> {
+        self.forget_expired().await?;
         let limit = filter.limit.unwrap_or(PAGE_DEFAULT);
         if !(1..=PAGE_MAX).contains(&limit) {
             return Err(failure::argument(format!(
@@ -96,11 +113,7 @@ impl Factory {
             tokio::task::spawn_blocking(move || assets::preview::preview(&bytes, &limits)).await;
         let preview = made
             .map_err(|error| failure::storage("the picture could not be re-encoded", error))?
-            .map_err(|error| {
-                Error::new(FailureCode::LimitExceeded, error.to_string())
-                    .with_hint("read its resource instead")
-                    .with_source(error)
-            })?;
+            .map_err(not_shown)?;
         Ok(InlinePicture {
             media_type: preview.media_type.to_owned(),
             width: preview.width,
@@ -108,4 +121,12 @@ impl Factory {
             bytes: preview.bytes.into(),
         })
     }
+}
+
+fn not_shown(error: assets::Error) -> Error {
+    let code = match error {
+        assets::Error::NotAPicture { .. } => FailureCode::ValidationError,
+        _ => FailureCode::LimitExceeded,
+    };
+    Error::new(code, error.to_string()).with_hint("read its resource instead").with_source(error)
 }

@@ -65,7 +65,7 @@ impl Factory {
             server: client.url().to_string(),
             version: stats.comfyui_version,
             simulated,
-            socket_open: self.parts.engine.is_connected().await,
+            socket_open: self.parts.engine.is_connected(),
             queue_running: u32::try_from(queue.running.len()).unwrap_or(u32::MAX),
             queue_pending: u32::try_from(queue.pending.len()).unwrap_or(u32::MAX),
             devices: devices.collect(),

@@ -1,6 +1,6 @@
 //! From a request to a recorded job.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use batch::{JobId, JobRecord, StartError};
 use jiff::Timestamp;
@@ -47,7 +47,7 @@ impl Factory {
             model: filled.model.clone(),
             tool: "generate".to_owned(),
             notes: choice.notes,
-            running_time_max: request.timeout,
+            running_time_max: Some(request.timeout.unwrap_or(self.parts.config.job_timeout)),
             ..self.record(&filled.workflow)
         };
         self.start(record).await
@@ -72,7 +72,7 @@ impl Factory {
             targets: run.targets,
             seed: only_seed(&workflow),
             tool: "execute_workflow".to_owned(),
-            running_time_max: run.timeout,
+            running_time_max: Some(run.timeout.unwrap_or(self.parts.config.job_timeout)),
             ..self.record(&workflow)
         };
         self.start(record).await
@@ -120,8 +120,9 @@ impl Factory {
             (MODEL_PARAMETER, request.model.as_ref()),
         ];
         for (name, value) in named {
-            if let Some(value) = value {
-                given.insert(name.to_owned(), Json::from(value.as_str()));
+            let Some(value) = value else { continue };
+            if given.insert(name.to_owned(), Json::from(value.as_str())).is_some() {
+                return Err(failure::argument(format!("`{name}` is given twice")));
             }
         }
         let mut installed = Installed { factory: self, folders: HashMap::new() };
@@ -144,7 +145,7 @@ impl Factory {
         model: &str,
     ) -> Result<Choice, Error> {
         let mut fitting = Vec::new();
-        let mut known = Vec::new();
+        let mut known = BTreeSet::new();
         for template in self.templates().all() {
             let Some(folder) = model_folder(template) else { continue };
             let files = installed.files(folder).await?;

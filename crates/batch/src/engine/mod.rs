@@ -203,9 +203,8 @@ impl Engine {
     /// many they are.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let server = self.shared.client.url().to_string();
-        let unfinished = self.shared.store.unfinished().await?;
-        let ours = unfinished.into_iter().filter(|job| job.record.server == server);
-        Ok(ours.filter(|job| self.shared.take_up(job.clone())).count())
+        let unfinished = self.shared.store.unfinished(&server).await?;
+        Ok(unfinished.into_iter().filter(|job| self.shared.take_up(job.clone())).count())
     }
 
     /// The progress of a job that is under way in this process. The channel closes when the
@@ -226,6 +225,17 @@ impl Engine {
             }
             None => cancel::elsewhere(&self.shared, id).await,
         }
+    }
+
+    /// Stops every job that is under way in this process, and waits until they have ended, but no
+    /// longer than `at_most`. For a server that ends with this process.
+    pub async fn cancel_all(&self, at_most: Duration) {
+        self.shared.under_way().values().for_each(|job| job.cancel.cancel());
+        self.shared.tasks.close();
+        if tokio::time::timeout(at_most, self.shared.tasks.wait()).await.is_err() {
+            tracing::warn!("some jobs did not stop in time");
+        }
+        self.shared.tasks.reopen();
     }
 
     /// Stops following all jobs and waits for their tasks. The jobs themselves go on at the

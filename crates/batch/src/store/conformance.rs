@@ -35,7 +35,7 @@ pub async fn job_store(store: &dyn JobStore) {
     a_log_grows_and_decides_the_state(store).await;
     an_impossible_event_changes_nothing(store).await;
     of_writers_that_exclude_each_other_one_wins(store).await;
-    unfinished_jobs_come_oldest_first(store).await;
+    unfinished_jobs_of_a_server_come_oldest_first(store).await;
     pages_follow_each_other_without_gap(store).await;
 }
 
@@ -148,18 +148,31 @@ async fn of_writers_that_exclude_each_other_one_wins(store: &dyn JobStore) {
     }
 }
 
-async fn unfinished_jobs_come_oldest_first(store: &dyn JobStore) {
-    let late = JobRecord::new(new_id(), moment(1_000), Json::Null);
-    let early = JobRecord::new(new_id(), moment(-1_000), Json::Null);
-    for record in [&late, &early] {
+async fn unfinished_jobs_of_a_server_come_oldest_first(store: &dyn JobStore) {
+    let server = "http://127.0.0.1:8189/";
+    let record_at = |second, server: &str| JobRecord {
+        server: server.to_owned(),
+        ..JobRecord::new(new_id(), moment(second), Json::Null)
+    };
+    let late = record_at(1_000, server);
+    let early = record_at(-1_000, server);
+    let elsewhere = record_at(0, "http://127.0.0.1:8189/comfy/");
+    let done = record_at(0, server);
+    for record in [&late, &early, &elsewhere, &done] {
         store.create(record.clone()).await.expect("create");
-        store.append(&record.id, Event::SubmitStarted, moment(0)).await.expect("a legal event");
     }
-    let unfinished = store.unfinished().await.expect("unfinished");
-    assert_eq!(unfinished.first().map(|job| job.record.id), Some(early.id));
-    assert_eq!(unfinished.last().map(|job| job.record.id), Some(late.id));
-    assert!(unfinished.iter().all(|job| !job.state.is_final()));
-    assert!(unfinished.iter().any(|job| job.log.len() == 1), "unfinished jobs have their logs");
+    for id in [late.id, early.id] {
+        store.append(&id, Event::SubmitStarted, moment(0)).await.expect("a legal event");
+    }
+    for id in [done.id, elsewhere.id] {
+        let unfinished = store.unfinished(&elsewhere.server).await.expect("unfinished");
+        assert_eq!(unfinished.iter().map(|job| job.record.id).collect::<Vec<_>>(), [elsewhere.id]);
+        store.append(&id, Event::Cancelled, moment(0)).await.expect("a legal event");
+    }
+    let unfinished = store.unfinished(server).await.expect("unfinished");
+    let ids: Vec<_> = unfinished.iter().map(|job| job.record.id).collect();
+    assert_eq!(ids, [early.id, late.id]);
+    assert!(unfinished.iter().all(|job| job.log.len() == 1), "unfinished jobs have their logs");
     for id in [late.id, early.id] {
         let lost = Event::Lost { reason: "in neither queue nor history".to_owned() };
         store.append(&id, lost, moment(0)).await.expect("a legal event");
@@ -195,10 +208,11 @@ async fn pages_follow_each_other_without_gap(store: &dyn JobStore) {
     assert!(page.jobs.iter().all(|job| job.state == State::Lost));
 }
 
-/// JSON that is as deep as a reader allows, so that one more level would be refused.
+/// JSON that is as deep as a reader of replies allows, so that one more level would be refused.
 fn deeply_nested() -> Json {
-    let depth = workflow_graph::json::DEPTH_MAX;
-    json(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)))
+    let depth = workflow_graph::json::REPLY_DEPTH_MAX;
+    let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    Json::parse_deep(text.as_bytes()).expect("the suite's own JSON")
 }
 
 fn json(text: &str) -> Json {

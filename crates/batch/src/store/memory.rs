@@ -25,7 +25,7 @@ use crate::{Event, Job, JobId, JobRecord, State};
 /// let id = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
 /// jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?)).await?;
 /// assert_eq!(jobs.append(&id, Event::SubmitStarted, at).await?, State::Submitting);
-/// assert_eq!(jobs.unfinished().await?.len(), 1);
+/// assert_eq!(jobs.unfinished("").await?.len(), 1);
 /// # Ok(())
 /// # }
 /// ```
@@ -84,10 +84,10 @@ impl JobStore for MemoryJobs {
         })
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
+    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError> {
         let jobs = self.lock();
-        let mut found: Vec<_> =
-            jobs.values().filter(|job| !job.state.is_final()).cloned().collect();
+        let wanted = |job: &&Job| job.record.server == server && !job.state.is_final();
+        let mut found: Vec<_> = jobs.values().filter(wanted).cloned().collect();
         found.sort_by_key(place);
         Ok(found)
     }

@@ -215,7 +215,7 @@ impl JobStore for Killed {
         self.jobs.list(query).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
-        self.jobs.unfinished().await
+    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError> {
+        self.jobs.unfinished(server).await
     }
 }

@@ -59,7 +59,9 @@ pub struct Config {
     pub asset_ttl: Option<Duration>,
     /// How long a job may run at the server; waiting in a queue does not count.
     pub job_timeout: Duration,
-    /// How many jobs are given to the server at the same time; the others wait here.
+    /// How long a server that has one of our jobs may give no answer before the job is lost.
+    pub server_away_max: Duration,
+    /// How many jobs this process gives to the server at the same time; the others wait here.
     pub max_concurrent_jobs: u32,
     /// How long opening a connection to ComfyUI may take.
     pub connect_timeout: Duration,
@@ -135,6 +137,7 @@ impl Config {
             data_dir,
             asset_ttl: None,
             job_timeout: Duration::from_mins(10),
+            server_away_max: Duration::from_mins(10),
             max_concurrent_jobs: 3,
             connect_timeout: Duration::from_secs(10),
             reply_timeout: Duration::from_mins(1),

@@ -198,7 +198,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "asset_ttl_hours",
         environment: &["MEDIAFACTORY_ASSET_TTL_HOURS", "COMFY_MCP_ASSET_TTL_HOURS"],
         default: "0",
-        description: "How long assets are kept after they were made. 0 keeps them for ever.",
+        description: "How long assets stay on record, in hours; 0 keeps them for ever. Files in the output folder stay.",
         kind: Kind::Whole {
             minimum: 0,
             maximum: TTL_HOURS_MAX,
@@ -221,6 +221,19 @@ pub static SETTINGS: &[Setting] = &[
             set: |config, seconds| config.job_timeout = Duration::from_secs(seconds),
         },
         show: |config| Some(config.job_timeout.as_secs().to_string()),
+    },
+    Setting {
+        key: "server_away_seconds",
+        environment: &["MEDIAFACTORY_SERVER_AWAY_SECONDS"],
+        default: "600",
+        description: "How long a ComfyUI that has a job may give no answer before the job is lost.",
+        kind: Kind::Whole {
+            minimum: 1,
+            maximum: JOB_SECONDS_MAX,
+            unit: "seconds",
+            set: |config, seconds| config.server_away_max = Duration::from_secs(seconds),
+        },
+        show: |config| Some(config.server_away_max.as_secs().to_string()),
     },
     Setting {
         key: "max_concurrent_jobs",

@@ -69,16 +69,24 @@ async fn what_is_no_workflow_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn a_result_that_cannot_be_fetched_fails_the_job_and_says_so() {
+async fn a_result_that_cannot_be_fetched_at_once_is_fetched_again() {
     let stage = Stage::new().await;
-    let body = "gone".to_owned();
-    stage.sim.script(Fault::FailRequest { path: "/view".to_owned(), status: 500, body });
+    let body = "busy".to_owned();
+    stage.sim.script(Fault::FailRequest { path: "/view".to_owned(), status: 503, body });
+    let made = stage.factory.run_workflow(one_color(3)).await.unwrap();
+    assert_eq!((made.assets.len(), stage.sim.executions()), (1, 1));
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_result_that_the_server_does_not_have_any_more_fails_the_job() {
+    let stage = Stage::new().await;
+    let body = String::new();
+    stage.sim.script(Fault::FailRequest { path: "/view".to_owned(), status: 404, body });
     let error = stage.factory.run_workflow(one_color(3)).await.unwrap_err();
-    assert_eq!(error.code(), FailureCode::StorageFailed);
+    assert_eq!(error.code(), FailureCode::ComfyuiUnreachable);
     assert!(error.to_string().contains("cannot keep"), "{error}");
     assert!(error.is_retryable());
-    let again = stage.factory.run_workflow(one_color(3)).await.unwrap();
-    assert_eq!(again.assets.len(), 1);
     stage.factory.shutdown().await;
 }
 
@@ -118,6 +126,7 @@ async fn assets_whose_time_is_over_are_not_given_out() {
     let made = stage.factory.run_workflow(one_color(9)).await.unwrap();
     let error = stage.factory.asset(&made.assets[0].id).await.unwrap_err();
     assert_eq!(error.code(), FailureCode::AssetNotFoundOrExpired);
+    assert_eq!(stage.factory.assets(AssetFilter::default()).await.unwrap().total, 0);
     stage.factory.shutdown().await;
 }
 
@@ -166,6 +175,7 @@ async fn a_job_goes_on_when_its_factory_is_closed_and_opened_again() {
     stage.factory.shutdown().await;
     gate.release();
     let next = stage.another_factory().await;
+    assert_eq!(next.resume().await.unwrap(), 1);
     let waited = next.wait(&started.job, Duration::from_secs(20)).await.unwrap();
     let mediafactory::Waited::Finished(report) = waited else { unreachable!("it was released") };
     assert_eq!((report.state, report.assets.len()), (State::Succeeded, 1));
