@@ -313,16 +313,21 @@ async fn previews_reach_the_prompt_they_belong_to() {
     tell(&mut socket, START).await;
     let plain = [&[0, 0, 0, 1, 0, 0, 0, 1][..], b"plain"].concat();
     socket.send(Message::binary(plain)).await.unwrap();
-    let metadata = format!(r#"{{"prompt_id":"{ID}","node_id":"3","image_type":"image/png"}}"#);
+    let metadata = format!(
+        r#"{{"prompt_id":"{ID}","node_id":"3.0.1","display_node_id":"3","image_type":"image/png"}}"#
+    );
     let length = u32::try_from(metadata.len()).unwrap().to_be_bytes();
     let named = [&[0, 0, 0, 4][..], &length, metadata.as_bytes(), b"named"].concat();
     socket.send(Message::binary(named)).await.unwrap();
 
     assert!(matches!(watch.next().await, Some(Event::Started { .. })));
-    let Some(Event::Preview { node: None, image }) = watch.next().await else { panic!() };
+    let Some(Event::Preview { node: None, display_node: None, image }) = watch.next().await else {
+        panic!()
+    };
     assert_eq!((image.media_type.as_str(), &image.bytes[..]), ("image/jpeg", &b"plain"[..]));
-    let Some(Event::Preview { node: Some(node), image }) = watch.next().await else { panic!() };
-    assert_eq!((node.as_str(), &image.bytes[..]), ("3", &b"named"[..]));
+    let Some(Event::Preview { node, display_node, image }) = watch.next().await else { panic!() };
+    assert_eq!((node, display_node), ("3.0.1".parse().ok(), "3".parse().ok()));
+    assert_eq!(&image.bytes[..], b"named");
 }
 
 #[tokio::test]
@@ -350,6 +355,53 @@ async fn a_silent_socket_counts_as_lost() {
     let mut watch = session.watch(&prompt_id()).await;
     let Some(Event::SocketLost { reason }) = watch.next().await else { panic!() };
     assert_eq!(reason, "the server was silent for 80ms");
+}
+
+/// Sockets that are not read go silent soon.
+fn soon_silent(server: &Scripted) -> Client {
+    let (ping_every, silence_max) = (Duration::from_millis(40), Duration::from_millis(80));
+    server.client(limits(Limits { ping_every, silence_max, ..Limits::default() }))
+}
+
+#[tokio::test]
+async fn after_a_silent_loss_the_session_goes_on_under_another_id() {
+    let (mut server, _) = server(Books::default()).await;
+    let client = soon_silent(&server);
+    let (session, _silent) = server.session(&client).await;
+    let old = session.client_id().to_string();
+    let (line, _socket) = server.socket().await;
+    assert!(!line.contains(&old), "{line}");
+}
+
+#[tokio::test]
+async fn the_id_stays_while_a_prompt_is_watched() {
+    let (mut server, _) = server(Books { is_queued: true, ..Books::default() }).await;
+    let client = soon_silent(&server);
+    let (session, _silent) = server.session(&client).await;
+    let old = session.client_id().to_string();
+    let watch = session.watch(&prompt_id()).await;
+    let (line, mut socket) = server.socket().await;
+    assert!(line.contains(&old) && session.client_id().to_string() == old, "{line}");
+    drop(watch);
+    let ((), (line, _socket)) = tokio::join!(until_closed(&mut socket), server.socket());
+    let new = session.client_id().to_string();
+    assert!(new != old && line.contains(&new), "{line}");
+}
+
+#[tokio::test]
+async fn a_watch_that_begins_without_a_socket_says_so() {
+    let (mut server, _) = server(Books { is_queued: true, ..Books::default() }).await;
+    let client = events_only(&server);
+    let (session, socket) = server.session(&client).await;
+    drop(socket);
+    while session.is_connected() {
+        tokio::task::yield_now().await;
+    }
+    let mut watch = session.watch(&prompt_id()).await;
+    let lost = watch.next().await;
+    assert!(matches!(lost, Some(Event::SocketLost { .. })), "{lost:?}");
+    let (back, (_, _socket)) = tokio::join!(watch.next(), server.socket());
+    assert_eq!(back, Some(Event::SocketBack));
 }
 
 #[tokio::test]
