@@ -244,7 +244,7 @@ async fn half_a_secret_at_the_end_of_what_is_read_is_not_shown() {
 
 #[test]
 fn pings_that_come_too_late_are_refused_at_once() {
-    let ping_every = Duration::from_secs(60);
+    let ping_every = Duration::from_mins(1);
     let options = limits(Limits { ping_every, ..Limits::default() });
     let error = Client::new("http://127.0.0.1".parse().unwrap(), options).unwrap_err();
     assert_eq!(error.to_string(), "`ping_every` (60s) must be shorter than `silence_max` (60s)");

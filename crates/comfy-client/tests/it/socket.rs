@@ -20,7 +20,7 @@ const IDLE: &str = r#"{"type":"executing","data":{"node":null,"prompt_id":"ID"}}
 struct Books {
     history: Option<&'static str>,
     is_queued: bool,
-    /// What is answered before the books are opened, from the last to the first.
+    /// What is answered before the books are opened; the last one comes first.
     first: Vec<Answer>,
     /// In place of the queue.
     queue: Option<Answer>,
@@ -236,7 +236,7 @@ async fn wrong_credentials_are_not_waited_for() {
 async fn refusals_in_mid_run_are_waited_out() {
     let first = vec![Answer::empty(403), Answer::empty(401), Answer::json("{}")];
     let (history, is_queued) = (Some(SUCCEEDED), true);
-    let (mut server, _) = server(Books { first, history, is_queued, ..Books::default() }).await;
+    let (mut server, _) = server(Books { history, is_queued, first, ..Books::default() }).await;
     let client = polling(&server);
     let (session, _socket) = server.session(&client).await;
     let ended = session.watch(&prompt_id()).await.finish().await.unwrap();
@@ -256,7 +256,7 @@ async fn answers_of_another_program_are_not_waited_for() {
     }
     let first = vec![page(), Answer::empty(404), page()];
     let history = Some(SUCCEEDED);
-    let (mut server, _) = self::server(Books { first, history, ..Books::default() }).await;
+    let (mut server, _) = self::server(Books { history, first, ..Books::default() }).await;
     let client = polling(&server);
     let (session, _socket) = server.session(&client).await;
     let ended = session.watch(&prompt_id()).await.finish().await.unwrap();
@@ -268,7 +268,7 @@ async fn a_queue_that_cannot_be_read_does_not_overrule_the_history() {
     let too_large = format!(r#"{{"queue_running": [], "queue_pending": ["{}"]}}"#, "x".repeat(900));
     for queue in [Answer::json(&too_large), Answer::json("[]"), Answer::json("{"), Answer::Drop] {
         let (first, history) = (vec![Answer::json("{}"); 2], Some(SUCCEEDED));
-        let books = Books { first, history, queue: Some(queue), ..Books::default() };
+        let books = Books { history, first, queue: Some(queue), ..Books::default() };
         let (mut server, _) = server(books).await;
         let client = server.client(limits(Limits { json_bytes_max: 800, ..polls() }));
         let (session, _socket) = server.session(&client).await;
