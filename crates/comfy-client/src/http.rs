@@ -254,7 +254,7 @@ impl Reply {
 
     /// The body as JSON.
     pub(crate) fn json(&self, http: &Http) -> Result<Json, Error> {
-        Json::parse(&self.body).map_err(|source| {
+        Json::parse_deep(&self.body).map_err(|source| {
             if self.is_json() {
                 let start = http.excerpt(&self.body);
                 Error::NotJson { call: self.call.clone(), start, source }

@@ -278,6 +278,16 @@ async fn python_json_is_read_losslessly() {
 }
 
 #[tokio::test]
+async fn a_reply_may_nest_deeper_than_the_workflow_in_it() {
+    let depth = workflow_graph::json::DEPTH_MAX;
+    let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let reply = format!(r#"{{"{ID}": {{"prompt": [1, "{ID}", {{"1": {deep}}}, {{}}, []]}}}}"#);
+    let (_server, client) = server(Answer::json(&reply)).await;
+    let entry = client.history_of(&prompt_id()).await.unwrap().unwrap();
+    assert!(entry.workflow().is_some());
+}
+
+#[tokio::test]
 async fn routes_that_a_server_does_not_have_are_no_errors() {
     let (_server, client) = server(Answer::empty(404)).await;
     assert_eq!(client.features().await.unwrap(), Features::default());
