@@ -20,8 +20,9 @@
 //!
 //! # What it does not do
 //!
-//! It does not know what nodes a server has: whether a class exists or a value is in range is
-//! the server's answer. It reads API format; a UI-format workflow is recognized and refused.
+//! It does not know what nodes a server has until it is told: [`catalog`] reads a server's
+//! `/object_info`, and what depends on it ([`validate`], [`fix`]) takes a catalog. A [`Workflow`]
+//! is in API format.
 
 pub mod catalog;
 pub mod check;
@@ -31,6 +32,7 @@ pub mod draw;
 pub mod fix;
 mod ids;
 pub mod json;
+pub mod lift;
 pub mod lora;
 pub mod merge;
 pub mod patch;

@@ -309,6 +309,17 @@ async fn a_handshake_is_refused_like_any_other_request() {
 }
 
 #[tokio::test]
+async fn a_page_in_place_of_a_socket_is_not_comfyui() {
+    let server =
+        Scripted::start(|_| Answer::new(200, "text/html", "<title>It works!</title>")).await;
+    let url = format!("{}/base", server.url()).parse().unwrap();
+    let client = Client::new(url, comfy_client::ClientOptions::default()).unwrap();
+    let error = client.open_session().await.unwrap_err();
+    let Error::NotComfyUi { content_type, start, .. } = error else { panic!("{error:?}") };
+    assert_eq!((content_type.as_deref(), &*start), (Some("text/html"), "<title>It works!</title>"));
+}
+
+#[tokio::test]
 async fn a_server_that_never_tells_its_status_is_not_waited_for() {
     let server = Scripted::start(|_| Answer::Hang).await;
     let reply_timeout = Duration::from_millis(50);

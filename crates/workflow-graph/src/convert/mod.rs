@@ -31,6 +31,7 @@ mod body;
 mod class_node;
 mod expand;
 mod finding;
+pub(crate) mod form;
 mod group;
 mod instance;
 mod load;

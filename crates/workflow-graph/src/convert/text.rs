@@ -29,6 +29,22 @@ pub(super) fn has_choices(prompt: &str) -> bool {
         || prompt.contains("\\|")
 }
 
+/// A text that [`resolve_choices`] makes a prompt of, if there is one: a backslash before a brace
+/// cannot be written.
+pub(super) fn protected(prompt: &str) -> Option<String> {
+    let mut text = String::with_capacity(prompt.len());
+    for character in prompt.chars() {
+        if matches!(character, '{' | '}' | '|') {
+            text.push('\\');
+        } else if matches!(character, '/' | '*') && text.ends_with('/') {
+            // Nothing in braces is nothing, but keeps a comment from beginning.
+            text.push_str("{}");
+        }
+        text.push(character);
+    }
+    (resolve_choices(&text).0 == prompt).then_some(text)
+}
+
 /// `/* … */` and everything from `//` to the end of the line go.
 fn without_comments(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
@@ -188,7 +204,7 @@ fn in_order(scene: &Scene<'_>) -> Vec<Place> {
 
 #[cfg(test)]
 mod tests {
-    use super::{date_pattern, resolve_choices};
+    use super::{date_pattern, protected, resolve_choices};
 
     #[track_caller]
     fn check(prompt: &str, expected: &str, choices: usize) {
@@ -221,6 +237,15 @@ mod tests {
         check("a /* b\n */ c / d", "a  c / d", 0);
         check("http://x.y", "http:", 0);
         check("a /* b", "a /* b", 0);
+    }
+
+    #[test]
+    fn prompts_can_be_protected() {
+        for prompt in ["{\"a\": [1|2]}", "http://x.y /* z */ // w", "a\\nb", ""] {
+            let text = protected(prompt).unwrap();
+            assert_eq!(resolve_choices(&text), (prompt.to_owned(), 0), "{text}");
+        }
+        assert_eq!(protected("a \\{ b"), None);
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl UiWorkflow {
         Err(UiReadError::NoNodes { have })
     }
 
+    /// A workflow that was written here, with its list of nodes.
+    pub(crate) fn made(json: Json) -> Self {
+        Self { json }
+    }
+
     /// The value that was read.
     pub fn as_json(&self) -> &Json {
         &self.json

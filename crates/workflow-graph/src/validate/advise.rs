@@ -47,13 +47,26 @@ const VIEWER_CLASSES: [&str; 3] = ["Preview3D", "Preview3DAnimation", "SaveGLB"]
 pub(super) fn warnings(context: Context<'_>, walk: &Walk<'_>) -> Vec<Warning> {
     let mut advice = Advice { context, also_needed: Vec::new(), warnings: Vec::new() };
     for (node, class) in context.known() {
-        advice.node(node, class);
+        advice.node(node, class, walk.is_plain(node));
     }
     if walk.has_begun() {
         advice.unused(walk);
     }
     advice.warnings.extend(matchtype::conflicts(context));
     advice.warnings
+}
+
+/// Whether there is nothing to say of a declared input that is set so.
+pub(super) fn is_plain(spec: &InputSpec, value: &Json) -> bool {
+    match (&spec.kind, value) {
+        (_, Json::Array(_)) => true,
+        (InputKind::Int, Json::Number(number)) => number.is_integer(),
+        (InputKind::Float, Json::Number(_))
+        | (InputKind::Text, Json::String(_))
+        | (InputKind::Boolean, Json::Bool(_)) => true,
+        (InputKind::Combo(_), value) => value.as_object().is_none(),
+        _ => false,
+    }
 }
 
 struct Advice<'a> {
@@ -100,12 +113,15 @@ impl<'a> Advice<'a> {
         self.context.nodes.get_index_of(value.as_array()?.first()?.as_str()?)
     }
 
-    fn node(&mut self, node: usize, class: &'a NodeClass) {
+    fn node(&mut self, node: usize, class: &'a NodeClass, plain: bool) {
         if class.deprecated {
             let newer = self.context.catalog.replacements(&class.name);
             let choices = newer.iter().map(|newer| Json::from(newer.new_class.as_str())).collect();
             let message = format!("{} is deprecated", class.name);
             self.warn(node, Warning::new(WarningKind::DeprecatedNode, message).offering(choices));
+        }
+        if plain {
+            return;
         }
         let Some(inputs) = self.context.inputs(node) else {
             let message = "has no `inputs`; write `\"inputs\": {}`".to_owned();
@@ -113,15 +129,15 @@ impl<'a> Advice<'a> {
             return;
         };
         let Some(inputs) = inputs.as_object() else { return };
-        let plan = Plan::of(class, self.context.inputs(node), self.context.profile);
+        let declared = Plan::of(class, self.context.inputs(node), self.context.profile);
         let odd_choices = self.dynamic_choices(node, inputs, &class.inputs, "");
         for (key, value) in inputs {
-            match plan.find(key) {
-                Some(declared) => self.value(node, &declared, value),
+            match declared.find(key) {
+                Some(input) => self.value(node, &input, value),
                 None if odd_choices.contains(key) => {}
                 None => {
                     self.also_needed.extend(self.linked(value).map(|source| (node, source)));
-                    self.undeclared(node, class, &plan, key);
+                    self.undeclared(node, class, &declared, key);
                 }
             }
         }

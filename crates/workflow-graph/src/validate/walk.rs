@@ -2,7 +2,7 @@
 //! than a thread's stack.
 
 use super::{
-    ErrorKind, Finding, Profile,
+    ErrorKind, Finding, Profile, advise,
     context::Context,
     custom::{self, Validator},
     expand::{Declared, Plan},
@@ -10,7 +10,10 @@ use super::{
     python::{self, Raised},
     suggest::Suggest,
 };
-use crate::{catalog::Category, json::Json};
+use crate::{
+    catalog::Category,
+    json::{Json, Object},
+};
 
 /// How many nodes one path may have: the server recurses, and Python's own limit of 1,000 frames
 /// ends it. Measured on 0.33.0 with classes of the newer kind; the older ones get 6 nodes further.
@@ -35,6 +38,9 @@ pub(super) struct Walk<'a> {
     path: Vec<Frame<'a>>,
     /// The nodes that have errors, in the order they were found.
     with_errors: Vec<usize>,
+    /// The nodes that advice has nothing to say of; a second look at each would cost as much
+    /// again, as a large prompt does not fit a processor's cache.
+    plain: Vec<bool>,
 }
 
 struct Frame<'a> {
@@ -42,7 +48,10 @@ struct Frame<'a> {
     inputs: Option<&'a Json>,
     plan: Plan<'a>,
     validator: Option<&'static Validator>,
+    has_validator: bool,
     next: usize,
+    /// How many inputs are set that advice has nothing to say of.
+    plain_inputs: usize,
     /// The input whose link is being followed.
     asked_by: Option<Declared<'a>>,
     errors: Vec<Finding>,
@@ -64,6 +73,7 @@ impl<'a> Walk<'a> {
             on_path: vec![None; context.nodes.len()],
             path: Vec::new(),
             with_errors: Vec::new(),
+            plain: vec![false; context.nodes.len()],
         }
     }
 
@@ -88,6 +98,11 @@ impl<'a> Walk<'a> {
 
     pub(super) fn looked(&self, node: usize) -> Option<&Looked> {
         self.looked.get(node)?.as_ref()
+    }
+
+    /// Whether all inputs of a node are declared and set as their types want them.
+    pub(super) fn is_plain(&self, node: usize) -> bool {
+        self.plain.get(node).copied().unwrap_or(false)
     }
 
     /// Whether there was an output to look at.
@@ -132,7 +147,9 @@ impl<'a> Walk<'a> {
             inputs,
             plan,
             validator,
+            has_validator: validator.is_some(),
             next: 0,
+            plain_inputs: 0,
             asked_by: None,
             errors: Vec::new(),
             failed: false,
@@ -151,6 +168,10 @@ impl<'a> Walk<'a> {
 
     fn leave(&mut self) {
         let Some(frame) = self.pop() else { return };
+        let set = frame.inputs.and_then(Json::as_object).map(Object::len);
+        if let (Some(plain), Plan::Plain(_)) = (self.plain.get_mut(frame.node), &frame.plan) {
+            *plain = !frame.has_validator && set == Some(frame.plain_inputs);
+        }
         let before = self.looked.get_mut(frame.node).and_then(Option::take).unwrap_or_default();
         let noted = !before.errors.is_empty();
         let mut errors = before.errors;
@@ -274,6 +295,7 @@ fn step<'a>(context: Context<'a>, frame: &mut Frame<'a>, suggest: &Suggest<'a>) 
             }
             continue;
         };
+        frame.plain_inputs += usize::from(advise::is_plain(declared.spec, value));
         let validator = frame.validator;
         let outcome = if let Json::Array(items) = value {
             let checks_types = validator.is_none_or(|validator| !validator.takes_types());

@@ -7,11 +7,15 @@
     reason = "a test fails by panicking, in its helper functions too, and says when it skips"
 )]
 
+mod convert_corpus;
+mod convert_rules;
+mod convert_subgraphs;
 mod diff;
 mod draw;
 mod fixes;
 mod graphs;
 mod ground_truth;
+mod lift;
 mod lora;
 mod merge;
 mod patch;

@@ -1,0 +1,124 @@
+//! A node of a class to be filled in: what `lift` needs of the front end's ways.
+
+use std::borrow::Cow;
+
+use super::{
+    body::Body,
+    class_node,
+    scene::Slot,
+    text,
+    widget::{Widget, WidgetKind},
+};
+use crate::{
+    catalog::NodeClass,
+    json::{Json, Object},
+    ui::LinkId,
+};
+
+/// A node of a class as the front end makes it, to be filled with values and links.
+pub(crate) struct NodeForm<'a> {
+    body: Body<'a>,
+}
+
+/// One input slot of a form.
+pub(crate) struct FormSlot<'f> {
+    pub(crate) name: &'f str,
+    pub(crate) type_name: &'f str,
+    pub(crate) link: Option<LinkId>,
+    pub(crate) widget: Option<&'f str>,
+}
+
+/// One value of a form.
+pub(crate) struct FormValue<'f> {
+    pub(crate) name: &'f str,
+    /// The value as a file has it.
+    pub(crate) saved: Json,
+    /// Whether a prompt gets it.
+    pub(crate) is_sent: bool,
+    /// Whether a prompt gets another text, since no file can hold this one.
+    pub(crate) is_changed: bool,
+}
+
+impl<'a> NodeForm<'a> {
+    pub(crate) fn new(class: &'a NodeClass) -> Self {
+        Self { body: class_node::make(class) }
+    }
+
+    /// Sets widgets by name; a choice brings its widgets before they are set.
+    pub(crate) fn set(&mut self, values: &'a Object) {
+        self.body.set_named(values);
+    }
+
+    /// Whether a prompt gets a value under this name from a widget of the node.
+    pub(crate) fn sends(&self, name: &str) -> bool {
+        self.body.widget(name).is_some_and(|widget| widget.sent)
+    }
+
+    /// Ends links in the inputs they name. Growing groups grow as they are linked; what is still
+    /// without an input then gets one of its own, as in files of custom nodes.
+    pub(crate) fn link(&mut self, links: &[(&'a str, LinkId)]) {
+        let mut waiting: Vec<(&'a str, LinkId)> = links.to_vec();
+        // Two passes: a slot given before the one that makes it grow is there in the second.
+        for _ in 0..2 {
+            waiting.retain(|(name, link)| !self.link_one(name, *link));
+        }
+        for (name, link) in waiting {
+            let slot = Slot::new(Cow::Borrowed(name), Cow::Borrowed("*"));
+            self.body.inputs.push(Slot { link: Some(link), ..slot });
+        }
+    }
+
+    fn link_one(&mut self, name: &str, link: LinkId) -> bool {
+        let Some(at) = self.body.inputs.iter().position(|slot| slot.name == name) else {
+            return false;
+        };
+        if let Some(slot) = self.body.inputs.get_mut(at) {
+            slot.link = Some(link);
+        }
+        self.body.linked(at);
+        true
+    }
+
+    /// The input slots in order.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = FormSlot<'_>> {
+        self.body.inputs.iter().map(|slot| FormSlot {
+            name: &slot.name,
+            type_name: &slot.type_name,
+            link: slot.link,
+            widget: slot.widget.as_deref(),
+        })
+    }
+
+    /// The values in the order of a file. What would change a seed after each run is off.
+    pub(crate) fn values(&self) -> impl Iterator<Item = FormValue<'_>> {
+        self.body.widgets.iter().filter(|widget| widget.saved).map(|widget| {
+            let held = widget.value.as_deref();
+            let mut value = FormValue {
+                name: &widget.name,
+                saved: held.cloned().unwrap_or_default(),
+                is_sent: widget.sent,
+                is_changed: false,
+            };
+            if widget.name == "control_after_generate" {
+                value.saved = Json::from("fixed");
+            } else if let WidgetKind::Text { dynamic: true, .. } = widget.kind
+                && let Some(Json::String(prompt)) = held
+                && text::has_choices(prompt)
+            {
+                let protected = text::protected(prompt);
+                value.is_changed = protected.is_none();
+                value.saved = protected.map_or(value.saved, Json::from);
+            }
+            value
+        })
+    }
+
+    /// How many lines of text its widgets take, roughly.
+    pub(crate) fn lines(&self) -> u32 {
+        const AREA_LINES: u32 = 6;
+        let lines = |widget: &Widget<'_>| {
+            if let WidgetKind::Text { area: true, .. } = widget.kind { AREA_LINES } else { 1 }
+        };
+        self.body.widgets.iter().map(lines).fold(0, u32::saturating_add)
+    }
+}

@@ -1,0 +1,121 @@
+//! Workflows laid out for the front end.
+
+use std::collections::{HashMap, HashSet};
+
+use proptest::prelude::*;
+use workflow_graph::{
+    Input, Json, Workflow,
+    catalog::NodeCatalog,
+    convert::convert,
+    json::Object,
+    lift::{LiftFinding, Lifted, lift},
+};
+
+use crate::graphs::{any_workflow, workflow};
+
+/// What the front end sends of a lifted workflow, by the word of its findings.
+pub(crate) fn expected(workflow: &Workflow, lifted: &Lifted) -> Json {
+    let renamed: HashMap<&str, String> =
+        lifted.renamed.iter().map(|(id, number)| (id.as_str(), number.to_string())).collect();
+    let new = |id: &str| renamed.get(id).cloned().unwrap_or_else(|| id.to_owned());
+    let mut nodes = Object::new();
+    for (id, node) in workflow.nodes() {
+        let mut inputs = Object::new();
+        for (name, input) in node.inputs() {
+            let value = match input {
+                Input::Link { from, slot } => {
+                    Json::Array(vec![Json::from(new(from.as_str())), Json::from(u64::from(*slot))])
+                }
+                Input::Literal(value) => value.clone(),
+            };
+            inputs.insert(name.to_owned(), value);
+        }
+        for finding in &lifted.findings {
+            match finding {
+                LiftFinding::Added { node, input, value } if node == id => {
+                    inputs.insert(input.clone(), value.clone());
+                }
+                LiftFinding::Dropped { node, input, .. }
+                | LiftFinding::DanglingLink { node, input, .. }
+                    if node == id =>
+                {
+                    inputs.shift_remove(input);
+                }
+                _ => {}
+            }
+        }
+        let node = [
+            ("inputs", Json::Object(inputs)),
+            ("class_type", Json::from(node.class_type().as_str())),
+        ];
+        nodes.insert(new(id.as_str()), Json::object(node));
+    }
+    Json::Object(nodes)
+}
+
+fn catalog() -> NodeCatalog {
+    let text = br#"{
+      "Load": {"input": {"required": {"name": [["a", "b"], {"image_upload": true}]}}, "output": ["IMAGE"], "display_name": "Load it"},
+      "Sample": {"input": {"required": {"seed": ["INT", {"control_after_generate": true}], "steps": ["INT", {"default": 20}]},
+        "optional": {"image": ["IMAGE"]}}, "output": ["IMAGE"]},
+      "Resize": {"input": {"required": {"mode": ["COMFY_DYNAMICCOMBO_V3", {"options": [{"key": "one", "inputs": {}},
+        {"key": "two", "inputs": {"required": {"width": ["INT"], "like": ["IMAGE"]}}}]}]}}, "output": ["IMAGE"]},
+      "Batch": {"input": {"required": {"images": ["COMFY_AUTOGROW_V3", {"template": {"prefix": "image", "min": 1, "max": 4,
+        "input": {"required": {"image": ["IMAGE"]}}}}]}}, "output": ["IMAGE"]}}"#;
+    NodeCatalog::from_bytes(text).unwrap()
+}
+
+#[test]
+fn dynamic_inputs_seeds_and_lists_come_back() {
+    let workflow = workflow(
+        r#"{"1": {"class_type": "Load", "inputs": {"name": "b"}, "_meta": {"title": "Mine"}},
+            "2": {"class_type": "Sample", "inputs": {"seed": 18446744073709551615, "steps": {"__value__": [1, 2]}, "image": ["1", 0]}},
+            "3": {"class_type": "Resize", "inputs": {"mode.width": 64, "mode.like": ["2", 0], "mode": "two"}},
+            "4": {"class_type": "Batch", "inputs": {"images.image2": ["2", 0], "images.image1": ["1", 0], "images.image0": ["3", 0]}}}"#,
+    );
+    let lifted = lift(&workflow, &catalog());
+    assert_eq!(lifted.findings, vec![]);
+    let again = convert(&lifted.workflow, &catalog()).to_workflow().unwrap();
+    assert_eq!(again.digest(), workflow.digest());
+    let title = lifted.workflow.root().nodes().next().and_then(|node| node.title());
+    assert_eq!(title, Some("Mine"));
+}
+
+#[test]
+fn what_a_saved_workflow_cannot_hold_is_said() {
+    let workflow = workflow(
+        r#"{"12:3": {"class_type": "Sample", "inputs": {"seed": 1, "wrong": 5, "image": ["9", 0]}},
+            "7": {"class_type": "Nowhere", "inputs": {"x": 1, "y": ["12:3", 0]}}}"#,
+    );
+    let lifted = lift(&workflow, &catalog());
+    let said: Vec<String> = lifted.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "input `image` of node 12:3 is linked from node 9, which does not exist",
+            "node 12:3 sets `wrong`, for which the front end has no widget",
+            "node 12:3 sets no `steps`; the front end sends 20",
+            "node 7 has class `Nowhere`, which the server does not have",
+        ]
+    );
+    assert_eq!(lifted.renamed, vec![("12:3".parse().unwrap(), 8)]);
+    let again = convert(&lifted.workflow, &catalog()).workflow;
+    let inputs = again.at(&["7", "inputs"]).map(ToString::to_string);
+    assert_eq!(inputs.as_deref(), Some(r#"{"x":1,"y":["8",0]}"#));
+}
+
+proptest! {
+    #[test]
+    fn any_workflow_can_be_lifted_and_every_link_has_two_ends(workflow in any_workflow()) {
+        let lifted = lift(&workflow, &catalog());
+        let root = lifted.workflow.root();
+        prop_assert_eq!(root.unreadable(), 0);
+        let ids: HashSet<String> = root.nodes().filter_map(|node| node.id()).map(|id| id.into_owned()).collect();
+        prop_assert_eq!(ids.len(), workflow.nodes().len());
+        for link in root.links() {
+            let target = root.nodes().find(|node| node.id().as_deref() == Some(&*link.target)).unwrap();
+            prop_assert_eq!(target.inputs().nth(link.target_slot).and_then(|input| input.link), Some(link.id));
+            prop_assert!(ids.contains(&*link.origin));
+        }
+    }
+}
