@@ -81,9 +81,10 @@ impl Failure {
             Self::Configuration(_) => {
                 Some("`mediafactory --help` lists the settings and what they take".to_owned())
             }
-            Self::Empty { .. } | Self::NotJson { .. } => {
-                Some("give a workflow as ComfyUI saves it, or as its menu `Export (API)` writes it".to_owned())
-            }
+            Self::Empty { .. } | Self::NotJson { .. } => Some(
+                "give a workflow as ComfyUI saves it, or as its menu `Export (API)` writes it"
+                    .to_owned(),
+            ),
             Self::Simulator { .. }
             | Self::Unreadable { .. }
             | Self::TooLarge { .. }

@@ -16,8 +16,8 @@ use crate::failure::Failure;
 /// More than any workflow has: the largest known ones, with pictures inside, stay below a tenth.
 const WORKFLOW_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// More than any picture that a workflow is taken from.
-const PICTURE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// More than most pictures and films have that a workflow is taken from.
+const MEDIA_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// More than any server answers: one with every known pack has a fifth of it.
 const DEFINITIONS_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -30,7 +30,7 @@ pub(crate) async fn workflow(path: &Path) -> Result<Json, Failure> {
     parsed(path, &bytes(path, WORKFLOW_BYTES_MAX).await?)
 }
 
-/// The workflow of a JSON file or of a picture: in API format where it is there in both.
+/// The workflow of a JSON file, a picture or a film: in API format where it is there in both.
 pub(crate) async fn api_or_ui(path: &Path) -> Result<Json, Failure> {
     let Imported { api, ui, .. } = found(path).await?;
     Ok(api.or(ui).unwrap_or_default())
@@ -48,12 +48,15 @@ pub(crate) async fn definitions(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 async fn found(path: &Path) -> Result<Imported, Failure> {
-    let bytes = bytes(path, PICTURE_BYTES_MAX).await?;
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        // What is neither picture nor JSON is told by the reader of JSON, which names the place.
-        if let Ok(imported) = import(&bytes) {
-            return Ok(imported);
-        }
+    let bytes = bytes(path, MEDIA_BYTES_MAX).await?;
+    // What is text is told by the reader of JSON, which names the place of a mistake.
+    let is_text = bytes.trim_ascii_start().first().is_some_and(u8::is_ascii_graphic);
+    if !is_text || bytes.starts_with(b"RIFF") {
+        return Ok(import(&bytes)?);
+    }
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > WORKFLOW_BYTES_MAX) {
+        let what = path.display().to_string();
+        return Err(Failure::TooLarge { what, bytes_max: WORKFLOW_BYTES_MAX });
     }
     let json = parsed(path, &bytes)?;
     // What is no workflow goes on as it is: who uses it says what it should have been.

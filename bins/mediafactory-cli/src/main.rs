@@ -61,6 +61,8 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
         Task::Run(run) => run::perform(run, &resolved).await,
         Task::Doctor(doctor) => doctor::perform(&doctor, &resolved).await,
         Task::Models(models) => models::perform(&models, &resolved).await,
-        Task::Templates(_) | Task::Sim(_) | Task::Config(_) | Task::Workflow(_) => Ok(ExitCode::SUCCESS),
+        Task::Templates(_) | Task::Sim(_) | Task::Config(_) | Task::Workflow(_) => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

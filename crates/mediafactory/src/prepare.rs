@@ -41,7 +41,8 @@ impl Factory {
         };
         check_targets(&ready.workflow, ready.targets.as_deref())?;
         self.engine_connects().await?;
-        self.foresee(&mut ready).await?;
+        let notes = self.foresee(&ready.workflow, ready.targets.as_deref()).await?;
+        ready.notes.extend(notes);
         Ok(ready)
     }
 
@@ -59,26 +60,32 @@ impl Factory {
         if converted.is_blocked() {
             return Err(blocked(&converted));
         }
+        if converted.workflow.as_object().is_some_and(|nodes| nodes.is_empty()) {
+            return Err(failure::argument(
+                "nothing of the saved workflow runs: it has no nodes, or all are muted or bypassed",
+            ));
+        }
         let notes = converted.findings.iter().map(|finding| finding.message.clone());
         let notes = std::iter::once("converted from UI format".to_owned()).chain(notes).collect();
         Ok((workflows::api(&converted.workflow)?, notes))
     }
 
-    /// Refuses what the server would refuse, by what the server has now.
-    async fn foresee(&self, ready: &mut Ready) -> Result<(), Error> {
-        let json = ready.workflow.to_json();
-        let targets = ready.targets.as_deref();
+    /// Refuses what the server would refuse, by what the server has now. What it would take and
+    /// that yet is probably not meant comes back as notes.
+    pub(crate) async fn foresee(
+        &self,
+        workflow: &Workflow,
+        targets: Option<&[String]>,
+    ) -> Result<Vec<String>, Error> {
+        let json = workflow.to_json();
         let judge = |rulebook: &Rulebook| match targets {
             Some(targets) => rulebook.validate_targets(&json, targets),
             None => rulebook.validate(&json),
         };
         let known = match self.rulebook().await {
             Ok(rulebook) => judge(&rulebook),
-            Err(error) => {
-                // The server's own answer is then the first one.
-                ready.notes.push(format!("it was not checked beforehand: {error}"));
-                return Ok(());
-            }
+            // The server's own answer is then the first one.
+            Err(error) => return Ok(vec![format!("it was not checked beforehand: {error}")]),
         };
         let verdict = if known.valid && known.errors.is_empty() {
             known
@@ -86,11 +93,7 @@ impl Factory {
             // A model or a pack may have come since: only the present answer refuses.
             self.fresh_rulebook().await.map_or(known, |rulebook| judge(&rulebook))
         };
-        if !verdict.valid {
-            return Err(refused(&verdict));
-        }
-        ready.notes.extend(notes(&verdict));
-        Ok(())
+        if verdict.valid { Ok(notes(&verdict)) } else { Err(refused(&verdict)) }
     }
 }
 
@@ -113,12 +116,12 @@ fn refused(verdict: &Validation) -> Error {
     let mut told = Vec::new();
     let (mut code, mut hint) = (FailureCode::ValidationError, HINT_OF_INPUTS.to_owned());
     if let Some(error) = &verdict.error {
-        told.push(format!("{} ({})", error.message, error.kind));
+        told.push(format!("{} ({})", error.sentence(), error.kind));
         if error.kind == "missing_node_type" {
             code = FailureCode::NodesMissing;
             hint = "install the custom node that has this class, or use another class".to_owned();
             if let [near, ..] = error.choices.as_slice() {
-                hint = format!("did you mean the class `{near}`? {hint}");
+                hint = format!("{hint}; the nearest name of one that is there is `{near}`");
             }
         } else if error.kind == "prompt_no_outputs" {
             hint = "add an output node such as SaveImage, or link one that is there".to_owned();
@@ -137,7 +140,7 @@ fn notes(verdict: &Validation) -> Vec<String> {
     let partial = (!verdict.errors.is_empty()).then(|| {
         let outputs = verdict.outputs.join(", ");
         let why = listed(&sentences(verdict));
-        format!("only the outputs of nodes {outputs} will run: {why}")
+        format!("of the output nodes only {outputs} will run: {why}")
     });
     let warnings = verdict.warnings.iter().map(Objection::sentence);
     let more = verdict.warnings.len().saturating_sub(TOLD_MAX);

@@ -40,13 +40,15 @@ impl Factory {
         self.parts.engine.connect().await.map_err(failure::client)?;
         let choice = self.choose(&request).await?;
         let filled = choice.template.fill(&choice.given, random_seed()?)?;
+        let mut notes = choice.notes;
+        notes.extend(self.foresee(&filled.workflow, None).await?);
         let record = JobRecord {
             parameters: filled.parameters.clone(),
             seed: filled.seed,
             template: Some(choice.template.name.clone()),
             model: filled.model.clone(),
             tool: "generate".to_owned(),
-            notes: choice.notes,
+            notes,
             running_time_max: request.timeout,
             ..self.record(&filled.workflow)
         };

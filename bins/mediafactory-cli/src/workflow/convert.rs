@@ -1,4 +1,4 @@
-//! `workflow convert`.
+//! `workflow convert` and `workflow lift`.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,6 +21,28 @@ pub(crate) struct Convert {
     /// Write each to this folder under its own name; without it, one is written to stdout
     #[arg(long, value_name = "DIR")]
     out_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lift {
+    /// The workflow in API format, or a picture that has one; `-` reads it from stdin
+    #[arg(value_name = "WORKFLOW")]
+    workflow: PathBuf,
+    #[command(flatten)]
+    definitions: Definitions,
+}
+
+pub(super) async fn lift(task: Lift, settings: Vec<(String, String)>) -> Result<ExitCode, Failure> {
+    let rulebook = task.definitions.rulebook(settings).await?;
+    let lifted = rulebook.lift(&input::api_or_ui(&task.workflow).await?)?;
+    for (old, new) in &lifted.renamed {
+        output::note(&format!("note: node {old} has the number {new}"));
+    }
+    for finding in &lifted.findings {
+        output::note(&format!("note: {finding}"));
+    }
+    output::result(&lifted.workflow.to_string())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Exits with 1 when one of the files could not be converted; the others are.

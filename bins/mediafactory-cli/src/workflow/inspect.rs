@@ -90,5 +90,8 @@ fn missing_in_words(missing: &MissingNode) -> String {
         [] => String::new(),
         near => format!("; nearest is {}", near.join(", ")),
     };
-    format!("node {} has class {}{pack}, which the server lacks{near}", missing.node, missing.class_type)
+    format!(
+        "node {} has class {}{pack}, which the server lacks{near}",
+        missing.node, missing.class_type
+    )
 }

@@ -23,6 +23,8 @@ pub(crate) enum WorkflowTask {
     Fix(validate::Fix),
     /// Make workflows in API format of saved ones, as ComfyUI's front end does
     Convert(convert::Convert),
+    /// Lay a workflow in API format out for ComfyUI's front end
+    Lift(convert::Lift),
     /// List the inputs, outputs and models of a workflow, and what the server lacks of them
     Inspect(inspect::Inspect),
     /// Apply a patch, all of it or nothing
@@ -43,6 +45,7 @@ pub(crate) async fn perform(
         WorkflowTask::Validate(task) => validate::validate(task, settings).await,
         WorkflowTask::Fix(task) => validate::fix(task, settings).await,
         WorkflowTask::Convert(task) => convert::convert(task, settings).await,
+        WorkflowTask::Lift(task) => convert::lift(task, settings).await,
         WorkflowTask::Inspect(task) => inspect::inspect(task, settings).await,
         WorkflowTask::Edit(task) => edit::edit(task).await,
         WorkflowTask::Diff(task) => edit::diff(task).await,

@@ -159,8 +159,8 @@ fn shown(verdict: &Validation) -> String {
     let errors = verdict.errors.iter().filter(|error| !error.alternative);
     let errors = errors.map(|error| row("error", error));
     let warnings = verdict.warnings.iter().map(|warning| row("warning", warning));
-    let outputs = (!verdict.outputs.is_empty())
-        .then(|| ["outputs".to_owned(), verdict.outputs.join(", ")]);
+    let outputs =
+        (!verdict.outputs.is_empty()).then(|| ["outputs".to_owned(), verdict.outputs.join(", ")]);
     let rows: Vec<_> = errors.chain(warnings).chain(outputs).collect();
     text + &output::aligned(&rows)
 }

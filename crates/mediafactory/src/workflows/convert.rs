@@ -1,12 +1,13 @@
-//! From what the front end saves to what a server runs.
+//! From what the front end saves to what a server runs, and back.
 
 use workflow_graph::{
     Json,
     convert::{self, Finding},
+    lift,
     ui::UiWorkflow,
 };
 
-use super::Rulebook;
+use super::{Rulebook, api};
 use crate::{error::Error, failure};
 
 /// A workflow in API format made of a saved one.
@@ -29,7 +30,29 @@ pub struct ConversionNote {
     pub missing_class: Option<(String, Option<String>)>,
 }
 
+/// A workflow for the front end made of one in API format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lifted {
+    /// The workflow as the front end saves one.
+    pub workflow: Json,
+    /// Nodes whose ids are not numbers, with the numbers they have instead.
+    pub renamed: Vec<(String, i64)>,
+    /// What the front end would send otherwise, in sentence fragments that name the node.
+    pub findings: Vec<String>,
+}
+
 impl Rulebook {
+    /// Lays a workflow in API format out as one that the front end opens. Converted again it is
+    /// the same in effect, but for the findings.
+    pub fn lift(&self, workflow: &Json) -> Result<Lifted, Error> {
+        let lifted = lift::lift(&api(workflow)?, &self.catalog);
+        Ok(Lifted {
+            renamed: lifted.renamed.iter().map(|(old, new)| (old.to_string(), *new)).collect(),
+            findings: lifted.findings.iter().map(ToString::to_string).collect(),
+            workflow: lifted.workflow.into_json(),
+        })
+    }
+
     /// Converts a saved workflow as ComfyUI's front end does when it sends one. What the front
     /// end would guess is a finding instead.
     pub fn convert(&self, ui: Json) -> Result<Converted, Error> {
@@ -51,6 +74,19 @@ impl Converted {
     pub fn to_json(&self) -> Json {
         let findings = self.findings.iter().map(ConversionNote::to_json).collect();
         Json::object([("workflow", self.workflow.clone()), ("findings", Json::Array(findings))])
+    }
+}
+
+impl Lifted {
+    /// `{workflow, renamed, findings}`, where `renamed` leads from old ids to new ones.
+    pub fn to_json(&self) -> Json {
+        let renamed = self.renamed.iter().map(|(old, new)| (old.as_str(), Json::from(*new)));
+        let findings = self.findings.iter().map(|finding| Json::from(finding.as_str()));
+        Json::object([
+            ("workflow", self.workflow.clone()),
+            ("renamed", Json::object(renamed)),
+            ("findings", Json::Array(findings.collect())),
+        ])
     }
 }
 

@@ -1,4 +1,4 @@
-//! Workflows out of files: saved JSON, and the metadata of pictures.
+//! Workflows out of files: saved JSON, and the metadata of pictures and films.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use workflow_graph::Json;
 
 use super::{
     metadata::{self, Texts},
-    read, recognize,
+    mp4, read, recognize,
 };
 use crate::{
     error::{Error, FailureCode},
@@ -48,6 +48,8 @@ pub enum Container {
     WebP,
     /// A JPEG picture.
     Jpeg,
+    /// A film in MP4 or MOV.
+    Mp4,
     /// The record of an asset that was made here.
     Asset,
 }
@@ -71,13 +73,13 @@ pub fn import(bytes: &[u8]) -> Result<Imported, Error> {
     if bytes.starts_with(metadata::JPEG_SIGNATURE) {
         return of_texts(Container::Jpeg, metadata::of_jpeg(bytes));
     }
+    if mp4::is_mp4(bytes) {
+        return of_texts(Container::Mp4, mp4::of_mp4(bytes));
+    }
     let text = bytes.trim_ascii_start();
     if !text.starts_with(b"{") && !text.starts_with(b"[") {
-        return Err(failure::argument("the file is neither JSON nor a PNG, WebP or JPEG picture")
-            .with_hint(
-                "workflows are read from JSON files and from the metadata of these pictures, not \
-                 from video or sound",
-            ));
+        return Err(failure::argument("the file is of no kind that workflows are read from")
+            .with_hint("workflows are read from JSON, and from PNG, WebP, JPEG and MP4 metadata"));
     }
     let found = recognize(read(bytes)?)?;
     Ok(Imported { container: Container::Json, api: found.api, ui: found.ui, notes: Vec::new() })
@@ -132,6 +134,7 @@ impl Container {
             Self::Png => "png",
             Self::WebP => "webp",
             Self::Jpeg => "jpeg",
+            Self::Mp4 => "mp4",
             Self::Asset => "asset",
         }
     }
@@ -164,9 +167,9 @@ fn of_texts(container: Container, texts: Texts) -> Result<Imported, Error> {
     if imported.api.is_none() && imported.ui.is_none() {
         let kind = container.as_str();
         let why = if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) };
-        return Err(failure::argument(format!("the {kind} picture has no workflow{why}")).with_hint(
-            "metadata is lost when a picture is edited, converted or sent by a messenger; use the \
-             file as ComfyUI saved it",
+        return Err(failure::argument(format!("the {kind} file has no workflow{why}")).with_hint(
+            "metadata is lost when a file is edited, converted or sent by a messenger; use it as \
+             ComfyUI saved it",
         ));
     }
     imported.notes = notes;

@@ -3,7 +3,7 @@
 //! PNG has them as text chunks, WebP and JPEG as EXIF texts that begin with the name. Everything
 //! is read within its bounds; what does not read is passed over.
 
-/// The two texts, as far as they are there.
+/// The texts of one file, as far as they are there.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Texts {
     pub(super) prompt: Option<String>,
@@ -13,7 +13,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    fn put(&mut self, name: &str, text: String) {
+    pub(super) fn put(&mut self, name: &str, text: String) {
         match name {
             "prompt" => self.prompt = Some(text),
             "workflow" => self.workflow = Some(text),

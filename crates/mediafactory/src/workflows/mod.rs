@@ -29,6 +29,7 @@ mod fix;
 mod import;
 mod inspect;
 mod metadata;
+mod mp4;
 mod read;
 mod rulebook;
 mod validate;
@@ -38,7 +39,7 @@ pub use workflow_graph::{lora::Lora, validate::Profile as Rules};
 pub(crate) use self::read::{api, is_ui};
 pub use self::{
     compare::{Difference, MergeChoice, MergeStrategy, Merged, diff, merge},
-    convert::{ConversionNote, Converted},
+    convert::{ConversionNote, Converted, Lifted},
     draw::{DRAWN_NODES_MAX, Drawing, draw, draw_diff},
     edit::{Edited, apply_lora, edit},
     fix::{Correction, Fixes},

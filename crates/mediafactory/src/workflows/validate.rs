@@ -106,12 +106,17 @@ impl Validation {
 }
 
 impl Refused {
-    fn members(&self) -> impl Iterator<Item = (&'static str, Json)> + use<> {
-        let message = if self.details.is_empty() || self.kind == OUTPUTS_FAILED {
+    /// The server's words, with its details where they say more.
+    pub fn sentence(&self) -> String {
+        if self.details.is_empty() || self.kind == OUTPUTS_FAILED {
             self.message.clone()
         } else {
             format!("{}: {}", self.message, self.details)
-        };
+        }
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&'static str, Json)> + use<> {
+        let message = self.sentence();
         let choices: Vec<Json> = self.choices.iter().map(|name| name.as_str().into()).collect();
         let choices = (!choices.is_empty()).then(|| ("choices", Json::Array(choices)));
         [("message", Json::from(message))].into_iter().chain(choices)
@@ -127,9 +132,11 @@ impl Objection {
         let class = self.class_type.as_ref().map(|class| format!(" ({class})")).unwrap_or_default();
         let input = self.input.as_ref().map(|input| format!(", input `{input}`"));
         let input = input.unwrap_or_default();
+        let says_more = !self.details.is_empty() && Some(&self.details) != self.input.as_ref();
+        let details = if says_more { cut(&self.details) } else { String::new() };
         let near = self.choices.first().map(|near| format!("; nearest is {near}"));
         let near = near.unwrap_or_default();
-        format!("node {}{class}{input}: {}{near}", self.node, self.message)
+        format!("node {}{class}{input}: {}{details}{near}", self.node, self.message)
     }
 
     /// `{node, class_type?, input, type, message, details?, choices?, alternative?}`.
@@ -148,6 +155,16 @@ impl Objection {
             (!self.choices.is_empty()).then(|| ("choices", Json::from(self.choices.clone())));
         let alternative = self.alternative.then(|| ("alternative", Json::from(true)));
         Json::object(first.chain(said).chain(details).chain(choices).chain(alternative))
+    }
+}
+
+/// How much of the server's details a sentence holds: they may list every file there is.
+const DETAILS_CHARACTERS_MAX: usize = 200;
+
+fn cut(details: &str) -> String {
+    match details.char_indices().nth(DETAILS_CHARACTERS_MAX) {
+        Some((end, _)) => format!(": {}…", details.get(..end).unwrap_or_default()),
+        None => format!(": {details}"),
     }
 }
 

@@ -5,3 +5,4 @@ mod generate;
 mod results;
 mod server;
 mod stage;
+mod workflows;
