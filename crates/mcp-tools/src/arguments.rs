@@ -66,6 +66,22 @@ pub(crate) fn read<A: DeserializeOwned>(
 }
 
 impl ObjectArgument {
+    /// The text, when it came as one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.0.as_str().map(str::trim)
+    }
+
+    /// The members of the object, as the arguments of another tool.
+    pub(crate) fn into_members(self, argument: &str) -> Result<JsonObject, Error> {
+        match self.0 {
+            Value::Object(members) => Ok(members),
+            given => match Self(given).into_json(argument)?.to_serde() {
+                Value::Object(members) => Ok(members),
+                _ => Ok(JsonObject::new()),
+            },
+        }
+    }
+
     /// The object, every number as it was spelled where the argument came as text.
     pub(crate) fn into_json(self, argument: &str) -> Result<Json, Error> {
         let json = if let Value::String(text) = &self.0 {

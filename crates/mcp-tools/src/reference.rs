@@ -17,7 +17,9 @@ pub fn reference() -> String {
     let mut text = String::new();
     for toolset in Toolset::ALL {
         push(&mut text, format_args!("## {toolset}\n"));
-        for definition in definitions.iter().filter(|definition| definition.toolset == toolset) {
+        for definition in
+            definitions.iter().filter(|definition| definition.toolset == Some(toolset))
+        {
             describe(&mut text, definition);
         }
     }
