@@ -42,7 +42,7 @@ pub(crate) async fn ui_or_api(path: &Path) -> Result<Json, Failure> {
     Ok(ui.or(api).unwrap_or_default())
 }
 
-/// Node classes as a server answers on /object_info.
+/// Node classes as a server answers on `/object_info`.
 pub(crate) async fn definitions(path: &Path) -> Result<Vec<u8>, Failure> {
     bytes(path, DEFINITIONS_BYTES_MAX).await
 }

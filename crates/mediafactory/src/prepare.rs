@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use workflow_graph::{Json, NodeId, Workflow};
+use workflow_graph::{Json, NodeId, Workflow, json::Object};
 
 use crate::{
     error::{Error, FailureCode},
     factory::Factory,
     failure, nearest,
     requests::RunWorkflow,
-    workflows::{self, Converted, Objection, Rulebook, Validation},
+    workflows::{self, Converted, Objection, Refused, Rulebook, Validation},
 };
 
 /// A workflow that can be sent.
@@ -60,7 +60,7 @@ impl Factory {
         if converted.is_blocked() {
             return Err(blocked(&converted));
         }
-        if converted.workflow.as_object().is_some_and(|nodes| nodes.is_empty()) {
+        if converted.workflow.as_object().is_some_and(Object::is_empty) {
             return Err(failure::argument(
                 "nothing of the saved workflow runs: it has no nodes, or all are muted or bypassed",
             ));
@@ -113,24 +113,35 @@ fn blocked(converted: &Converted) -> Error {
 }
 
 fn refused(verdict: &Validation) -> Error {
-    let mut told = Vec::new();
-    let (mut code, mut hint) = (FailureCode::ValidationError, HINT_OF_INPUTS.to_owned());
-    if let Some(error) = &verdict.error {
-        told.push(format!("{} ({})", error.sentence(), error.kind));
-        if error.kind == "missing_node_type" {
-            code = FailureCode::NodesMissing;
-            hint = "install the custom node that has this class, or use another class".to_owned();
-            if let [near, ..] = error.choices.as_slice() {
-                hint = format!("{hint}; the nearest name of one that is there is `{near}`");
-            }
-        } else if error.kind == "prompt_no_outputs" {
-            hint = "add an output node such as SaveImage, or link one that is there".to_owned();
-        }
-    }
+    let whole = verdict.error.iter();
+    let whole = whole.map(|error| format!("{} ({})", error.sentence(), error.kind));
+    let mut told: Vec<String> = whole.collect();
     told.extend(sentences(verdict));
     let message = format!("ComfyUI would refuse the workflow: {}", listed(&told));
+    let (code, hint) = advice(verdict.error.as_ref());
     Error::new(code, message).with_details(verdict.to_json()).with_hint(hint)
 }
+
+/// The code by what to do next, and what that is.
+fn advice(error: Option<&Refused>) -> (FailureCode, String) {
+    match error.map(|error| (error.kind, error.choices.as_slice())) {
+        Some(("missing_node_type" | "invalid_prompt", choices)) => {
+            let near = choices
+                .first()
+                .map(|near| format!("; the nearest name of one that is there is `{near}`"));
+            let near = near.unwrap_or_default();
+            let hint =
+                format!("install the custom node that has this class, or use another class{near}");
+            (FailureCode::NodesMissing, hint)
+        }
+        Some(("prompt_no_outputs", _)) => {
+            (FailureCode::ValidationError, HINT_OF_OUTPUTS.to_owned())
+        }
+        Some(_) | None => (FailureCode::ValidationError, HINT_OF_INPUTS.to_owned()),
+    }
+}
+
+const HINT_OF_OUTPUTS: &str = "add an output node such as SaveImage, or link one that is there";
 
 const HINT_OF_INPUTS: &str = "correct the inputs that are named: the details hold what would \
     work, and `validate_and_fix_workflow` proposes corrections";

@@ -9,7 +9,7 @@ use crate::{failure::Failure, input, server::Workplace, startup};
 
 #[derive(Debug, Args)]
 pub(crate) struct Definitions {
-    /// The node classes, as a server answers on /object_info; the server is asked without it
+    /// The node classes, as a server answers on `/object_info`; the server is asked without it
     #[arg(long, value_name = "FILE")]
     object_info: Option<PathBuf>,
     /// Whose rules count, with --object-info: those of ComfyUI 0.33 or of 0.8

@@ -146,23 +146,21 @@ fn unreadable(why: &str) -> Json {
 }
 
 fn shown(verdict: &Validation) -> String {
-    let mut text = match (&verdict.error, verdict.errors.is_empty()) {
-        (None, true) => "valid\n".to_owned(),
-        (None, false) => "valid, but not all of it would run\n".to_owned(),
-        (Some(error), _) => format!("refused: {} ({})\n", error.message, error.kind),
+    let verdict_line = match (&verdict.error, verdict.errors.is_empty()) {
+        (None, true) => "valid".to_owned(),
+        (None, false) => "valid, but not all of it would run".to_owned(),
+        (Some(error), _) => format!("refused: {} ({})", error.sentence(), error.kind),
     };
-    let choices = verdict.error.iter().flat_map(|error| &error.choices).take(CHOICES_SHOWN);
-    let choices: Vec<&str> = choices.map(String::as_str).collect();
-    if !choices.is_empty() {
-        text += &format!("nearest  {}\n", choices.join(", "));
-    }
+    let near = verdict.error.iter().flat_map(|error| &error.choices).take(CHOICES_SHOWN);
+    let near: Vec<&str> = near.map(String::as_str).collect();
+    let near = (!near.is_empty()).then(|| ["nearest".to_owned(), near.join(", ")]);
     let errors = verdict.errors.iter().filter(|error| !error.alternative);
     let errors = errors.map(|error| row("error", error));
     let warnings = verdict.warnings.iter().map(|warning| row("warning", warning));
     let outputs =
         (!verdict.outputs.is_empty()).then(|| ["outputs".to_owned(), verdict.outputs.join(", ")]);
-    let rows: Vec<_> = errors.chain(warnings).chain(outputs).collect();
-    text + &output::aligned(&rows)
+    let rows: Vec<_> = near.into_iter().chain(errors).chain(warnings).chain(outputs).collect();
+    format!("{verdict_line}\n{}", output::aligned(&rows))
 }
 
 /// How many near names a refusal shows.

@@ -173,4 +173,10 @@ fn a_saved_workflow_runs_too() {
     home.write("saved.json", saved);
     let made = home.run_at(&server, &["run", "saved.json", "--json"]).json();
     assert_eq!(made["assets"][0]["width"], 64);
+
+    let picture = made["assets"][0]["path"].as_str().unwrap();
+    let drawn = home.run(&["workflow", "show", picture]);
+    assert!(drawn.stdout.contains("1 EmptyImage"), "out of the picture: {drawn:?}");
+    home.write("plain.png", b"\x89PNG\r\n\x1a\n");
+    home.run(&["workflow", "show", "plain.png"]).expect_failure(&["the png file has no workflow"]);
 }

@@ -97,12 +97,13 @@ pub fn merge(
     let merged = merging::three_way(&base, &ours, &theirs, &chosen(strategy)?);
     let json = merged.to_json();
     let member = |name: &str| json.get(name).cloned().unwrap_or_default();
+    let conflicts: Vec<_> = merged.conflicts.iter().map(ToString::to_string).collect();
     Ok(Merged {
         workflow: merged.workflow.to_json(),
         settled: merged.is_settled(),
         conflicts: member("conflicts"),
         renumbered: member("renumbered"),
-        text: merged.conflicts.iter().map(|conflict| format!("{conflict}\n")).collect(),
+        text: conflicts.join("\n"),
     })
 }
 

@@ -43,7 +43,7 @@ pub fn edit(workflow: &Json, patch: &Json) -> Result<Edited, Error> {
     applied(workflow, &patch)
 }
 
-/// Puts LoRAs behind every model that samples, the first of the list nearest to the model.
+/// Puts LoRA files behind every model that samples, the first of the list nearest to the model.
 pub fn apply_lora(workflow: &Json, loras: &[Lora]) -> Result<Edited, Error> {
     let workflow = api(workflow)?;
     if loras.is_empty() {

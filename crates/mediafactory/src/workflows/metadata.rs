@@ -191,9 +191,9 @@ impl<'a> Tiff<'a> {
 mod tests {
     use super::*;
 
-    fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(data.len()).unwrap().to_be_bytes();
-        [&length[..], kind, data, &[0; 4]].concat()
+    fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
+        let length = &u32::try_from(data.len()).unwrap().to_be_bytes()[..];
+        [length, kind, data, &[0; 4]].concat()
     }
 
     /// One directory with one text, as Pillow writes it.

@@ -19,7 +19,7 @@
 //! # Limits
 //!
 //! Time and memory are linear in what is given. [`read`] and [`import`] take at most
-//! [`WORKFLOW_BYTES_MAX`] bytes, [`draw`] at most [`DRAWN_NODES_MAX`] nodes.
+//! [`WORKFLOW_BYTES_MAX`] bytes of JSON, [`draw`] at most [`DRAWN_NODES_MAX`] nodes.
 
 mod compare;
 mod convert;

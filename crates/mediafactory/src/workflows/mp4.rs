@@ -10,12 +10,12 @@ pub(super) fn is_mp4(bytes: &[u8]) -> bool {
 /// The texts of a file. The boxes that hold sound and pictures are stepped over.
 pub(super) fn of_mp4(bytes: &[u8]) -> Texts {
     let mut texts = Texts::default();
-    let Some(meta) = child(bytes, b"moov").and_then(|movie| child(movie, b"meta")) else {
+    let Some(meta) = child(bytes, *b"moov").and_then(|movie| child(movie, *b"meta")) else {
         return texts;
     };
     // In MP4 a version stands before the boxes in it, in MOV none does.
     let meta = meta.strip_prefix(&[0; 4]).unwrap_or(meta);
-    let (Some(keys), Some(list)) = (child(meta, b"keys"), child(meta, b"ilst")) else {
+    let (Some(keys), Some(list)) = (child(meta, *b"keys"), child(meta, *b"ilst")) else {
         return texts;
     };
     let names = keys.get(KEYS_HEADER_BYTES..).unwrap_or_default();
@@ -24,7 +24,7 @@ pub(super) fn of_mp4(bytes: &[u8]) -> Texts {
         // Names are counted from 1.
         let place = usize::try_from(u32::from_be_bytes(number)).ok();
         let name = place.and_then(|place| names.get(place.checked_sub(1)?));
-        let text = child(item, b"data").and_then(|data| data.get(DATA_HEADER_BYTES..));
+        let text = child(item, *b"data").and_then(|data| data.get(DATA_HEADER_BYTES..));
         if let (Some(name), Some(text)) = (name, text) {
             let text = String::from_utf8_lossy(text).into_owned();
             texts.put(&String::from_utf8_lossy(name), text);
@@ -40,8 +40,8 @@ const KEYS_HEADER_BYTES: usize = 8;
 const DATA_HEADER_BYTES: usize = 8;
 
 /// The content of the first box of a kind.
-fn child<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
-    Boxes(bytes).find(|(found, _)| found == kind).map(|(_, content)| content)
+fn child(bytes: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
+    Boxes(bytes).find(|(found, _)| *found == kind).map(|(_, content)| content)
 }
 
 /// The boxes that stand one after another: kind and content.
@@ -72,7 +72,7 @@ impl<'a> Iterator for Boxes<'a> {
 mod tests {
     use super::*;
 
-    fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    fn boxed(kind: &[u8], content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(content.len() + 8).unwrap().to_be_bytes();
         [&length[..], kind, content].concat()
     }

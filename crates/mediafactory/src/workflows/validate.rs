@@ -110,6 +110,8 @@ impl Refused {
     pub fn sentence(&self) -> String {
         if self.details.is_empty() || self.kind == OUTPUTS_FAILED {
             self.message.clone()
+        } else if self.message.ends_with('.') {
+            format!("{} {}", self.message, self.details)
         } else {
             format!("{}: {}", self.message, self.details)
         }
