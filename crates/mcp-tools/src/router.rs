@@ -55,12 +55,34 @@ pub(crate) fn tools(offer: &Arc<Offer>) -> Vec<Definition> {
 
 #[derive(Deserialize, JsonSchema)]
 struct ListTools {
-    /// discovery, workflow, execution, templates or assets
-    toolset: Option<String>,
+    /// Only those of one set.
+    toolset: Option<ToolsetName>,
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum ToolsetName {
+    Discovery,
+    Workflow,
+    Execution,
+    Templates,
+    Assets,
+}
+
+impl From<ToolsetName> for Toolset {
+    fn from(name: ToolsetName) -> Self {
+        match name {
+            ToolsetName::Discovery => Self::Discovery,
+            ToolsetName::Workflow => Self::Workflow,
+            ToolsetName::Execution => Self::Execution,
+            ToolsetName::Templates => Self::Templates,
+            ToolsetName::Assets => Self::Assets,
+        }
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -80,12 +102,7 @@ struct ToolEntry {
 }
 
 fn list_tools(offer: &Offer, arguments: &ListTools) -> Result<Answer<ToolList>, Error> {
-    let wanted = arguments.toolset.as_deref().map(str::parse::<Toolset>).transpose();
-    let wanted = wanted.map_err(|error| {
-        let known = Toolset::ALL.map(Toolset::as_str).join(", ");
-        Error::new(FailureCode::ValidationError, error.to_string())
-            .with_hint(format!("the toolsets are {known}"))
-    })?;
+    let wanted = arguments.toolset.map(Toolset::from);
     let is_wanted = |tool: &&Definition| wanted.is_none_or(|wanted| tool.toolset == Some(wanted));
     let entries = offer.all().filter(is_wanted).map(ToolEntry::new).collect();
     let part = paging::cut(entries, arguments.limit, arguments.cursor.as_deref())?;
@@ -127,7 +144,7 @@ fn describe_tool(
     offer: &Offer,
     arguments: &DescribeTool,
 ) -> Result<Answer<ToolDescription>, Error> {
-    let tool = &offer.find(&arguments.name).map_err(refused)?.tool;
+    let tool = &offer.find(&arguments.name).map_err(|problem| refused(&problem))?.tool;
     let aliases = names::all().filter(|(_, name)| *name == tool.name);
     let aliases = aliases.map(|(alias, _)| alias).collect();
     let arguments = Value::Object((*tool.input_schema).clone());
@@ -152,12 +169,12 @@ fn call_tool(offer: &Offer, call: Call, arguments: CallTool) -> Result<Running, 
         Some(given) => given.into_members("arguments")?,
         None => serde_json::Map::new(),
     };
-    offer.start(&arguments.name, call, given).map_err(refused)
+    offer.start(&arguments.name, call, given).map_err(|problem| refused(&problem))
 }
 
 /// A name that cannot be called, told in the way of a tool: its caller can choose another.
-fn refused(problem: NotOffered) -> Error {
-    let (code, nearest) = match &problem {
+fn refused(problem: &NotOffered) -> Error {
+    let (code, nearest) = match problem {
         NotOffered::Unknown { nearest, .. } => {
             (FailureCode::ValidationError, nearest.as_deref().map(Json::from))
         }

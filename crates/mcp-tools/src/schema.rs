@@ -63,6 +63,12 @@ fn simplify(schema: &mut Value) {
                 members.remove("default");
             }
             members.remove("format");
+            if let Some(Value::Array(choices)) = members.get_mut("enum") {
+                choices.retain(|choice| !choice.is_null());
+            }
+            if let Some(Value::String(description)) = members.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
             if let Some(kind) = members.get_mut("type") {
                 single_type(kind);
             }
@@ -73,12 +79,13 @@ fn simplify(schema: &mut Value) {
                 }
             }
             for (name, member) in members {
-                match member {
-                    // The members of this one are names of their own, whatever they are called.
-                    Value::Object(named) if name == "properties" => {
-                        named.values_mut().for_each(simplify);
-                    }
-                    member => simplify(member),
+                // The members of `properties` are names, whatever they are called.
+                if name == "properties"
+                    && let Value::Object(named) = member
+                {
+                    named.values_mut().for_each(simplify);
+                } else {
+                    simplify(member);
                 }
             }
         }

@@ -131,10 +131,8 @@ mod tests {
     use super::*;
 
     fn name(shelved: &Shelved) -> &str {
-        match &shelved.uri {
-            ResourceUri::Workflow(name) => name,
-            other => panic!("{other} is no workflow"),
-        }
+        let ResourceUri::Workflow(name) = &shelved.uri else { panic!("{}", shelved.uri) };
+        name
     }
 
     #[test]

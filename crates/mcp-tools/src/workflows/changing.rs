@@ -1,17 +1,17 @@
 //! Workflows made of other workflows, or of files.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use mediafactory::{
     Error, FailureCode, Json,
-    workflows::{self, Edited, Imported, Lora},
+    workflows::{self, Edited, Found, Imported, Lora},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::given::{FindingResult, Given, lines, runnable, show};
+use super::given::{FindingResult, Given, lines, runnable, show, whole};
 use crate::{
     arguments::ObjectArgument,
     assets::asset_id,
@@ -124,13 +124,22 @@ fn edited_answer(
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Convert {
-    /// UI format, as the front end saves it: an object, JSON text, or a `workflow_uri`.
+    /// An object, JSON text, or a `workflow_uri` of another answer.
     workflow: ObjectArgument,
+    /// Default api. With ui, a workflow in API format is laid out for the front end.
+    to: Option<Format>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Api,
+    Ui,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ConvertResult {
-    /// API format; absent when it is long.
+    /// Absent when it is long.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_object")]
     workflow: Option<Value>,
@@ -139,26 +148,66 @@ pub(super) struct ConvertResult {
     /// The server would refuse it, or run something else than was drawn: see `findings`.
     blocked: bool,
     findings: Vec<FindingResult>,
+    /// Nodes that have another id in UI format: old id to new.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::any_object")]
+    renamed: BTreeMap<String, i64>,
 }
 
 pub(super) async fn convert_workflow(
     call: Call,
     arguments: Convert,
 ) -> Result<Answer<ConvertResult>, Error> {
-    let given = runnable(&call, arguments.workflow, "workflow").await?;
-    let shown = show(&call, &given.workflow, "the workflow in API format")?;
-    let nodes = given.workflow.as_object().map_or(0, |nodes| nodes.len());
-    let state = if given.is_blocked { "; it would not run as it was drawn" } else { "" };
-    let mut text = format!("{nodes} nodes, {} findings{state}", given.findings.len());
-    text.push_str(&lines(given.findings.iter().map(FindingResult::line)));
+    let json = whole(&call, arguments.workflow, "workflow")?;
+    match (arguments.to.unwrap_or(Format::Api), workflows::recognize(json)?) {
+        (Format::Ui, Found { api: Some(api), .. }) => lifted(&call, &api).await,
+        (Format::Api, Found { ui: Some(ui), .. }) => converted(&call, ui).await,
+        (Format::Ui, Found { api: None, .. }) => Err(already("UI", "API")),
+        (Format::Api, Found { ui: None, .. }) => Err(already("API", "UI")),
+    }
+}
+
+fn already(format: &str, other: &str) -> Error {
+    let message = format!("the workflow is in {format} format already");
+    let hint = format!("give one in {other} format, or set `to`");
+    Error::new(FailureCode::ValidationError, message).with_hint(hint)
+}
+
+async fn converted(call: &Call, ui: Json) -> Result<Answer<ConvertResult>, Error> {
+    let given = Given::converted(&call.factory.rulebook().await?, ui)?;
+    let shown = show(call, &given.workflow, "the workflow in API format")?;
     let result = ConvertResult {
         workflow: shown.workflow,
         workflow_uri: shown.uri,
-        nodes,
+        nodes: given.workflow.as_object().into_iter().flatten().count(),
         blocked: given.is_blocked,
         findings: given.findings,
+        renamed: BTreeMap::new(),
     };
-    Ok(Answer::new(text, result).with_line(&shown.line).with_blocks(shown.link))
+    Ok(Answer::new(result.describe(), result).with_line(&shown.line).with_blocks(shown.link))
+}
+
+async fn lifted(call: &Call, api: &Json) -> Result<Answer<ConvertResult>, Error> {
+    let lifted = call.factory.rulebook().await?.lift(api)?;
+    let shown = show(call, &lifted.workflow, "the workflow in UI format")?;
+    let nodes = lifted.workflow.get("nodes").and_then(Json::as_array);
+    let result = ConvertResult {
+        workflow: shown.workflow,
+        workflow_uri: shown.uri,
+        nodes: nodes.map_or(0, <[Json]>::len),
+        blocked: false,
+        findings: lifted.findings.into_iter().map(FindingResult::of_lift).collect(),
+        renamed: lifted.renamed.into_iter().collect(),
+    };
+    Ok(Answer::new(result.describe(), result).with_line(&shown.line).with_blocks(shown.link))
+}
+
+impl ConvertResult {
+    fn describe(&self) -> String {
+        let state = if self.blocked { "; it would not run as it was drawn" } else { "" };
+        let findings = lines(self.findings.iter().map(FindingResult::line));
+        format!("{} nodes, {} findings{state}{findings}", self.nodes, self.findings.len())
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -166,13 +215,13 @@ pub(super) struct Import {
     /// A file of this server's machine, in a folder of its setting `import_dirs`.
     path: Option<String>,
     asset_id: Option<String>,
-    /// The file itself in base64: JSON, PNG, WebP or JPEG.
+    /// The file itself in base64: JSON, PNG, WebP, JPEG or MP4.
     data: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ImportResult {
-    /// json, png, webp, jpeg or asset
+    /// json, png, webp, jpeg, mp4 or asset
     container: &'static str,
     /// API format; absent when there is none or it is long.
     #[serde(skip_serializing_if = "Option::is_none")]

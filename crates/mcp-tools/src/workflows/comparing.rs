@@ -73,9 +73,8 @@ pub(super) struct Merge {
     base: ObjectArgument,
     ours: ObjectArgument,
     theirs: ObjectArgument,
-    /// Whose value settles conflicts: ours, theirs, or open (the default), which leaves what was
-    /// there before.
-    strategy: Option<String>,
+    /// Whose value settles conflicts. Open, the default, leaves what was there before.
+    strategy: Option<Settling>,
     /// With open: whose value counts at single conflicts, each named as the conflict is.
     choices: Option<Vec<ChoiceArgument>>,
 }
@@ -85,12 +84,34 @@ pub(super) struct Merge {
 #[serde(deny_unknown_fields)]
 struct ChoiceArgument {
     node: String,
-    /// node, `class_type`, input or member
-    part: String,
+    part: ConflictPart,
     /// The input or member.
     name: Option<String>,
-    /// ours or theirs
-    take: String,
+    take: Side,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Settling {
+    Ours,
+    Theirs,
+    Open,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConflictPart {
+    Node,
+    ClassType,
+    Input,
+    Member,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Side {
+    Ours,
+    Theirs,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -115,7 +136,7 @@ pub(super) async fn merge_workflows(
     call: Call,
     arguments: Merge,
 ) -> Result<Answer<MergeResult>, Error> {
-    let strategy = strategy(arguments.strategy.as_deref(), arguments.choices.unwrap_or_default())?;
+    let strategy = strategy(arguments.strategy, arguments.choices.unwrap_or_default())?;
     let base = runnable(&call, arguments.base, "base").await?.workflow;
     let ours = runnable(&call, arguments.ours, "ours").await?.workflow;
     let theirs = runnable(&call, arguments.theirs, "theirs").await?.workflow;
@@ -141,36 +162,35 @@ pub(super) async fn merge_workflows(
     Ok(Answer::new(text.trim_end(), result).with_line(&shown.line).with_blocks(shown.link))
 }
 
-fn strategy(strategy: Option<&str>, choices: Vec<ChoiceArgument>) -> Result<MergeStrategy, Error> {
-    match (strategy.unwrap_or("open"), choices.is_empty()) {
-        ("open", true) => Ok(MergeStrategy::Open),
-        ("ours", true) => Ok(MergeStrategy::Ours),
-        ("theirs", true) => Ok(MergeStrategy::Theirs),
-        ("open", false) => {
+fn strategy(
+    settling: Option<Settling>,
+    choices: Vec<ChoiceArgument>,
+) -> Result<MergeStrategy, Error> {
+    match (settling.unwrap_or(Settling::Open), choices.is_empty()) {
+        (Settling::Open, true) => Ok(MergeStrategy::Open),
+        (Settling::Ours, true) => Ok(MergeStrategy::Ours),
+        (Settling::Theirs, true) => Ok(MergeStrategy::Theirs),
+        (Settling::Open, false) => {
             let choices = choices.into_iter().map(ChoiceArgument::into_choice);
-            Ok(MergeStrategy::Choose(choices.collect::<Result<_, _>>()?))
+            Ok(MergeStrategy::Choose(choices.collect()))
         }
-        ("ours" | "theirs", false) => {
+        (Settling::Ours | Settling::Theirs, false) => {
             let message = "`choices` go with the strategy open: the others settle every conflict";
             Err(Error::new(FailureCode::ValidationError, message))
         }
-        (other, _) => Err(not_one_of("strategy", other, "ours, theirs or open")),
     }
 }
 
-fn not_one_of(argument: &str, given: &str, known: &str) -> Error {
-    let message = format!("argument `{argument}` is `{}`", given.escape_debug());
-    Error::new(FailureCode::ValidationError, message).with_hint(format!("it has to be {known}"))
-}
-
 impl ChoiceArgument {
-    fn into_choice(self) -> Result<MergeChoice, Error> {
-        let theirs = match self.take.as_str() {
-            "ours" => false,
-            "theirs" => true,
-            other => return Err(not_one_of("choices", other, "ours or theirs in `take`")),
+    fn into_choice(self) -> MergeChoice {
+        let part = match self.part {
+            ConflictPart::Node => "node",
+            ConflictPart::ClassType => "class_type",
+            ConflictPart::Input => "input",
+            ConflictPart::Member => "member",
         };
-        Ok(MergeChoice { node: self.node, part: self.part, name: self.name, theirs })
+        let (part, theirs) = (part.to_owned(), self.take == Side::Theirs);
+        MergeChoice { node: self.node, part, name: self.name, theirs }
     }
 }
 
@@ -178,10 +198,19 @@ impl ChoiceArgument {
 pub(super) struct Visualize {
     /// Either format: an object, JSON text, or a `workflow_uri` of another answer.
     workflow: ObjectArgument,
-    /// mermaid (the default), graphviz, svg, or html: a page to move, search and look into.
-    format: Option<String>,
+    /// Default mermaid; html is a page to move, search and look into.
+    format: Option<Format>,
     /// An earlier workflow: what is different from it is marked.
     compare_to: Option<ObjectArgument>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Mermaid,
+    Graphviz,
+    Svg,
+    Html,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -200,9 +229,11 @@ pub(super) async fn visualize_workflow(
     call: Call,
     arguments: Visualize,
 ) -> Result<Answer<VisualizeResult>, Error> {
-    let drawing: Drawing = match &arguments.format {
-        Some(format) => format.parse()?,
-        None => Drawing::Mermaid,
+    let drawing = match arguments.format.unwrap_or(Format::Mermaid) {
+        Format::Mermaid => Drawing::Mermaid,
+        Format::Graphviz => Drawing::Graphviz,
+        Format::Svg => Drawing::Svg,
+        Format::Html => Drawing::Html,
     };
     let workflow = runnable(&call, arguments.workflow, "workflow").await?.workflow;
     let (name, drawn) = match arguments.compare_to {

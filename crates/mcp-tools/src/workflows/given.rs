@@ -86,7 +86,8 @@ impl Given {
         Self { workflow, findings: Vec::new(), is_blocked: false }
     }
 
-    fn converted(rulebook: &Rulebook, ui: Json) -> Result<Self, Error> {
+    /// A saved workflow as the front end would send it.
+    pub(super) fn converted(rulebook: &Rulebook, ui: Json) -> Result<Self, Error> {
         let converted = rulebook.convert(ui)?;
         let is_blocked = converted.is_blocked();
         let findings = converted.findings.into_iter().map(FindingResult::new).collect();
@@ -101,6 +102,11 @@ impl FindingResult {
             None => (None, None),
         };
         Self { message: note.message, blocks: note.blocks, missing_class, pack }
+    }
+
+    /// What a workflow in UI format cannot say.
+    pub(super) fn of_lift(message: String) -> Self {
+        Self { message, blocks: false, missing_class: None, pack: None }
     }
 
     /// It in one line.
@@ -119,8 +125,8 @@ pub(super) fn show(call: &Call, workflow: &Json, title: &str) -> Result<Shown, E
         return Ok(Shown { workflow: Some(workflow.to_serde()), uri, line, link: None });
     }
     let line = format!("{title} has {bytes} bytes and is kept at {uri}");
-    let link = link(&uri, title, "application/json", bytes);
-    Ok(Shown { workflow: None, uri, line, link: Some(link) })
+    let way = link(&uri, title, "application/json", bytes);
+    Ok(Shown { workflow: None, uri, line, link: Some(way) })
 }
 
 /// A way to what is kept.
@@ -136,11 +142,8 @@ pub(super) fn link(uri: &str, title: &str, media_type: &str, bytes: usize) -> Co
 /// As many lines as a text may have; what is left out is counted.
 pub(super) fn lines(lines: impl ExactSizeIterator<Item = String>) -> String {
     let more = lines.len().saturating_sub(LINES_MAX);
-    let mut text: String = lines.take(LINES_MAX).collect();
-    if more > 0 {
-        text.push_str(&format!("\n- and {more} more in the structured content"));
-    }
-    text
+    let rest = (more > 0).then(|| format!("\n- and {more} more in the structured content"));
+    lines.take(LINES_MAX).chain(rest).collect()
 }
 
 /// How many findings are told in words.

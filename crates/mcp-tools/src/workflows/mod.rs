@@ -59,10 +59,10 @@ fn changing() -> Vec<Definition> {
     };
     let convert = Words {
         name: "convert_workflow",
-        title: "Convert a workflow to API format",
+        title: "Convert a workflow",
         description: "What a saved workflow (UI format) becomes when ComfyUI's front end sends \
-                      it, subgraphs and muted nodes included. What cannot be known is a finding, \
-                      never a guess.",
+                      it, subgraphs and muted nodes included; or the other way, laid out to be \
+                      opened there. What cannot be known is a finding, never a guess.",
     };
     let lora = Words {
         name: "apply_lora",
@@ -72,7 +72,8 @@ fn changing() -> Vec<Definition> {
     let import = Words {
         name: "import_workflow",
         title: "Import a workflow",
-        description: "The workflow in a JSON file, in the metadata of a picture, or of an asset. \
+        description: "The workflow in a JSON file, in the metadata of a picture or film, or of an \
+                      asset. \
                       Give one of `path`, `asset_id` and `data`; addresses on the web are not \
                       read.",
     };

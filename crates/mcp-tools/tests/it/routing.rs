@@ -92,7 +92,10 @@ async fn wrong_names_and_arguments_are_told() {
         failure["message"].as_str().is_some_and(|text| text.contains("did you mean `prompt`?"))
     );
     let failure = wire.fail("list_tools", json!({"toolset": "asets"})).await;
-    assert_eq!(failure["message"], "there is no toolset `asets`; did you mean `assets`?");
+    assert_eq!(
+        failure["message"],
+        "argument `toolset` has to be one of discovery, workflow, execution, templates, assets, not \"asets\""
+    );
     let params = json!({"name": "generate_image", "arguments": {"prompt": "x"}});
     let answer = wire.request("tools/call", params).await;
     assert_eq!(answer["error"]["message"], "tool `generate_image` is called through `call_tool`");

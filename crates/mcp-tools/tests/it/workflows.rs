@@ -30,6 +30,7 @@ pub(crate) fn one_call_of_each() -> Vec<(&'static str, Value)> {
         ("inspect_workflow", json!({"workflow": workflow})),
         ("edit_workflow", json!({"workflow": workflow, "operations": set})),
         ("convert_workflow", json!({"workflow": drawn})),
+        ("convert_workflow", json!({"workflow": workflow, "to": "ui"})),
         ("apply_lora", json!({"workflow": workflow, "loras": lora})),
         ("import_workflow", json!({"data": data})),
         ("diff_workflows", json!({"before": workflow, "after": wrong})),
@@ -150,6 +151,26 @@ async fn a_workflow_goes_from_tool_to_tool_by_its_address() {
 }
 
 #[tokio::test]
+async fn what_is_laid_out_converts_back() {
+    let bench = Bench::start().await;
+    let mut wire = bench.wire().await;
+    let arguments = json!({"workflow": sampling_workflow(), "to": "ui"});
+    let drawn = wire.succeed("convert_workflow", arguments).await;
+    assert_eq!((&drawn["nodes"], &drawn["findings"]), (&json!(6), &json!([])), "{drawn}");
+    assert!(drawn["workflow"]["nodes"].is_array());
+    let uri = &drawn["workflow_uri"];
+    let back = wire.succeed("convert_workflow", json!({"workflow": uri})).await;
+    // Titles are no part of the identity of a workflow, and only they are new.
+    let original = wire.succeed("inspect_workflow", json!({"workflow": sampling_workflow()})).await;
+    let digest = original["digest"].as_str().expect("text");
+    assert_eq!(back["workflow_uri"], format!("mediafactory://workflow/{digest}"), "{back}");
+    let failure = wire.fail("convert_workflow", json!({"workflow": sampling_workflow()})).await;
+    assert_eq!(failure["message"], "the workflow is in API format already");
+    let failure = wire.fail("convert_workflow", json!({"workflow": uri, "to": "ui"})).await;
+    assert_eq!(failure["message"], "the workflow is in UI format already");
+}
+
+#[tokio::test]
 async fn an_edit_is_made_whole_or_not_at_all() {
     let bench = Bench::start().await;
     let mut wire = bench.wire().await;
@@ -183,11 +204,6 @@ async fn loras_are_put_behind_the_model() {
     let mut wire = bench.wire().await;
     let loras =
         json!([{"file": "a.safetensors"}, {"file": "b.safetensors", "strength_model": "0.5"}]);
-    let failure =
-        wire.fail("apply_lora", json!({"workflow": sampling_workflow(), "loras": loras})).await;
-    assert_eq!(failure["code"], "VALIDATION_ERROR", "text is no number inside a list: {failure}");
-    let loras =
-        json!([{"file": "a.safetensors"}, {"file": "b.safetensors", "strength_model": 0.5}]);
     let made =
         wire.succeed("apply_lora", json!({"workflow": sampling_workflow(), "loras": loras})).await;
     let workflow = made["workflow"].as_object().expect("an object");
@@ -245,7 +261,8 @@ async fn a_conflict_is_open_until_it_is_chosen() {
     let ours = wire.succeed("merge_workflows", three(json!({"strategy": "ours"}))).await;
     assert_eq!(ours["workflow"]["3"]["inputs"]["seed"], 8);
     let failure = wire.fail("merge_workflows", three(json!({"strategy": "mine"}))).await;
-    assert_eq!(failure["hint"], "it has to be ours, theirs or open");
+    let message = "argument `strategy` has to be one of ours, theirs, open, not \"mine\"";
+    assert_eq!(failure["message"], message);
 }
 
 #[tokio::test]
@@ -273,7 +290,8 @@ async fn drawings_are_kept_to_be_read() {
     assert_eq!(bytes.map(|bytes| json!(bytes)).as_ref(), Some(&page["bytes"]));
     let failure =
         wire.fail("visualize_workflow", json!({"workflow": workflow, "format": "png"})).await;
-    assert!(failure["hint"].as_str().is_some_and(|hint| hint.contains("svg")), "{failure}");
+    let message = "argument `format` has to be one of mermaid, graphviz, svg, html, not \"png\"";
+    assert_eq!(failure["message"], message);
 }
 
 #[tokio::test]
