@@ -9,8 +9,16 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 #[test]
 fn a_prompt_becomes_a_picture_and_the_simulator_says_that_it_is_one() {
     let home = Home::new();
-    let ended =
-        home.run(&["generate", "a red fox", "--simulate", "always", "--seed", "7", "--steps", "2"]);
+    let ended = home.run(&[
+        "generate",
+        "a red fox",
+        "--simulate",
+        "always",
+        "--seed",
+        "7",
+        "--steps",
+        "20",
+    ]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let picture = fs::read(ended.line("picture")).unwrap();
     assert!(picture.starts_with(PNG));
