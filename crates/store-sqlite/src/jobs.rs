@@ -57,7 +57,7 @@ impl JobStore for SqliteStore {
     async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError> {
         let server = server.to_owned();
         let found = self.read(move |connection| {
-            let finals = states_json(State::ALL.into_iter().filter(|state| state.is_final()));
+            let finals = states_json(State::ALL.into_iter().filter(State::is_final));
             let jobs = select_each(
                 &connection.transaction()?,
                 // A state of a newer version, which is not known here, is left to the reading.
