@@ -222,6 +222,7 @@ fn literal_steps(node: &Node) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the weights are small whole numbers")]
 mod tests {
     use proptest::prelude::*;
 

@@ -124,9 +124,8 @@ impl Factory {
 }
 
 fn not_shown(error: assets::Error) -> Error {
-    let code = match error {
-        assets::Error::NotAPicture { .. } => FailureCode::ValidationError,
-        _ => FailureCode::LimitExceeded,
-    };
+    let is_no_picture = matches!(error, assets::Error::NotAPicture { .. });
+    let code =
+        if is_no_picture { FailureCode::ValidationError } else { FailureCode::LimitExceeded };
     Error::new(code, error.to_string()).with_hint("read its resource instead").with_source(error)
 }

@@ -23,14 +23,14 @@ fn all_events() -> Vec<Event> {
 /// One row a state, one column an event in the order of [`all_events`]; a dot is a refusal.
 #[test]
 fn every_pair_of_state_and_event_is_decided() {
-    let mut table = String::new();
+    let mut table = Vec::new();
     let events = all_events();
     for state in State::ALL {
         let next = events.iter().map(|event| state.next(event).map_or(".", |to| to.as_str()));
         let next: Vec<_> = next.collect();
-        table += &format!("{}: {}\n", state.as_str(), next.join(" "));
+        table.push(format!("{}: {}", state.as_str(), next.join(" ")));
     }
-    insta::assert_snapshot!(table, @r"
+    insta::assert_snapshot!(table.join("\n"), @r"
     recorded: submitting . . . . . . cancelled timed_out .
     submitting: . queued failed . submitting . . cancelled timed_out lost
     queued: . . . running queued succeeded failed cancelled timed_out lost

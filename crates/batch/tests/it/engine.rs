@@ -253,7 +253,7 @@ async fn a_job_in_the_servers_queue_is_cancelled_without_a_trace() {
 async fn a_job_that_waits_here_is_cancelled_before_the_server_hears_of_it() {
     let stage = Stage::new().await;
     let one_at_a_time = EngineOptions { in_flight_max: 1, ..options() };
-    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, one_at_a_time);
+    let engine = stage.engine_with(stage.store(), one_at_a_time);
     let gate = stage.sim.hold(Moment::AtStep(1));
     let (first, second) = (stage.record(2), stage.record(2));
     let (first_id, second_id) = (first.id, second.id);
@@ -317,7 +317,7 @@ async fn a_server_that_forgot_a_job_makes_it_lost_and_not_run_again() {
 async fn there_is_a_limit_to_unfinished_jobs() {
     let stage = Stage::new().await;
     let one = EngineOptions { unfinished_max: 1, ..options() };
-    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, one);
+    let engine = stage.engine_with(stage.store(), one);
     let gate = stage.sim.hold(Moment::AtStep(1));
     engine.start(stage.record(2)).await.unwrap();
     let refused = engine.start(stage.record(2)).await;

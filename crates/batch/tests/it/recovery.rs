@@ -1,6 +1,6 @@
 //! Killed at any instant: nothing is lost, nothing runs twice.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use batch::{CancelError, EngineOptions, Event, JobStore as _, State};
 use comfy_sim::{Fault, Moment};
@@ -25,7 +25,7 @@ async fn killed_after_any_write_the_job_runs_once_and_its_end_is_known() {
         let found = stage.job(&id).await;
         assert!(!found.state.is_final(), "killed after {writes} writes");
 
-        let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, late());
+        let engine = stage.engine_with(stage.store(), late());
         assert_eq!(engine.recover().await.unwrap(), 1);
         ended(&engine, &id).await;
         let job = stage.job(&id).await;
@@ -42,7 +42,7 @@ async fn killed_between_the_log_and_the_request_the_job_is_lost_and_not_sent() {
     let id = record.id;
     stage.jobs.create(record).await.unwrap();
     stage.jobs.append(&id, Event::SubmitStarted, Timestamp::now()).await.unwrap();
-    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, late());
+    let engine = stage.engine_with(stage.store(), late());
     engine.recover().await.unwrap();
     ended(&engine, &id).await;
     assert_eq!(stage.job(&id).await.state, State::Lost);
@@ -183,7 +183,7 @@ async fn a_clock_that_is_set_back_times_nothing_out() {
     gate.reached().await;
     first.shutdown().await;
     let options = EngineOptions { clock: set_back, ..options() };
-    let engine = stage.engine_with(Arc::clone(&stage.jobs) as _, options);
+    let engine = stage.engine_with(stage.store(), options);
     engine.recover().await.unwrap();
     gate.release();
     ended(&engine, &id).await;

@@ -37,8 +37,12 @@ impl Stage {
         Client::new(self.sim.url().parse().unwrap(), ClientOptions::default()).unwrap()
     }
 
+    pub(crate) fn store(&self) -> Arc<dyn JobStore> {
+        Arc::<MemoryJobs>::clone(&self.jobs)
+    }
+
     pub(crate) fn engine(&self) -> Engine {
-        self.engine_with(Arc::clone(&self.jobs) as _, options())
+        self.engine_with(self.store(), options())
     }
 
     pub(crate) fn engine_with(&self, store: Arc<dyn JobStore>, options: EngineOptions) -> Engine {
@@ -48,7 +52,7 @@ impl Stage {
 
     /// An engine that cannot keep results the first time it tries.
     pub(crate) fn engine_that_fetches_twice(&self) -> Engine {
-        let store: Arc<dyn JobStore> = Arc::clone(&self.jobs) as _;
+        let store = self.store();
         let keep = Keep { store: Arc::clone(&store), failures_left: AtomicUsize::new(1) };
         Engine::new(self.client(), store, Arc::new(keep), options())
     }
@@ -161,7 +165,7 @@ struct Keep {
 #[async_trait]
 impl Finisher for Keep {
     async fn finish(&self, job: &Job, ended: &Ended) -> Result<State, FinishError> {
-        assert_eq!(ended.outputs().flat_map(|output| output.files()).count(), 1);
+        assert_eq!(ended.outputs().flat_map(comfy_client::NodeOutput::files).count(), 1);
         if take_one(&self.failures_left) {
             let failure = Failure::new("results_unreachable", "the connection was reset");
             return Err(FinishError::Results { failure, try_again: true });
