@@ -23,8 +23,8 @@ static OWN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../templates");
 /// One ready workflow.
 ///
 /// ```
-/// let template = &mediafactory::Templates::own()?.all()[0];
-/// assert!(template.parameter("prompt").is_some());
+/// let templates = mediafactory::Templates::own()?;
+/// assert!(templates.all()[0].parameter("prompt").is_some());
 /// # Ok::<(), mediafactory::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
