@@ -33,8 +33,7 @@ fn checking() -> Vec<Definition> {
         name: "validate_and_fix_workflow",
         title: "Correct a workflow",
         description: "Corrections {path, from, to, reason} of what the server would object to, \
-                      the workflow with them, and the verdicts before and after. Nothing is kept \
-                      or run.",
+                      the workflow with them, and the verdicts before and after. Nothing is run.",
     };
     let inspect = Words {
         name: "inspect_workflow",

@@ -1,5 +1,5 @@
 //! The metadata of MP4 and MOV files, as ComfyUI writes it: pairs of a name and a text in
-//! `moov/meta`, the names in `keys` and the texts in `ilst`.
+//! `moov/udta/meta`, the names in `keys` and the texts in `ilst`. MOV files have no `udta` around.
 
 use super::metadata::Texts;
 
@@ -10,7 +10,8 @@ pub(super) fn is_mp4(bytes: &[u8]) -> bool {
 /// The texts of a file. The boxes that hold sound and pictures are stepped over.
 pub(super) fn of_mp4(bytes: &[u8]) -> Texts {
     let mut texts = Texts::default();
-    let Some(meta) = child(bytes, *b"moov").and_then(|movie| child(movie, *b"meta")) else {
+    let Some(movie) = child(bytes, *b"moov") else { return texts };
+    let Some(meta) = child(child(movie, *b"udta").unwrap_or(movie), *b"meta") else {
         return texts;
     };
     // In MP4 a version stands before the boxes in it, in MOV none does.
@@ -77,25 +78,26 @@ mod tests {
         [&length[..], kind, content].concat()
     }
 
-    fn movie() -> Vec<u8> {
+    fn movie(around: fn(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
         let keys = [[0, 0, 0, 0, 0, 0, 0, 1].to_vec(), boxed(b"mdta", b"prompt")].concat();
         let data = boxed(b"data", b"\0\0\0\x01\0\0\0\0{\"1\":{}}");
         let list = boxed(&1_u32.to_be_bytes(), &data);
         let meta = [vec![0; 4], boxed(b"keys", &keys), boxed(b"ilst", &list)].concat();
         let media = [&1_u32.to_be_bytes()[..], b"mdat", &20_u64.to_be_bytes(), b"moov"].concat();
-        [boxed(b"ftyp", b"isom"), media, boxed(b"moov", &boxed(b"meta", &meta))].concat()
+        [boxed(b"ftyp", b"isom"), media, boxed(b"moov", &around(boxed(b"meta", &meta)))].concat()
     }
 
     #[test]
     fn texts_are_found_behind_the_media() {
-        let movie = movie();
-        assert!(is_mp4(&movie));
-        assert_eq!(of_mp4(&movie).prompt.as_deref(), Some("{\"1\":{}}"));
+        for movie in [movie(|meta| boxed(b"udta", &meta)), movie(|meta| meta)] {
+            assert!(is_mp4(&movie));
+            assert_eq!(of_mp4(&movie).prompt.as_deref(), Some("{\"1\":{}}"));
+        }
     }
 
     #[test]
     fn no_cut_and_no_changed_byte_breaks_the_reader() {
-        let movie = movie();
+        let movie = movie(|meta| boxed(b"udta", &meta));
         for at in 0..movie.len() {
             of_mp4(&movie[..at]);
             for byte in [0, 1, 0xff] {
