@@ -1,8 +1,10 @@
 //! Any workflow laid out for the front end: what no finding names comes back when it is converted.
 #![no_main]
 
+use std::collections::BTreeMap;
+
 use fuzz::{CATALOG, documents, json_target, next, next_workflow};
-use workflow_graph::{Json, convert::convert, lift::lift, ui::UiWorkflow};
+use workflow_graph::{Input, Json, Workflow, convert::convert, lift::lift, ui::UiWorkflow};
 
 json_target!(|input| {
     let mut documents = documents(input);
@@ -32,3 +34,16 @@ json_target!(|input| {
     }
     Some(())
 });
+
+/// What the server makes of a workflow: it takes one wrapping off each value.
+fn in_effect(workflow: &Workflow) -> BTreeMap<String, (String, BTreeMap<String, String>)> {
+    let value = |input: &Input| match input {
+        Input::Link { .. } => format!("link {}", input.to_json()),
+        Input::Literal(value) => value.get("__value__").unwrap_or(value).to_string(),
+    };
+    let nodes = workflow.nodes().map(|(id, node)| {
+        let inputs = node.inputs().map(|(name, input)| (name.to_owned(), value(input))).collect();
+        (id.to_string(), (node.class_type().to_string(), inputs))
+    });
+    nodes.collect()
+}

@@ -148,11 +148,13 @@ fn wires<'a>(nodes: &[(&'a NodeId, &'a Node)], findings: &mut Vec<LiftFinding>) 
     wires
 }
 
-/// The literal values of a node as widgets hold them: lists out of their wrapping.
+/// The literal values of a node as widgets hold them: out of their wrapping, which the front end
+/// puts round lists again. The server takes off one wrapping, so one within another stays.
 fn values(node: &Node) -> Object {
     let literal = |(name, input): (&str, &Input)| {
         let Input::Literal(value) = input else { return None };
-        let value = value.get("__value__").unwrap_or(value);
+        let inner = value.get("__value__").filter(|inner| inner.get("__value__").is_none());
+        let value = inner.unwrap_or(value);
         Some((name.to_owned(), value.clone()))
     };
     node.inputs().filter_map(literal).collect()
@@ -216,6 +218,12 @@ impl Writer {
         for (input, value) in values {
             if !form.sends(input) {
                 self.findings.push(LiftFinding::Dropped {
+                    node: id.clone(),
+                    input: input.clone(),
+                    value: value.clone(),
+                });
+            } else if node.input(input).and_then(Input::as_literal).is_some_and(Input::is_link) {
+                self.findings.push(LiftFinding::LooksLikeLink {
                     node: id.clone(),
                     input: input.clone(),
                     value: value.clone(),
