@@ -280,10 +280,10 @@ fn in_order(mut group: Object, order: Option<&[Json]>) -> Vec<(String, Json)> {
         return group.into_iter().collect();
     }
     let mut sorted = Vec::with_capacity(group.len());
-    for name in order.iter().filter_map(Json::as_str) {
+    let mut named: HashSet<&str> = HashSet::new();
+    for name in order.iter().filter_map(Json::as_str).filter(|name| named.insert(name)) {
         sorted.extend(group.get_mut(name).map(|spec| (name.to_owned(), std::mem::take(spec))));
     }
-    let named: HashSet<&str> = order.iter().filter_map(Json::as_str).collect();
     sorted.extend(group.into_iter().filter(|(name, _)| !named.contains(name.as_str())));
     sorted
 }

@@ -119,3 +119,12 @@ fn replacements_are_read_with_both_kinds_of_inputs() {
     assert_eq!(replacement.outputs, [(0, 1)]);
     assert!(catalog.replacements("Odd").is_empty());
 }
+
+#[test]
+fn an_input_that_the_order_names_twice_is_one_input() {
+    let text = r#"{"N": {"input": {"required": {"a": ["INT"], "b": ["INT"]}}, "output": [],
+        "input_order": {"required": ["b", "b", "a", "b"]}}}"#;
+    let class = catalog(text).class("N").unwrap().clone();
+    let names: Vec<&str> = class.inputs.iter().map(|input| input.name.as_str()).collect();
+    assert_eq!(names, ["b", "a"]);
+}
