@@ -13,15 +13,11 @@ use tokio::{
 };
 
 use crate::{
-    cell::{Cell, failed},
+    cell::{Cell, succeeded},
     comfy::Comfy,
     place::Place,
-    requests::{ENDLESS, closed_port, fox, fresh_seed},
+    requests::{ENDLESS, PATIENCE, closed_port, fox, fresh_seed, with},
 };
-
-/// How long a server that is gone is asked for before a job counts as lost: `gone_after` of
-/// comfy-client's limits, with time for the last question.
-const LOST_WITHIN: Duration = Duration::from_secs(30 + 15);
 
 /// How soon a server that refuses connections is reported.
 const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
@@ -47,24 +43,40 @@ async fn no_server_at_the_address(cell: Cell) {
     assert!(templates["total"].as_u64() > Some(0), "what needs no ComfyUI works without one");
 }
 
-/// Takes long by its nature, so the cells wait side by side.
+/// That it counts as lost at last is held where the clock can be turned: it takes minutes.
 #[tokio::test]
 async fn a_server_that_vanishes_in_mid_job() {
-    let mut cells = JoinSet::new();
     for cell in [Cell::STDIO, Cell::HTTP] {
-        cells.spawn(async move {
-            let comfy = Comfy::simulated().await;
-            let place = Place::new(comfy.url());
-            let mut session = cell.open(&place).await;
-            let mut call = session.begin("generate", fox(fresh_seed(), ENDLESS)).await;
-            call.samples().await;
-            comfy.into_sim().stop().await;
-            let result = timeout(LOST_WITHIN, call.answer()).await.expect("lost in time");
-            let failure = failed("generate", result.expect("a result"));
-            check_lost(&failure);
-        });
+        let comfy = Comfy::simulated().await;
+        let place = Place::new(comfy.url());
+        let mut session = cell.open(&place).await;
+        let arguments = with(fox(fresh_seed(), ENDLESS), json!({"wait_seconds": 5}));
+        let mut making = session.begin("generate", arguments).await;
+        making.samples().await;
+        comfy.into_sim().stop().await;
+        let result = succeeded("generate", making.answer().await.expect("a result"));
+        assert_eq!(result["timed_out"], true, "a call does not hang: {result}");
+        let job = json!({"job_id": result["job_id"]});
+        let status = session.succeed("get_workflow_status", job).await;
+        assert_eq!(status["state"], "running", "what is known last: {status}");
     }
-    cells.join_all().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_for_a_moment() {
+    for cell in [Cell::STDIO, Cell::HTTP] {
+        let comfy = Comfy::simulated().await;
+        let place = Place::new(comfy.url());
+        let mut session = cell.open(&place).await;
+        let held = comfy.sim().hold(Moment::AtStep(2));
+        let making = session.begin("generate", fox(fresh_seed(), 4)).await;
+        timeout(PATIENCE, held.reached()).await.expect("it samples");
+        comfy.sim().refuse_connections().await;
+        held.release();
+        comfy.sim().accept_connections().await;
+        let made = succeeded("generate", making.answer().await.expect("a result"));
+        assert_eq!((&made["state"], comfy.sim().executions()), (&json!("succeeded"), 1));
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use mediafactory::config::{SETTINGS, Setting};
 
 use crate::{
     config::ConfigTask, doctor::Doctor, generate::Generate, models::Models, run::Run,
-    sim::Simulator, templates::TemplatesTask,
+    sim::Simulator, templates::TemplatesTask, workflow::WorkflowTask,
 };
 
 /// What was asked for.
@@ -32,8 +32,11 @@ struct CommandLine {
 pub(crate) enum Task {
     /// Make a picture from words
     Generate(Generate),
-    /// Run a workflow in API format
+    /// Run a workflow, in API format or as ComfyUI saves it
     Run(Run),
+    /// Check, correct, convert, edit, compare or draw workflows
+    #[command(subcommand)]
+    Workflow(WorkflowTask),
     /// List what the server has
     Models(Models),
     /// List the ready workflows, or show one

@@ -1,6 +1,10 @@
 //! Why a task could not be done, and what the shell is told.
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use mediafactory::FailureCode;
 
@@ -31,6 +35,8 @@ pub(crate) enum Failure {
     Empty { path: PathBuf },
     #[error("{} is not JSON", path.display())]
     NotJson { path: PathBuf, source: Box<dyn Error + Send + Sync> },
+    #[error("cannot write {what}")]
+    Unwritable { what: String, source: std::io::Error },
     #[error("cannot write to stdout")]
     Stdout { source: std::io::Error },
     #[error("cannot start the asynchronous runtime")]
@@ -42,6 +48,10 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }
+    }
+
+    pub(crate) fn unwritable(path: &Path, source: std::io::Error) -> Self {
+        Self::Unwritable { what: path.display().to_string(), source }
     }
 
     /// Says it on stderr, and to the shell.
@@ -71,12 +81,14 @@ impl Failure {
             Self::Configuration(_) => {
                 Some("`mediafactory --help` lists the settings and what they take".to_owned())
             }
-            Self::Empty { .. } | Self::NotJson { .. } => {
-                Some("give a workflow as ComfyUI's menu `Export (API)` writes it".to_owned())
-            }
+            Self::Empty { .. } | Self::NotJson { .. } => Some(
+                "give a workflow as ComfyUI saves it, or as its menu `Export (API)` writes it"
+                    .to_owned(),
+            ),
             Self::Simulator { .. }
             | Self::Unreadable { .. }
             | Self::TooLarge { .. }
+            | Self::Unwritable { .. }
             | Self::Stdout { .. }
             | Self::NoRuntime { .. }
             | Self::Left => None,
@@ -94,6 +106,7 @@ impl Failure {
             | Self::TooLarge { .. }
             | Self::Empty { .. }
             | Self::NotJson { .. }
+            | Self::Unwritable { .. }
             | Self::Stdout { .. }
             | Self::NoRuntime { .. } => 1,
         }

@@ -18,6 +18,7 @@ mod server;
 mod sim;
 mod startup;
 mod templates;
+mod workflow;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -46,11 +47,12 @@ fn main() -> ExitCode {
 
 async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Arguments { task, settings } = arguments;
-    // These two need no configuration, so a broken one does not stand in their way.
+    // These need no configuration, or not always, so a broken one does not stand in their way.
     match task {
         Task::Templates(templates) => return templates::perform(&templates),
         Task::Sim(sim) => return sim::perform(&sim).await,
         Task::Config(config) => return config::perform(&config, settings),
+        Task::Workflow(task) => return workflow::perform(task, settings).await,
         Task::Generate(_) | Task::Run(_) | Task::Doctor(_) | Task::Models(_) => {}
     }
     let resolved = startup::configure(settings)?;
@@ -59,6 +61,8 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
         Task::Run(run) => run::perform(run, &resolved).await,
         Task::Doctor(doctor) => doctor::perform(&doctor, &resolved).await,
         Task::Models(models) => models::perform(&models, &resolved).await,
-        Task::Templates(_) | Task::Sim(_) | Task::Config(_) => Ok(ExitCode::SUCCESS),
+        Task::Templates(_) | Task::Sim(_) | Task::Config(_) | Task::Workflow(_) => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

@@ -12,10 +12,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The workflow in API format; `-` reads it from stdin
+    /// The workflow, in API format or as ComfyUI saves it; `-` reads it from stdin
     #[arg(value_name = "WORKFLOW.JSON")]
     workflow: PathBuf,
-    /// The same workflow in UI format, to be embedded in the pictures
+    /// The same workflow as ComfyUI saves it, to be embedded in the pictures
     #[arg(long, value_name = "FILE")]
     ui: Option<PathBuf>,
     /// Run only this output node; may be repeated

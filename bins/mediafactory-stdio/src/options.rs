@@ -2,7 +2,7 @@
 //! the configuration; secrets are not taken here, where every process could read them.
 
 use clap::Args;
-use mcp_tools::{Selection, Toolset};
+use mcp_tools::{Profile, Selection, Toolset};
 
 // Both servers have these. Not a doc comment, which would become the servers' description.
 #[derive(Debug, Args)]
@@ -25,7 +25,11 @@ pub(crate) struct Options {
     /// Which log lines are written to standard error, such as info
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
-    /// Offer only these toolsets: discovery, execution, templates, assets
+    /// How tools are listed: core, full (with the schemas of results) or router (three tools
+    /// through which all others are called)
+    #[arg(long, value_name = "NAME", default_value_t)]
+    profile: Profile,
+    /// Offer only these toolsets: discovery, workflow, execution, templates, assets
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     toolsets: Vec<Toolset>,
     /// Offer only tools that change nothing
@@ -57,6 +61,7 @@ impl Options {
     /// Which tools are offered.
     pub(crate) fn selection(&self) -> Selection {
         Selection {
+            profile: self.profile,
             toolsets: self.toolsets.clone(),
             read_only: self.read_only,
             allow: self.allow_tools.clone(),

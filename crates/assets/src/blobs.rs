@@ -19,8 +19,9 @@ pub type ByteStream = BoxStream<'static, Result<Bytes, BoxError>>;
 /// kept once.
 #[async_trait]
 pub trait BlobStore: Send + Sync + fmt::Debug {
-    /// Stores what comes and says its digest. When more than `size_limit_bytes` come, when they
-    /// stop coming, or when the future is dropped, nothing is stored.
+    /// Stores what comes and says its digest. When more than `size_limit_bytes` come, or when they
+    /// stop coming, nothing is stored. When the future is dropped, nothing is stored of them, or
+    /// all that came is: storing them again tells which, and does no harm.
     async fn put(&self, bytes: ByteStream, size_limit_bytes: u64) -> Result<StoredBlob, Error>;
 
     /// Stores bytes that are already in memory, and so within whatever limit let them in.

@@ -15,7 +15,7 @@
 )]
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{poll, stream};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 use workflow_graph::Json;
@@ -34,6 +34,7 @@ pub async fn blob_store(store: &dyn BlobStore) {
     bytes_come_back_under_their_digest(store).await;
     the_same_bytes_are_kept_once(store).await;
     nothing_stays_of_bytes_that_do_not_all_come(store).await;
+    a_put_that_is_dropped_stores_nothing_or_all(store).await;
     a_removed_blob_is_gone(store).await;
 }
 
@@ -118,6 +119,31 @@ async fn nothing_stays_of_bytes_that_do_not_all_come(store: &dyn BlobStore) {
     assert_eq!(store.path(&digest).await.expect("path"), None);
     let missing = store.read(&digest).await;
     assert!(matches!(missing, Err(Error::NoSuchBlob { digest: named }) if named == digest));
+}
+
+/// Drops the future after each number of polls that leaves it unfinished.
+async fn a_put_that_is_dropped_stores_nothing_or_all(store: &dyn BlobStore) {
+    for polls in 0..32_u32 {
+        let bytes = Bytes::from(format!("dropped after {polls} polls"));
+        let digest = BlobDigest::of(&bytes);
+        let mut put = store.put_bytes(bytes.clone());
+        let mut is_ready = false;
+        for _ in 0..polls {
+            is_ready = is_ready || poll!(&mut put).is_ready();
+            if is_ready {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(put);
+        // What was begun on another thread may end later: the store is asked once and not again.
+        match store.read(&digest).await {
+            Err(Error::NoSuchBlob { .. }) => assert!(!is_ready, "what was answered is kept"),
+            found => assert_eq!(found.expect("half a blob is there"), bytes),
+        }
+        store.put_bytes(bytes.clone()).await.expect("storing it again does no harm");
+        assert_eq!(store.read(&digest).await.expect("read"), bytes);
+    }
 }
 
 async fn a_removed_blob_is_gone(store: &dyn BlobStore) {

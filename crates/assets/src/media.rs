@@ -2,7 +2,9 @@
 //!
 //! A server's word and a file's name are hints from outside; what is stored and shown as a
 //! picture is one. Only for text, which has no mark of its own, does the name decide, and never
-//! in favor of a type that a browser would run.
+//! in favor of a type that a browser would run. The one such type is found by its content: an
+//! SVG is a picture that may hold scripts, so nothing may show `image/svg+xml` inside a page of
+//! its own.
 
 use std::io::Cursor;
 
@@ -109,16 +111,31 @@ fn text_type(head: &[u8], file_name: &str) -> Option<&'static str> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let ending = file_name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     Some(match ending.as_deref() {
-        Some("svg") if text.contains("<svg") => "image/svg+xml",
         Some("json") if text.starts_with(['{', '[']) => "application/json",
         Some("gltf") if text.starts_with('{') => "model/gltf+json",
         Some("csv") => "text/csv",
         Some("md") => "text/markdown",
         Some("srt") => "application/x-subrip",
         Some("vtt") if text.starts_with("WEBVTT") => "text/vtt",
-        _ if text.starts_with("<svg") => "image/svg+xml",
+        _ if is_svg(text) => "image/svg+xml",
         _ => "text/plain",
     })
+}
+
+/// Whether the first element is `svg`, behind what XML allows to stand before it.
+fn is_svg(text: &str) -> bool {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        let behind = |opening, closing| {
+            rest.strip_prefix(opening).and_then(|inside| Some(inside.split_once(closing)?.1))
+        };
+        let prolog = behind("<?", "?>").or_else(|| behind("<!--", "-->"));
+        let Some(next) = prolog.or_else(|| behind("<!DOCTYPE svg", ">")) else { break };
+        rest = next;
+    }
+    let Some(name_ends) = rest.strip_prefix("<svg") else { return false };
+    name_ends.starts_with(|character: char| character.is_whitespace() || "/>".contains(character))
 }
 
 #[cfg(test)]

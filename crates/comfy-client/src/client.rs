@@ -39,8 +39,10 @@ pub struct Client {
 
 impl Client {
     /// A client for one server. Nothing is sent before the first call. Fails when the
-    /// credentials fit in no header or this machine has no usable TLS setup.
+    /// credentials fit in no header, a limit makes another one useless, or this machine has no
+    /// usable TLS setup.
     pub fn new(url: ServerUrl, options: ClientOptions) -> Result<Self, Error> {
+        options.limits.check()?;
         Ok(Self { http: Arc::new(Http::new(url, options.auth, options.limits)?) })
     }
 

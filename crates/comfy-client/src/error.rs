@@ -275,7 +275,7 @@ pub enum Error {
         server: ServerUrl,
         /// The prompt.
         prompt: PromptId,
-        /// How long there was no answer.
+        /// How long there was no usable answer.
         after: Duration,
         /// The last failed attempt, if one came to an end.
         #[source]

@@ -91,7 +91,8 @@ impl HistoryEntry {
     }
 
     /// How it ended. It succeeded exactly when the server recorded `execution_success`: the
-    /// status alone says `success` also after some failures.
+    /// status alone says `success` also after some failures. Nodes that were only blocked are no
+    /// reason for a failure.
     pub fn outcome(&self) -> Outcome {
         let find = |kind| self.messages.iter().find(|message| message.kind == kind);
         if find("execution_success").is_some() {
@@ -101,8 +102,12 @@ impl HistoryEntry {
             let node = message.data.get("node_id").and_then(Json::as_str);
             return Outcome::Interrupted { node: node.and_then(|id| id.parse().ok()) };
         }
-        match find("execution_error") {
-            Some(message) => Outcome::Failed(Box::new(ExecutionError::from_json(&message.data))),
+        let errors = self.messages.iter().filter(|message| message.kind == "execution_error");
+        let failure = errors
+            .map(|message| ExecutionError::from_json(&message.data))
+            .find(|error| !error.is_blocked());
+        match failure {
+            Some(error) => Outcome::Failed(Box::new(error)),
             None => Outcome::Unexplained { status: self.status().map(ToOwned::to_owned) },
         }
     }
@@ -195,6 +200,17 @@ mod tests {
                 exception_type: "graph.DependencyCycleError".to_owned(),
                 ..ExecutionError::default()
             })),
+        );
+        check_outcome(
+            r#"{"messages": [["execution_error", {"exception_type": "ExecutionBlocked"}], ["execution_error", {"exception_type": "ValueError"}]]}"#,
+            &Outcome::Failed(Box::new(ExecutionError {
+                exception_type: "ValueError".to_owned(),
+                ..ExecutionError::default()
+            })),
+        );
+        check_outcome(
+            r#"{"messages": [["execution_error", {"exception_type": "ExecutionBlocked"}]]}"#,
+            &Outcome::Unexplained { status: None },
         );
         check_outcome("null", &Outcome::Unexplained { status: None });
         check_outcome(

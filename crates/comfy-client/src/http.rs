@@ -13,12 +13,14 @@ use workflow_graph::Json;
 use crate::{
     auth::Auth,
     error::{BoxError, Call, Error, Method},
+    excerpt::Excerpt,
     limits::Limits,
     url::ServerUrl,
 };
 
-/// How much of an answer an error repeats. Enough for a line of text or a page's title.
-const BODY_CHARS_SHOWN: usize = 200;
+/// How much of an answer is looked at for the line that an error repeats. Pages begin with much
+/// white space.
+const EXCERPT_BYTES_READ: usize = 16 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Http {
@@ -191,18 +193,21 @@ impl Http {
     /// The beginning of a text from the server, in one line, without our credentials should the
     /// server have repeated them.
     pub(crate) fn excerpt(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(body);
-        let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let read = body.get(..EXCERPT_BYTES_READ).unwrap_or(body);
+        let mut line = one_line(&String::from_utf8_lossy(read));
+        let mut secret_chars_max = 0;
         for secret in self.secrets() {
+            let secret = one_line(&secret);
+            secret_chars_max = secret_chars_max.max(secret.chars().count());
             line = line.replace(&secret, "[hidden]");
         }
-        match line.char_indices().nth(BODY_CHARS_SHOWN) {
-            Some((end, _)) => {
-                line.truncate(end);
-                line + "…"
-            }
-            None => line,
+        if read.len() < body.len() {
+            // A secret may have been cut in two.
+            let safe = line.chars().count().saturating_sub(secret_chars_max);
+            line = line.chars().take(safe).collect();
+            line.push('…');
         }
+        Excerpt(&line).to_string()
     }
 
     fn secrets(&self) -> impl Iterator<Item = String> {
@@ -215,7 +220,7 @@ impl Http {
             .authorization
             .as_ref()
             .and_then(|value| Some(value.to_str().ok()?.split_once(' ')?.1.to_owned()));
-        text.into_iter().chain(header).filter(|secret| !secret.is_empty())
+        text.into_iter().chain(header).filter(|secret| !secret.trim().is_empty())
     }
 }
 
@@ -249,7 +254,7 @@ impl Reply {
 
     /// The body as JSON.
     pub(crate) fn json(&self, http: &Http) -> Result<Json, Error> {
-        Json::parse(&self.body).map_err(|source| {
+        Json::parse_deep(&self.body).map_err(|source| {
             if self.is_json() {
                 let start = http.excerpt(&self.body);
                 Error::NotJson { call: self.call.clone(), start, source }
@@ -275,6 +280,10 @@ impl Reply {
 
 pub(crate) fn is_html(content_type: Option<&str>) -> bool {
     content_type.is_some_and(|kind| kind.contains("html"))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The connection ended after the request was sent.

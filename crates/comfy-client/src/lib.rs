@@ -41,6 +41,7 @@
 mod auth;
 mod client;
 mod error;
+mod excerpt;
 mod files;
 mod history;
 mod http;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::Error;
+
 /// How long to wait and how much to take. The defaults suit one server in a local network or
 /// behind a proxy; tests make the times small.
 ///
@@ -35,7 +37,8 @@ pub struct Limits {
     /// How often a [`Watch`](crate::Watch) also asks the queue, to see that the prompt was not
     /// deleted. Default 30 s: that reply holds every workflow that waits.
     pub queue_poll_every: Duration,
-    /// How often the socket is pinged; the server never pings itself. Default 20 s.
+    /// How often the socket is pinged; the server never pings itself. Default 20 s. Must be
+    /// shorter than `silence_max`.
     pub ping_every: Duration,
     /// How long a socket may be silent, answers to pings included, before it counts as lost.
     /// Default 60 s: three pings.
@@ -50,6 +53,20 @@ pub struct Limits {
     /// The largest WebSocket message, in bytes. Default 64 MiB: `SaveImageWebsocket` sends whole
     /// pictures in one frame.
     pub frame_bytes_max: usize,
+}
+
+impl Limits {
+    /// Refuses what would make every quiet socket count as lost.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Self { ping_every, silence_max, .. } = self;
+        if ping_every < silence_max {
+            return Ok(());
+        }
+        let problem = format!(
+            "`ping_every` ({ping_every:?}) must be shorter than `silence_max` ({silence_max:?})"
+        );
+        Err(Error::Unusable { problem })
+    }
 }
 
 impl Default for Limits {

@@ -20,6 +20,16 @@ impl Client {
         Ok(all.get(class).cloned())
     }
 
+    /// What the server puts in the place of classes that it no longer has: an object by old
+    /// class. `None` from servers of before 0.9, which have no such route.
+    pub async fn node_replacements(&self) -> Result<Option<Json>, Error> {
+        let reply = self.http.get(&["node_replacements"], &[]).await?;
+        if reply.status == 404 {
+            return Ok(None);
+        }
+        Ok(Some(reply.success(&self.http)?.json(&self.http)?))
+    }
+
     /// The names of the model folders, such as `checkpoints` and `loras`.
     pub async fn model_folders(&self) -> Result<Vec<String>, Error> {
         let reply = self.http.get(&["models"], &[]).await?.success(&self.http)?;

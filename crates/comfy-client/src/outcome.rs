@@ -21,8 +21,9 @@ pub enum Outcome {
         /// The node that ran then.
         node: Option<NodeId>,
     },
-    /// Neither the queue nor the history knows it: deleted while it waited, or the server was
-    /// restarted, which forgets both.
+    /// Neither the queue nor the history knows it: it was deleted while it waited, the server was
+    /// restarted, which forgets both, or it ended and somebody deleted its entry or cleared the
+    /// history. In the last case its files may lie on the server all the same.
     Lost,
     /// It is in the history, which does not say how it ended. Old versions and forks do this.
     Unexplained {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use workflow_graph::{Json, NodeId};
 
+use crate::excerpt::Excerpt;
+
 /// A refusal of `POST /prompt`, read as far as it can be; the whole of it is kept.
 ///
 /// ```
@@ -157,16 +159,19 @@ fn text_of(json: &Json, member: &str) -> String {
 /// How many nodes a message names; the others are counted.
 const NODES_SHOWN_MAX: usize = 5;
 
+/// How many errors of one node a message names; the others are counted.
+const ERRORS_SHOWN_MAX: usize = 5;
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = if self.message.is_empty() { "no reason given" } else { &self.message };
-        f.write_str(message)?;
+        write!(f, "{}", Excerpt(message))?;
         if !self.kind.is_empty() {
-            write!(f, " ({})", self.kind)?;
+            write!(f, " ({})", Excerpt(&self.kind))?;
         }
         // With node errors, the details only repeat some of them.
         if self.nodes.is_empty() && !self.details.is_empty() && self.details != self.message {
-            write!(f, ": {}", self.details)?;
+            write!(f, ": {}", Excerpt(&self.details))?;
         }
         for node in self.nodes.iter().take(NODES_SHOWN_MAX) {
             write!(f, "; {node}")?;
@@ -178,20 +183,49 @@ impl fmt::Display for Rejection {
     }
 }
 
+/// Shows the first few errors, each cut to a readable length; the fields have all of them.
 impl fmt::Display for NodeErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} ({}): ", self.node, self.class_type)?;
-        for (index, error) in self.errors.iter().enumerate() {
+        write!(f, "node {} ({}): ", Excerpt(self.node.as_str()), Excerpt(&self.class_type))?;
+        for (index, error) in self.errors.iter().take(ERRORS_SHOWN_MAX).enumerate() {
             let separator = if index > 0 { ", " } else { "" };
             write!(f, "{separator}{error}")?;
         }
-        Ok(())
+        match self.errors.len().saturating_sub(ERRORS_SHOWN_MAX) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
     }
 }
 
+/// Shows message and details, each cut to a readable length; the fields have all of them.
 impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        if self.details.is_empty() { Ok(()) } else { write!(f, ": {}", self.details) }
+        write!(f, "{}", Excerpt(&self.message))?;
+        if self.details.is_empty() { Ok(()) } else { write!(f, ": {}", Excerpt(&self.details)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_of_names_and_errors_are_cut_and_counted() {
+        let names = vec!["'model.safetensors'"; 3000].join(", ");
+        let error = NodeError {
+            kind: "value_not_in_list".to_owned(),
+            message: "Value not in list".to_owned(),
+            details: format!("ckpt_name: 'x' not in [{names}]"),
+            extra_info: Json::Null,
+        };
+        let node = NodeErrors {
+            node: "4".parse().unwrap(),
+            class_type: "CheckpointLoaderSimple".to_owned(),
+            dependent_outputs: Vec::new(),
+            errors: vec![error; ERRORS_SHOWN_MAX + 2],
+        };
+        let shown = node.to_string();
+        assert!(shown.len() < 2000 && shown.ends_with("…, and 2 more"), "{shown}");
     }
 }

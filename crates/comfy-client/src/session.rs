@@ -18,7 +18,7 @@ use crate::{
     client::Client,
     error::Error,
     ids::{ClientId, PromptId},
-    watch::{Watch, mailbox::Mailbox},
+    watch::{Event, Watch, mailbox::Mailbox},
 };
 
 /// How many commands may wait for the task. Small on purpose: whoever sends one waits for its
@@ -30,7 +30,6 @@ const COMMANDS_QUEUED_MAX: usize = 16;
 /// without events.
 pub struct Session {
     client: Client,
-    client_id: ClientId,
     commands: mpsc::Sender<Command>,
     connection: watch::Receiver<Connection>,
     task: JoinSet<()>,
@@ -41,6 +40,7 @@ pub struct Session {
 pub(crate) struct Connection {
     pub(crate) is_up: bool,
     pub(crate) queue_remaining: Option<u64>,
+    pub(crate) client_id: ClientId,
 }
 
 impl Session {
@@ -48,15 +48,21 @@ impl Session {
         let client_id = ClientId::fresh();
         let (socket, queue_remaining) = socket::open(&client, client_id).await?;
         let (commands, inbox) = mpsc::channel(COMMANDS_QUEUED_MAX);
-        let (state, connection) = watch::channel(Connection { is_up: true, queue_remaining });
+        let (state, connection) =
+            watch::channel(Connection { is_up: true, queue_remaining, client_id });
         let mut task = JoinSet::new();
         task.spawn(Driver::new(client.clone(), client_id, inbox, state).run(socket));
-        Ok(Self { client, client_id, commands, connection, task })
+        Ok(Self { client, commands, connection, task })
     }
 
-    /// The id to submit with, so that events come here.
+    /// The id to submit with, so that events come here. Ask for it with each submission, after
+    /// [`Session::watch`]: it stays the same while a prompt is watched.
+    ///
+    /// When a socket died without the server noticing, the server mutes the next one with the
+    /// same id as soon as it does notice. So the session then takes another id once nothing is
+    /// watched. Until that, events may stop; outcomes come from the history all the same.
     pub fn client_id(&self) -> ClientId {
-        self.client_id
+        self.connection.borrow().client_id
     }
 
     /// Whether the socket is up at this moment.
@@ -69,8 +75,9 @@ impl Session {
         self.connection.borrow().queue_remaining
     }
 
-    /// Watches a prompt. Call this before submitting it: when it returns, no event will be
-    /// missed.
+    /// Watches a prompt. Call this before submitting it: from when it returns, every event that
+    /// comes over the socket is told. The first one is [`Event::SocketLost`] when the socket is
+    /// down just then; events can be missed until [`Event::SocketBack`].
     pub async fn watch(&self, prompt: &PromptId) -> Watch {
         let mailbox = Arc::new(Mailbox::default());
         let (added, is_added) = oneshot::channel();
@@ -80,6 +87,8 @@ impl Session {
         // and the watch asks the history as it always does.
         if self.commands.send(command).await.is_err() || is_added.await.is_err() {
             tracing::error!(prompt = %prompt, "the task of the session has ended");
+            let reason = "the task of the session has ended".to_owned();
+            mailbox.put(Event::SocketLost { reason }, 0);
         }
         Watch::new(self.client.clone(), *prompt, mailbox)
     }
@@ -101,7 +110,6 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("server", self.client.url())
-            .field("client_id", &self.client_id)
             .field("connection", &*self.connection.borrow())
             .finish_non_exhaustive()
     }

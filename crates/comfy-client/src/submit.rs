@@ -5,6 +5,7 @@ use workflow_graph::{Json, NodeId, Workflow};
 use crate::{
     client::Client,
     error::{Call, Error},
+    excerpt::Excerpt,
     http::Body,
     ids::{ClientId, PromptId},
     rejection::{NodeErrors, Rejection},
@@ -198,8 +199,9 @@ fn accepted(prompt_id: &PromptId, json: &Json, call: &Call) -> Result<Accepted, 
         Some(id) if prompt_id.names(id) => {}
         Some(id) => {
             return Err(unexpected(format!(
-                "it queued the workflow as `{id}` and not as `{prompt_id}`; a ComfyUI that lets \
-                 the client choose is needed"
+                "it queued the workflow as `{}` and not as `{prompt_id}`; a ComfyUI that lets \
+                 the client choose is needed",
+                Excerpt(id)
             )));
         }
         None => return Err(unexpected("it has no `prompt_id`".to_owned())),

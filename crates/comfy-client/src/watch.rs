@@ -2,6 +2,7 @@
 
 pub(crate) mod event;
 pub(crate) mod mailbox;
+mod seen;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +10,10 @@ use futures::future::BoxFuture;
 use tokio::time::{self, Instant};
 
 pub use self::event::Event;
-use self::mailbox::{Check, Mailbox};
+use self::{
+    mailbox::{Check, Letter, Mailbox},
+    seen::Seen,
+};
 use crate::{
     client::Client, error::Error, history::HistoryEntry, ids::PromptId, outcome::Outcome,
     outputs::NodeOutput,
@@ -35,7 +39,7 @@ pub struct Watch {
     silence: Option<Silence>,
     /// Whether a check ever came to an answer of this server.
     was_answered: bool,
-    seen: Vec<NodeOutput>,
+    seen: Seen,
     end: Option<Result<End, Error>>,
 }
 
@@ -52,7 +56,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// The history entry that says so; `None` exactly when it is [`Outcome::Lost`].
     pub entry: Option<HistoryEntry>,
-    /// What nodes reported over the socket and the history does not have.
+    /// What nodes reported over the socket and the history does not have. Should nodes have
+    /// reported thousands of outputs or many megabytes, only the latest are here.
     pub unrecorded: Vec<NodeOutput>,
 }
 
@@ -110,7 +115,7 @@ impl Watch {
             schedule: None,
             silence: None,
             was_answered: false,
-            seen: Vec::new(),
+            seen: Seen::default(),
             end: None,
         }
     }
@@ -124,8 +129,10 @@ impl Watch {
     /// [`Watch::finish`] then tells. The future may be dropped and the call made again.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.mailbox.take() {
-                self.note(&event);
+            if let Some(Letter { event, bytes }) = self.mailbox.take() {
+                if let Event::Executed { output, .. } = &event {
+                    self.seen.note(output.clone(), bytes);
+                }
                 return Some(event);
             }
             if self.end.is_some() {
@@ -148,14 +155,6 @@ impl Watch {
             {
                 return end.map(|end| ended(end, self.seen));
             }
-        }
-    }
-
-    /// Remembers outputs, of which the history may lack some.
-    fn note(&mut self, event: &Event) {
-        if let Event::Executed { output, .. } = event {
-            self.seen.retain(|seen| seen.node != output.node);
-            self.seen.push(output.clone());
         }
     }
 
@@ -296,7 +295,7 @@ async fn look_up(client: Client, prompt: PromptId, with_queue: bool) -> Result<V
     Ok(entry.map_or(Verdict::Unknown, |entry| Verdict::Ended(Box::new(entry))))
 }
 
-fn ended(end: End, seen: Vec<NodeOutput>) -> Ended {
+fn ended(end: End, seen: Seen) -> Ended {
     let (outcome, entry) = match end {
         End::Recorded(entry) => (entry.outcome(), Some(*entry)),
         End::Lost => (Outcome::Lost, None),
@@ -304,7 +303,7 @@ fn ended(end: End, seen: Vec<NodeOutput>) -> Ended {
     let is_recorded = |output: &NodeOutput| {
         entry.iter().flat_map(|entry| &entry.outputs).any(|known| known.node == output.node)
     };
-    let unrecorded = seen.into_iter().filter(|output| !is_recorded(output)).collect();
+    let unrecorded = seen.into_outputs().filter(|output| !is_recorded(output)).collect();
     Ended { outcome, entry, unrecorded }
 }
 

@@ -11,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Number, Value};
 
-/// A JSON object as an argument: given as an object, or as text that holds one.
+// A JSON object as an argument: given as an object, or as text that holds one. Not a doc comment,
+// which would stand at every such argument.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct ObjectArgument(#[schemars(with = "JsonObject")] Value);
@@ -32,6 +33,18 @@ pub(crate) fn read<A: DeserializeOwned>(
 ) -> Result<A, Error> {
     let nothing = JsonObject::new();
     let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
+    let required = schema.get("required");
+    let accepted = members(known, required, given).map_err(|problems| refusal(&problems, known))?;
+    serde_json::from_value(Value::Object(accepted))
+        .map_err(|error| refusal(&[error.to_string()], known))
+}
+
+/// The members of an object as its schema wants them, or all that is wrong with them.
+fn members(
+    known: &JsonObject,
+    required: Option<&Value>,
+    given: JsonObject,
+) -> Result<JsonObject, Vec<String>> {
     let mut problems = Vec::new();
     let mut accepted = JsonObject::new();
     for (name, value) in given {
@@ -50,22 +63,29 @@ pub(crate) fn read<A: DeserializeOwned>(
             Err(problem) => problems.push(format!("`{name}` {problem}")),
         }
     }
-    let required = schema.get("required").and_then(Value::as_array);
-    for name in required.into_iter().flatten().filter_map(Value::as_str) {
+    for name in required.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
         if !accepted.contains_key(name)
             && !problems.iter().any(|p| p.starts_with(&format!("`{name}` ")))
         {
             problems.push(format!("`{name}` is missing"));
         }
     }
-    if !problems.is_empty() {
-        return Err(refusal(&problems, known));
-    }
-    serde_json::from_value(Value::Object(accepted))
-        .map_err(|error| refusal(&[error.to_string()], known))
+    if problems.is_empty() { Ok(accepted) } else { Err(problems) }
 }
 
 impl ObjectArgument {
+    /// The text, when it came as one.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.0.as_str().map(str::trim)
+    }
+
+    /// The members of the object, as the arguments of another tool.
+    pub(crate) fn into_members(self, argument: &str) -> Result<JsonObject, Error> {
+        let object = if self.0.is_object() { self.0 } else { self.into_json(argument)?.to_serde() };
+        let Value::Object(members) = object else { return Ok(JsonObject::new()) };
+        Ok(members)
+    }
+
     /// The object, every number as it was spelled where the argument came as text.
     pub(crate) fn into_json(self, argument: &str) -> Result<Json, Error> {
         let json = if let Value::String(text) = &self.0 {
@@ -135,8 +155,7 @@ fn conform(value: Value, property: &Value) -> Result<Value, String> {
         "boolean" => Value::Bool(flag(&value)?),
         "string" => Value::String(text(value)?),
         "array" => array(value, property)?,
-        "object" if value.is_object() || value.is_string() => value,
-        "object" => return Err(wanted("an object", &value)),
+        "object" => object(value, property)?,
         _ => value,
     };
     within_bounds(&value, property)?;
@@ -213,6 +232,18 @@ fn array(value: Value, property: &Value) -> Result<Value, String> {
     conforming.collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
+/// An object whose members are described is held against that; any other is passed on, or the
+/// text of one.
+fn object(value: Value, property: &Value) -> Result<Value, String> {
+    let Some(known) = property.get("properties").and_then(Value::as_object) else {
+        let is_object = value.is_object() || value.is_string();
+        return if is_object { Ok(value) } else { Err(wanted("an object", &value)) };
+    };
+    let Value::Object(given) = value else { return Err(wanted("an object", &value)) };
+    let accepted = members(known, property.get("required"), given);
+    accepted.map(Value::Object).map_err(|problems| format!("is wrong: {}", problems.join("; ")))
+}
+
 fn within_bounds(value: &Value, property: &Value) -> Result<(), String> {
     let bound = |name: &str| property.get(name).filter(|bound| bound.is_number());
     if let Value::Number(number) = value {
@@ -230,6 +261,11 @@ fn within_bounds(value: &Value, property: &Value) -> Result<(), String> {
         }
     }
     if let Value::String(text) = value {
+        let choices = property.get("enum").and_then(Value::as_array);
+        if let Some(choices) = choices.filter(|choices| !choices.contains(value)) {
+            let known: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
+            return Err(wanted(&format!("one of {}", known.join(", ")), value));
+        }
         let shortest = bound("minLength").and_then(Value::as_u64).unwrap_or(0);
         if u64::try_from(text.chars().count()).is_ok_and(|length| length < shortest) {
             return Err("is empty".to_owned());

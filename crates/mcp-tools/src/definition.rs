@@ -3,18 +3,22 @@
 
 use std::sync::Arc;
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use mediafactory::{Error, Factory};
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData, JsonObject, Tool, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
-use crate::{arguments, failure, progress::Reporter, schema, toolsets::Toolset};
+use crate::{arguments, failure, progress::Reporter, schema, shelf::Shelf, toolsets::Toolset};
 
 /// One tool of the server.
 pub(crate) struct Definition {
-    pub(crate) toolset: Toolset,
+    /// None for the tools of the router, which stand before all toolsets.
+    pub(crate) toolset: Option<Toolset>,
     pub(crate) tool: Tool,
     handler: Handler,
 }
@@ -28,6 +32,8 @@ pub(crate) type Running = BoxFuture<'static, Result<CallToolResult, ErrorData>>;
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) factory: Factory,
+    /// Workflows that earlier calls answered.
+    pub(crate) shelf: Arc<Shelf>,
     /// Cancelled when the caller takes the call back, and when the transport ends.
     pub(crate) cancelled: CancellationToken,
     /// When the server ends, and who is still there.
@@ -65,6 +71,8 @@ pub(crate) enum Effect {
     Adds,
     /// Stops one job for good; stopping it again changes nothing.
     Stops,
+    /// Whatever the tool does that is called through this one.
+    Anything,
 }
 
 /// What a handler gives back: the structured result, and a short text beside it.
@@ -114,6 +122,7 @@ impl Effect {
             Self::ReadsServer => (true, false, true, true),
             Self::Adds => (false, false, false, true),
             Self::Stops => (false, true, true, true),
+            Self::Anything => (false, true, false, true),
         };
         ToolAnnotations::with_title(title)
             .read_only(read_only)
@@ -126,7 +135,7 @@ impl Effect {
 impl Definition {
     /// A tool whose schemas follow from the types of its handler.
     pub(crate) fn new<A, O, F>(
-        toolset: Toolset,
+        toolset: impl Into<Option<Toolset>>,
         effect: Effect,
         words: Words,
         handler: impl Fn(Call, A) -> F + Send + Sync + 'static,
@@ -136,14 +145,10 @@ impl Definition {
         O: Serialize + JsonSchema,
         F: Future<Output = Result<Answer<O>, Error>> + Send + 'static,
     {
-        let input = Arc::new(schema::of_arguments::<A>());
-        let tool = Tool::new(words.name, words.description, Arc::clone(&input))
-            .with_title(words.title)
-            .with_raw_output_schema(Arc::new(schema::of_result::<O>()))
-            .with_annotations(effect.annotations(words.title));
+        let (tool, input) = describe::<A>(effect, words);
+        let tool = tool.with_raw_output_schema(Arc::new(schema::of_result::<O>()));
         let handler: Handler = Box::new(move |call, given| {
             let started = arguments::read(&input, given).map(|arguments| handler(call, arguments));
-            let name = words.name;
             async move {
                 let answered = match started {
                     Ok(started) => started.await,
@@ -151,21 +156,30 @@ impl Definition {
                 };
                 match answered {
                     Ok(answer) => answer.into_result(),
-                    Err(error) => {
-                        let code = error.code().as_str();
-                        tracing::info!(
-                            tool = name,
-                            code,
-                            error = failure::causes(&error),
-                            "failed"
-                        );
-                        Ok(failure::result_of(&error))
-                    }
+                    Err(error) => Ok(failed(words.name, &error)),
                 }
             }
             .boxed()
         });
-        Self { toolset, tool, handler }
+        Self { toolset: toolset.into(), tool, handler }
+    }
+
+    /// A tool that calls another and passes on what that one gives.
+    pub(crate) fn passing_on<A>(
+        effect: Effect,
+        words: Words,
+        handler: impl Fn(Call, A) -> Result<Running, Error> + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: DeserializeOwned + JsonSchema,
+    {
+        let (tool, input) = describe::<A>(effect, words);
+        let handler: Handler = Box::new(move |call, given| {
+            arguments::read(&input, given)
+                .and_then(|arguments| handler(call, arguments))
+                .unwrap_or_else(|error| ready(Ok(failed(words.name, &error))).boxed())
+        });
+        Self { toolset: None, tool, handler }
     }
 
     /// Whether the tool changes nothing.
@@ -178,4 +192,18 @@ impl Definition {
     pub(crate) fn run(&self, call: Call, given: JsonObject) -> Running {
         (self.handler)(call, given)
     }
+}
+
+fn describe<A: JsonSchema>(effect: Effect, words: Words) -> (Tool, Arc<JsonObject>) {
+    let input = Arc::new(schema::of_arguments::<A>());
+    let tool = Tool::new(words.name, words.description, Arc::clone(&input))
+        .with_title(words.title)
+        .with_annotations(effect.annotations(words.title));
+    (tool, input)
+}
+
+/// The result of a tool that did not do what it was asked, which the log hears of too.
+pub(crate) fn failed(tool: &str, error: &Error) -> CallToolResult {
+    tracing::info!(tool, code = error.code().as_str(), error = failure::causes(error), "failed");
+    failure::result_of(error)
 }

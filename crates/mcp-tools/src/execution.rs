@@ -15,6 +15,7 @@ use crate::{
     progress::{self, OnCancel},
     results::{JobResult, describe_job, links},
     toolsets::Toolset,
+    workflows,
 };
 
 /// How long a call waits for its job when the caller does not say, and at most. Longer jobs are
@@ -33,8 +34,9 @@ pub(crate) fn tools() -> Vec<Definition> {
     let execute = Words {
         name: "execute_workflow",
         title: "Run a workflow",
-        description: "Run a ComfyUI workflow in API format as it is and wait for what comes out. \
-                      Cancelling the call cancels the job.",
+        description: "Run a ComfyUI workflow in API or UI format and wait for what comes out. What \
+                      the server would refuse is refused with what would work. Cancelling the \
+                      call cancels the job.",
     };
     let status = Words {
         name: "get_workflow_status",
@@ -146,7 +148,7 @@ pub(crate) fn members(
 
 #[derive(Deserialize, JsonSchema)]
 struct ExecuteWorkflow {
-    /// API format, as an object or as JSON text.
+    /// API or UI format: an object, JSON text, or a `workflow_uri` of another answer.
     workflow: ObjectArgument,
     /// Default true; false answers at once and the job outlives this call.
     wait: Option<bool>,
@@ -155,7 +157,8 @@ struct ExecuteWorkflow {
     wait_seconds: Option<u32>,
     /// Ids of the output nodes to run; all when absent.
     targets: Option<Vec<String>>,
-    /// The same graph in UI format, to be embedded in what comes out.
+    /// The same graph in UI format, to be embedded in what comes out, when `workflow` is not in
+    /// that format.
     ui_workflow: Option<ObjectArgument>,
 }
 
@@ -169,7 +172,7 @@ async fn execute_workflow(
     let on_cancel = if waits { OnCancel::StopJob } else { OnCancel::LeaveJob };
     let ui_workflow = arguments.ui_workflow.map(|given| given.into_json("ui_workflow"));
     let run = RunWorkflow {
-        workflow: arguments.workflow.into_json("workflow")?,
+        workflow: workflows::whole(&call, arguments.workflow, "workflow")?,
         ui_workflow: ui_workflow.transpose()?,
         targets: arguments.targets,
         timeout: None,

@@ -36,22 +36,26 @@ mod discovery;
 mod execution;
 mod failure;
 mod names;
+mod offer;
 mod paging;
 mod pipes;
 mod progress;
 mod reference;
 mod resources;
 mod results;
+mod router;
 mod schema;
 mod server;
+mod shelf;
 mod shorten;
 mod templates;
 mod toolsets;
 mod uris;
+mod workflows;
 
 pub use crate::{
     pipes::{PipeError, serve_pipes},
     reference::reference,
     server::Server,
-    toolsets::{Selection, Toolset, UnknownName},
+    toolsets::{Profile, Selection, Toolset, UnknownName},
 };

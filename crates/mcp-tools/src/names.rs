@@ -19,7 +19,11 @@ const fn models_of(name: &'static str, kind: &'static str) -> Alias {
     Alias { name, tool: "list_models", fixed: Some(("kind", kind)) }
 }
 
-const ALIASES: [Alias; 14] = [
+const fn drawn_in(name: &'static str, format: &'static str) -> Alias {
+    Alias { name, tool: "visualize_workflow", fixed: Some(("format", format)) }
+}
+
+const ALIASES: [Alias; 16] = [
     alias("generate_image", "generate"),
     alias("execute_workflow_with_progress", "execute_workflow"),
     alias("query_job_status", "get_workflow_status"),
@@ -34,6 +38,8 @@ const ALIASES: [Alias; 14] = [
     models_of("list_loras", "loras"),
     models_of("list_vaes", "vae"),
     models_of("list_controlnets", "controlnet"),
+    drawn_in("workflow_to_mermaid", "mermaid"),
+    drawn_in("workflow_to_graphviz", "graphviz"),
 ];
 
 /// The listed name that a name stands for; itself when it is no alias.
@@ -43,16 +49,16 @@ pub(crate) fn listed_name(name: &str) -> &str {
 
 /// Adds the argument that an alias fixes. A caller that gives it too is told, not overruled.
 pub(crate) fn fix_arguments(name: &str, arguments: &mut JsonObject) -> Result<(), Error> {
-    let fixed = ALIASES.iter().find(|alias| alias.name == name).and_then(|alias| alias.fixed);
-    let Some((argument, value)) = fixed else { return Ok(()) };
-    if arguments.contains_key(argument) {
+    let alias = ALIASES.iter().find(|alias| alias.name == name);
+    let Some(Alias { tool, fixed: Some((argument, value)), .. }) = alias else { return Ok(()) };
+    if arguments.contains_key(*argument) {
         return Err(Error::new(
             FailureCode::ValidationError,
             format!("`{name}` takes no `{argument}`: it is always {value}"),
         )
-        .with_hint("call list_models for another kind"));
+        .with_hint(format!("call {tool} for another {argument}")));
     }
-    arguments.insert(argument.to_owned(), value.into());
+    arguments.insert((*argument).to_owned(), (*value).into());
     Ok(())
 }
 

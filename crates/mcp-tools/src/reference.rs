@@ -1,10 +1,10 @@
 //! The tools as a document, written from the same data that clients are given.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use crate::{definition::Definition, names, server, toolsets::Toolset};
+use crate::{definition::Definition, names, offer::Offer, router, server, toolsets::Toolset};
 
 /// Every tool in Markdown, toolset by toolset: what it takes, what it may change, and the other
 /// names under which it answers.
@@ -17,9 +17,16 @@ pub fn reference() -> String {
     let mut text = String::new();
     for toolset in Toolset::ALL {
         push(&mut text, format_args!("## {toolset}\n"));
-        for definition in definitions.iter().filter(|definition| definition.toolset == toolset) {
+        for definition in
+            definitions.iter().filter(|definition| definition.toolset == Some(toolset))
+        {
             describe(&mut text, definition);
         }
+    }
+    push(&mut text, format_args!("## router\n\nListed by the profile `router` only.\n"));
+    let all = Arc::new(Offer::new(definitions, BTreeSet::new(), ""));
+    for definition in router::tools(&all) {
+        describe(&mut text, &definition);
     }
     text.trim_end().to_owned() + "\n"
 }
@@ -49,7 +56,7 @@ fn describe(text: &mut String, definition: &Definition) {
         let what = member("description").replace('\n', " ").replace('|', "\\|");
         push(
             text,
-            format_args!("| `{name}` | {}{}{needed} | {what} |", member("type"), bounds(schema)),
+            format_args!("| `{name}` | {}{}{needed} | {what} |", kind(schema), bounds(schema)),
         );
     }
     text.push('\n');
@@ -58,6 +65,7 @@ fn describe(text: &mut String, definition: &Definition) {
 fn effect(definition: &Definition) -> &'static str {
     let annotations = definition.tool.annotations.as_ref();
     match annotations.and_then(|annotations| annotations.destructive_hint) {
+        Some(true) if definition.toolset.is_none() => "Does what the tool does that it calls.",
         Some(true) => "Ends something for good.",
         Some(false) | None => "Adds something; takes nothing away.",
     }
@@ -68,6 +76,15 @@ fn also(aliases: &[String]) -> String {
         return String::new();
     }
     format!(" Also answers to {}.", aliases.join(", "))
+}
+
+/// The type, or the words that there are to choose from.
+fn kind(schema: &Value) -> String {
+    let choices = schema.get("enum").and_then(Value::as_array);
+    if let Some(choices) = choices {
+        return choices.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    }
+    schema.get("type").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 fn bounds(schema: &Value) -> String {

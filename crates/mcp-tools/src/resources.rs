@@ -1,4 +1,4 @@
-//! Assets, jobs and templates as resources.
+//! Assets, jobs, templates and workflows as resources.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use mediafactory::{AssetFilter, Error, Factory, FailureCode};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    assets::asset_id, execution::job_id, failure, results, results::JobResult,
+    assets::asset_id, execution::job_id, failure, results, results::JobResult, shelf::Shelf,
     templates::TemplateResult, uris::ResourceUri,
 };
 
@@ -39,8 +39,16 @@ pub(crate) fn templates() -> ListResourceTemplatesResult {
         "Template",
         "One ready workflow and its parameters",
     );
+    let workflow = template(
+        "mediafactory://workflow/{digest}",
+        "workflow",
+        "Workflow",
+        "A workflow, or a drawing of one, that a tool answered; kept in memory",
+    );
     let written = [job, ready].map(|template| template.with_mime_type("application/json"));
-    ListResourceTemplatesResult::with_all_items([asset].into_iter().chain(written).collect())
+    ListResourceTemplatesResult::with_all_items(
+        [asset].into_iter().chain(written).chain([workflow]).collect(),
+    )
 }
 
 /// The newest assets.
@@ -57,7 +65,11 @@ pub(crate) async fn list(
 }
 
 /// The contents at one address.
-pub(crate) async fn read(factory: &Factory, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+pub(crate) async fn read(
+    factory: &Factory,
+    shelf: &Shelf,
+    uri: &str,
+) -> Result<ReadResourceResult, ErrorData> {
     let contents = match ResourceUri::parse(uri) {
         Some(ResourceUri::Asset(id)) => asset(factory, &id, uri).await,
         Some(ResourceUri::Job(id)) => job(factory, &id, uri).await,
@@ -65,6 +77,9 @@ pub(crate) async fn read(factory: &Factory, uri: &str) -> Result<ReadResourceRes
             .templates()
             .get(&name)
             .map(|template| written(&TemplateResult::new(template), uri)),
+        Some(ResourceUri::Workflow(name)) => shelf.find(&name).map(|found| {
+            ResourceContents::text(&*found.text, uri).with_mime_type(found.media_type)
+        }),
         None => return Err(not_found(uri, "it is no address of this server", None)),
     };
     match contents {

@@ -28,6 +28,11 @@ pub(crate) fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object"})
 }
 
+/// A member that is a list of such things.
+pub(crate) fn any_list(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array"})
+}
+
 /// A member that may be any JSON value.
 pub(crate) fn any_value(_: &mut SchemaGenerator) -> Schema {
     json_schema!({})
@@ -58,6 +63,12 @@ fn simplify(schema: &mut Value) {
                 members.remove("default");
             }
             members.remove("format");
+            if let Some(Value::Array(choices)) = members.get_mut("enum") {
+                choices.retain(|choice| !choice.is_null());
+            }
+            if let Some(Value::String(description)) = members.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
             if let Some(kind) = members.get_mut("type") {
                 single_type(kind);
             }
@@ -67,7 +78,16 @@ fn simplify(schema: &mut Value) {
                     members.entry(name).or_insert(value);
                 }
             }
-            members.values_mut().for_each(simplify);
+            for (name, member) in members {
+                // The members of `properties` are names, whatever they are called.
+                if name == "properties"
+                    && let Value::Object(named) = member
+                {
+                    named.values_mut().for_each(simplify);
+                } else {
+                    simplify(member);
+                }
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(simplify),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -122,6 +142,8 @@ mod tests {
         #[schemars(range(min = 1, max = 9))]
         count: Option<u32>,
         inner: Option<Inner>,
+        /// A name that is a keyword elsewhere.
+        format: Option<String>,
         list: Vec<Inner>,
     }
 
@@ -139,6 +161,7 @@ mod tests {
                 "type": "object",
                 "properties": {
                     "count": {"description": "How many.", "type": "integer", "minimum": 1, "maximum": 9},
+                    "format": {"description": "A name that is a keyword elsewhere.", "type": "string"},
                     "inner": {"description": "Inside.", "type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]},
                     "list": {"type": "array", "items": {"description": "Inside.", "type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}}
                 },

@@ -1,4 +1,4 @@
-//! Which tools a server offers.
+//! Which tools a server offers, and how it lists them.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -18,12 +18,33 @@ use crate::{arguments::nearest, definition::Definition, names};
 pub enum Toolset {
     /// What the server has: models, nodes, health.
     Discovery,
+    /// Checking, changing, comparing and drawing workflows.
+    Workflow,
     /// Making things, and following jobs.
     Execution,
     /// Ready workflows.
     Templates,
     /// What was made.
     Assets,
+}
+
+/// How tools are listed. A list is the first thing an agent pays for.
+///
+/// ```
+/// use mcp_tools::Profile;
+/// assert_eq!("router".parse(), Ok(Profile::Router));
+/// assert_eq!(Profile::default().to_string(), "core");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Profile {
+    /// Every tool, without the schemas of results.
+    #[default]
+    Core,
+    /// Every tool with everything that is known of it.
+    Full,
+    /// Three tools through which all others are found and called.
+    Router,
 }
 
 /// Which tools are offered: all of them by default.
@@ -35,6 +56,8 @@ pub enum Toolset {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
+    /// How they are listed. It does not change what can be called.
+    pub profile: Profile,
     /// Only these toolsets; all when empty.
     pub toolsets: Vec<Toolset>,
     /// Only tools that change nothing.
@@ -45,13 +68,13 @@ pub struct Selection {
     pub deny: Vec<String>,
 }
 
-/// A name in a selection that is no tool or toolset: offering less than was meant, or more,
+/// A name in a selection that is no tool, toolset or profile: offering less than was meant, or more,
 /// would be found out late.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("there is no {what} `{}`{}", .name.escape_debug(), suggestion(.nearest.as_deref()))]
 #[non_exhaustive]
 pub struct UnknownName {
-    /// `tool` or `toolset`.
+    /// `tool`, `toolset` or `profile`.
     pub what: &'static str,
     /// The name as it was given.
     pub name: String,
@@ -65,12 +88,14 @@ fn suggestion(nearest: Option<&str>) -> String {
 
 impl Toolset {
     /// Every toolset, in the order in which an agent meets them.
-    pub const ALL: [Self; 4] = [Self::Discovery, Self::Execution, Self::Templates, Self::Assets];
+    pub const ALL: [Self; 5] =
+        [Self::Discovery, Self::Workflow, Self::Execution, Self::Templates, Self::Assets];
 
     /// The name as it is given on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Discovery => "discovery",
+            Self::Workflow => "workflow",
             Self::Execution => "execution",
             Self::Templates => "templates",
             Self::Assets => "assets",
@@ -88,14 +113,46 @@ impl FromStr for Toolset {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        Self::ALL.into_iter().find(|toolset| toolset.as_str() == text).ok_or_else(|| {
-            let known = Self::ALL.iter().map(|toolset| toolset.as_str());
-            UnknownName {
-                what: "toolset",
-                name: text.to_owned(),
-                nearest: nearest(text, known).map(str::to_owned),
-            }
-        })
+        let known = Self::ALL.map(Self::as_str);
+        let found = Self::ALL.into_iter().find(|toolset| toolset.as_str() == text);
+        found.ok_or_else(|| UnknownName::new("toolset", text, known))
+    }
+}
+
+impl Profile {
+    /// Every profile.
+    pub const ALL: [Self; 3] = [Self::Core, Self::Full, Self::Router];
+
+    /// The name as it is given on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Full => "full",
+            Self::Router => "router",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Profile {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let known = Self::ALL.map(Self::as_str);
+        let found = Self::ALL.into_iter().find(|profile| profile.as_str() == text);
+        found.ok_or_else(|| UnknownName::new("profile", text, known))
+    }
+}
+
+impl UnknownName {
+    fn new<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let nearest = nearest(name, known.into_iter()).map(str::to_owned);
+        Self { what, name: name.to_owned(), nearest }
     }
 }
 
@@ -108,7 +165,9 @@ impl Selection {
         let deny = resolve(&self.deny, &known)?;
         let is_kept = |definition: &Definition| {
             let name: &str = &definition.tool.name;
-            (self.toolsets.is_empty() || self.toolsets.contains(&definition.toolset))
+            definition
+                .toolset
+                .is_none_or(|toolset| self.toolsets.is_empty() || self.toolsets.contains(&toolset))
                 && (!self.read_only || definition.is_read_only())
                 && (allow.is_empty() || allow.contains(name))
                 && !deny.contains(name)
@@ -126,11 +185,7 @@ fn resolve<'a>(
         if known.contains(listed) {
             return Ok(listed);
         }
-        Err(UnknownName {
-            what: "tool",
-            name: name.clone(),
-            nearest: nearest(name, known.iter().map(String::as_str)).map(str::to_owned),
-        })
+        Err(UnknownName::new("tool", name, known.iter().map(String::as_str)))
     });
     resolved.collect()
 }

@@ -10,6 +10,8 @@ pub(crate) enum ResourceUri {
     Asset(String),
     Job(String),
     Template(String),
+    /// A workflow or a drawing of one that a tool answered.
+    Workflow(String),
 }
 
 impl ResourceUri {
@@ -24,6 +26,7 @@ impl ResourceUri {
             "asset" => Some(Self::Asset(name)),
             "job" => Some(Self::Job(name)),
             "template" => Some(Self::Template(name)),
+            "workflow" => Some(Self::Workflow(name)),
             _ => None,
         }
     }
@@ -35,6 +38,7 @@ impl fmt::Display for ResourceUri {
             Self::Asset(name) => ("asset", name),
             Self::Job(name) => ("job", name),
             Self::Template(name) => ("template", name),
+            Self::Workflow(name) => ("workflow", name),
         };
         write!(f, "{SCHEME}{kind}/{name}")
     }

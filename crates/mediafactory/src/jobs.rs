@@ -66,8 +66,10 @@ impl Factory {
             match self.progress(job) {
                 Some(mut progress) => {
                     let ended = progress.wait_for(|progress| progress.state.is_final());
+                    let ended =
+                        tokio::time::timeout_at(until, ended).await.map(|shown| shown.is_ok());
                     // A channel that closes before the job is final has lost its task: poll then.
-                    if let Ok(Err(_)) = tokio::time::timeout_at(until, ended).await {
+                    if ended == Ok(false) {
                         pause(until).await;
                     }
                 }

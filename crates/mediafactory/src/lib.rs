@@ -32,11 +32,13 @@ mod failure;
 mod jobs;
 mod nearest;
 mod nodes;
+mod prepare;
 mod requests;
 mod results;
 mod server;
 mod start;
 mod templates;
+pub mod workflows;
 
 pub use assets::{Asset, AssetId, Origin, ServerFile};
 pub use batch::{Failure, JobId, NodeProgress, Progress, State};

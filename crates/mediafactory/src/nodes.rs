@@ -10,6 +10,7 @@ use crate::{
     factory::Factory,
     failure, nearest,
     requests::{NodeMatch, Page},
+    workflows::{Rulebook, Rules},
 };
 
 /// How long the list of all classes is kept. Classes change with a restart of the server, model
@@ -19,11 +20,19 @@ const CACHE_TIME: Duration = Duration::from_mins(5);
 /// How many matches a search gives at most.
 const MATCHES_MAX: u32 = 100;
 
-/// The server's answer to `/object_info`, which has megabytes.
+/// The server's answer to `/object_info`, which has megabytes, and what is made of it.
 #[derive(Debug, Default)]
 pub(crate) struct NodeCache {
     // Held over the request on purpose: two callers shall not fetch megabytes twice.
-    latest: Mutex<Option<(Instant, Arc<Json>)>>,
+    latest: Mutex<Option<Fetched>>,
+}
+
+#[derive(Debug)]
+struct Fetched {
+    at: Instant,
+    definitions: Arc<Json>,
+    /// Made when a workflow is first held against it: searches do not need it.
+    rulebook: Option<Rulebook>,
 }
 
 impl Factory {
@@ -68,16 +77,52 @@ impl Factory {
         Ok(Page { items, total, next_cursor: None })
     }
 
+    /// What workflows are held against: the server's node classes and the rules of its version,
+    /// at most five minutes old.
+    pub async fn rulebook(&self) -> Result<Rulebook, Error> {
+        self.rulebook_within(CACHE_TIME).await
+    }
+
+    /// The rulebook as it is now: a model file may have come since the last one was read.
+    pub(crate) async fn fresh_rulebook(&self) -> Result<Rulebook, Error> {
+        self.rulebook_within(Duration::ZERO).await
+    }
+
+    async fn rulebook_within(&self, age_max: Duration) -> Result<Rulebook, Error> {
+        let mut latest = self.parts.nodes.latest.lock().await;
+        let fetched = self.fetched(&mut latest, age_max).await?;
+        if let Some(rulebook) = &fetched.rulebook {
+            return Ok(rulebook.clone());
+        }
+        let client = &self.parts.client;
+        let stats = client.system_stats().await.map_err(failure::client)?;
+        let replacements = client.node_replacements().await.map_err(failure::client)?;
+        let rules = Rules::of_version(stats.comfyui_version.as_deref().unwrap_or_default());
+        let rulebook = Rulebook::new(Json::clone(&fetched.definitions), replacements, rules)?;
+        fetched.rulebook = Some(rulebook.clone());
+        Ok(rulebook)
+    }
+
     async fn object_info(&self) -> Result<Arc<Json>, Error> {
         let mut latest = self.parts.nodes.latest.lock().await;
-        if let Some((fetched, all)) = latest.as_ref()
-            && fetched.elapsed() < CACHE_TIME
-        {
-            return Ok(Arc::clone(all));
-        }
-        let all = Arc::new(self.parts.client.object_info().await.map_err(failure::client)?);
-        *latest = Some((Instant::now(), Arc::clone(&all)));
-        Ok(all)
+        let fetched = self.fetched(&mut latest, CACHE_TIME).await?;
+        Ok(Arc::clone(&fetched.definitions))
+    }
+
+    async fn fetched<'a>(
+        &self,
+        latest: &'a mut Option<Fetched>,
+        age_max: Duration,
+    ) -> Result<&'a mut Fetched, Error> {
+        let kept = latest.take().filter(|fetched| fetched.at.elapsed() < age_max);
+        let fetched = match kept {
+            Some(fetched) => fetched,
+            None => {
+                let answer = self.parts.client.object_info().await.map_err(failure::client)?;
+                Fetched { at: Instant::now(), definitions: Arc::new(answer), rulebook: None }
+            }
+        };
+        Ok(latest.insert(fetched))
     }
 }
 

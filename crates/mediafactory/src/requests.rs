@@ -37,7 +37,7 @@ impl GenerateRequest {
     }
 }
 
-/// A workflow to be run as it is.
+/// A workflow to be run.
 ///
 /// ```
 /// use mediafactory::{Json, RunWorkflow};
@@ -47,9 +47,10 @@ impl GenerateRequest {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunWorkflow {
-    /// The workflow in API format.
+    /// The workflow, in API format or as the front end saves it.
     pub workflow: Json,
-    /// The same workflow in UI format, to be embedded in what comes out.
+    /// The same workflow in UI format, to be embedded in what comes out. Not needed when
+    /// `workflow` is in that format.
     pub ui_workflow: Option<Json>,
     /// The output nodes to run; all when not given.
     pub targets: Option<Vec<String>>,
@@ -58,7 +59,7 @@ pub struct RunWorkflow {
 }
 
 impl RunWorkflow {
-    /// All outputs of a workflow in API format.
+    /// All outputs of a workflow.
     pub fn new(workflow: Json) -> Self {
         Self { workflow, ..Self::default() }
     }

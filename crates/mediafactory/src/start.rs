@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use batch::{JobId, JobRecord, StartError};
 use jiff::Timestamp;
 use uuid::Uuid;
-use workflow_graph::{Json, NodeId, Workflow};
+use workflow_graph::{Json, Workflow};
 
 use crate::{
     error::{Error, FailureCode, Retry},
@@ -40,40 +40,34 @@ impl Factory {
         self.parts.engine.connect().await.map_err(failure::client)?;
         let choice = self.choose(&request).await?;
         let filled = choice.template.fill(&choice.given, random_seed()?)?;
+        let mut notes = choice.notes;
+        notes.extend(self.foresee(&filled.workflow, None).await?);
         let record = JobRecord {
             parameters: filled.parameters.clone(),
             seed: filled.seed,
             template: Some(choice.template.name.clone()),
             model: filled.model.clone(),
             tool: "generate".to_owned(),
-            notes: choice.notes,
+            notes,
             running_time_max: Some(request.timeout.unwrap_or(self.parts.config.job_timeout)),
             ..self.record(&filled.workflow)
         };
         self.start(record).await
     }
 
-    /// Runs a workflow as it is. When this answers, the job is recorded and survives a crash.
+    /// Runs a workflow of either format: one in UI format is converted as the front end does. What
+    /// the server would refuse is refused here, with what would have worked. When this answers, the
+    /// job is recorded and survives a crash.
     pub async fn start_workflow(&self, run: RunWorkflow) -> Result<StartedJob, Error> {
-        let workflow = Workflow::from_json(&run.workflow)
-            .map_err(|error| failure::argument(error.to_string()).with_source(error))?;
-        if let Some(ui) = &run.ui_workflow
-            && ui.as_object().is_none()
-        {
-            let kind = ui.kind();
-            return Err(failure::argument(format!(
-                "the UI workflow must be an object, but is {kind}"
-            )));
-        }
-        check_targets(&workflow, run.targets.as_deref())?;
-        self.parts.engine.connect().await.map_err(failure::client)?;
+        let ready = self.prepare(run).await?;
         let record = JobRecord {
-            ui_workflow: run.ui_workflow,
-            targets: run.targets,
-            seed: only_seed(&workflow),
+            ui_workflow: ready.ui_workflow,
+            targets: ready.targets,
+            seed: only_seed(&ready.workflow),
             tool: "execute_workflow".to_owned(),
-            running_time_max: Some(run.timeout.unwrap_or(self.parts.config.job_timeout)),
-            ..self.record(&workflow)
+            notes: ready.notes,
+            running_time_max: Some(ready.timeout.unwrap_or(self.parts.config.job_timeout)),
+            ..self.record(&ready.workflow)
         };
         self.start(record).await
     }
@@ -311,22 +305,6 @@ fn named_instead<'a>(
 
 fn model_folder(template: &Template) -> Option<&str> {
     template.parameter(MODEL_PARAMETER)?.folder.as_deref()
-}
-
-fn check_targets(workflow: &Workflow, targets: Option<&[String]>) -> Result<(), Error> {
-    for target in targets.into_iter().flatten() {
-        let known = target.parse::<NodeId>().is_ok_and(|id| workflow.node(&id).is_some());
-        if !known {
-            let names: Vec<&str> = workflow.nodes().map(|(id, _)| id.as_str()).collect();
-            return Err(failure::argument(format!("there is no node `{target}` to run"))
-                .with_hint(nearest::hint("nodes", target, names.iter().copied())));
-        }
-    }
-    if targets.is_some_and(<[String]>::is_empty) {
-        return Err(failure::argument("the list of output nodes to run is empty")
-            .with_hint("leave it out to run all outputs"));
-    }
-    Ok(())
 }
 
 /// The seed of a workflow that has one alone; of several, none is the workflow's.

@@ -37,12 +37,12 @@ where
 
 pub(crate) fn json(row: &Row<'_>, column: &str) -> Result<Json, Problem> {
     let text: String = get(row, column)?;
-    Json::parse(text.as_bytes()).map_err(|error| problem(column, &error))
+    Json::parse_deep(text.as_bytes()).map_err(|error| problem(column, &error))
 }
 
 pub(crate) fn optional_json(row: &Row<'_>, column: &str) -> Result<Option<Json>, Problem> {
     let text: Option<String> = get(row, column)?;
-    text.map(|text| Json::parse(text.as_bytes()).map_err(|error| problem(column, &error)))
+    text.map(|text| Json::parse_deep(text.as_bytes()).map_err(|error| problem(column, &error)))
         .transpose()
 }
 

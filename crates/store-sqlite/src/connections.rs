@@ -5,17 +5,19 @@
 //! Other processes may use the same file: between processes SQLite's own locks decide.
 
 use std::{
+    any::Any,
     fmt,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
-    task,
+    task::{self, JoinError},
 };
 
 use crate::{
@@ -75,18 +77,22 @@ impl Writer {
         let queue = lock(&self.queue).clone().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
         let write = Box::new(move |connection: &mut Connection| {
+            // What a panic interrupts is rolled back on its way up, and the connection goes on.
+            let written = panic::catch_unwind(AssertUnwindSafe(|| write(connection)));
+            let written = written.unwrap_or_else(|panic| Err(Fault::Panic(words_of(&*panic))));
             // Nobody may be waiting for the answer any more, which changes nothing here.
-            drop(answer.send(write(connection)));
+            drop(answer.send(written));
         });
         queue.send(write).await.map_err(|_| Error::Closed)?;
         Ok(answered.await.map_err(|_| Error::Closed)??)
     }
 
-    /// Takes no more writes and waits, blocking, until those that are queued are done.
+    /// Takes no more writes and waits, blocking, until those that are queued are done. Whoever
+    /// closes at the same time waits as long, for the lock.
     pub(crate) fn close(&self) {
         drop(lock(&self.queue).take());
-        let thread = lock(&self.thread).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
+        let mut thread = lock(&self.thread);
+        if thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that writes to the database panicked");
         }
     }
@@ -130,7 +136,7 @@ impl Readers {
             }
             Ok(result?)
         });
-        reading.await.map_err(|source| Error::Sqlite { source: Box::new(source) })?
+        reading.await.map_err(ended)?
     }
 
     pub(crate) fn close(&self) {
@@ -152,6 +158,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, Error> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = open(path, flags)?;
+    refuse_others(&connection, path)?;
     write_ahead(&connection).map_err(|source| open_error(path, source))?;
     prepare_writer(&mut connection, path)?;
     Ok(connection)
@@ -186,6 +193,19 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// Refuses a database that is not ours before anything is written to it. The last connection to
+/// close carries what another program has only in its log over to its file, unless it is told
+/// not to: also that is left to the other program.
+fn refuse_others(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let keep_log = |keep| {
+        let set = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
+        set.map_err(|source| open_error(path, source))
+    };
+    keep_log(true)?;
+    schema::check(connection, path)?;
+    keep_log(false).map(drop)
+}
+
 /// Lets readers go on while one connection writes. The file remembers the mode, so this changes
 /// something once in its life; just then SQLite does not wait for other processes by itself.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
@@ -214,7 +234,90 @@ fn open_error(path: &Path, source: rusqlite::Error) -> Error {
     }
 }
 
+/// Why work on another thread did not come to its end.
+pub(crate) fn ended(error: JoinError) -> Error {
+    match error.try_into_panic() {
+        Ok(panic) => Error::Panic { words: words_of(&*panic) },
+        Err(_) => Error::Closed,
+    }
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no words").to_owned()
+}
+
 /// What these locks protect is whole at every moment, so a panic elsewhere is no reason to stop.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            atomic::{AtomicBool, Ordering},
+            mpsc,
+        },
+        thread,
+    };
+
+    use super::{Connection, Error, Writer, open_in_memory};
+
+    fn write_half(connection: &Connection) {
+        connection.execute_batch("CREATE TABLE half_done (x)").unwrap();
+    }
+
+    fn is_half_written(connection: &Connection) -> bool {
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'half_done'";
+        connection.query_row(tables, (), |row| row.get::<_, u32>(0)).unwrap() == 1
+    }
+
+    #[tokio::test]
+    async fn a_write_that_panics_changes_nothing_and_stops_no_other() {
+        let writer = Writer::start(open_in_memory().unwrap()).unwrap();
+        let panicked = writer.run(|connection| {
+            let transaction = connection.transaction()?;
+            write_half(&transaction);
+            if is_half_written(&transaction) {
+                std::panic::panic_any("in the middle of a write");
+            }
+            Ok(())
+        });
+        let error = panicked.await.unwrap_err();
+        insta::assert_snapshot!(error, @"the work on the database failed by a defect of this program, and nothing was changed; please report it: in the middle of a write");
+        assert!(!writer.run(|connection| Ok(is_half_written(connection))).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn everybody_who_closes_waits_for_the_writes() {
+        static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
+        let writer = Writer::start(open_in_memory().unwrap()).unwrap();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let write = writer.run(move |connection| {
+            may_go_on.recv().unwrap();
+            write_half(connection);
+            IS_WRITTEN.store(true, Ordering::SeqCst);
+            Ok(())
+        });
+        {
+            let mut write = std::pin::pin!(write);
+            assert!(futures::poll!(&mut write).is_pending());
+        }
+        thread::scope(|scope| {
+            let closers: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        writer.close();
+                        IS_WRITTEN.load(Ordering::SeqCst)
+                    })
+                })
+                .collect();
+            go_on.send(()).unwrap();
+            assert!(closers.into_iter().all(|closer| closer.join().unwrap()));
+        });
+        assert!(matches!(writer.run(|_| Ok(())).await, Err(Error::Closed)));
+    }
 }

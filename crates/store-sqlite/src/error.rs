@@ -92,6 +92,24 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// The work on the database panicked; it was rolled back.
+    #[error(
+        "the work on the database failed by a defect of this program, and nothing was changed; please report it: {words}"
+    )]
+    Panic {
+        /// What the panic said.
+        words: String,
+    },
+    /// An asset that a job is to finish with is of another job; nothing was changed.
+    #[error("asset {asset} is of job {found}, not of job {job} that is to finish with it")]
+    AssetOfAnotherJob {
+        /// The asset.
+        asset: assets::AssetId,
+        /// The job that it names.
+        found: batch::JobId,
+        /// The job that is to finish.
+        job: batch::JobId,
+    },
     /// The store of jobs refused.
     #[error(transparent)]
     Job(batch::StoreError),
@@ -108,6 +126,7 @@ pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// without making them part of what this crate promises.
 pub(crate) enum Fault {
     Sqlite(rusqlite::Error),
+    Panic(String),
     Job(batch::StoreError),
     Asset(assets::Error),
 }
@@ -122,6 +141,42 @@ impl Error {
             Some(Code::DiskFull) => Self::Full,
             Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged { source },
             _ => Self::Sqlite { source },
+        }
+    }
+
+    /// What a person can do about a file that was not opened, when that is something else than to
+    /// give room or access.
+    ///
+    /// ```
+    /// use store_sqlite::Error;
+    /// let error = Error::Foreign { path: "history.db".into() };
+    /// assert!(error.hint().is_some_and(|hint| hint.contains("left as it was")));
+    /// ```
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotADatabase { .. } => Some(
+                "the file was left as it was; move it away to start empty, or put a backup in its place",
+            ),
+            Self::Foreign { .. } => {
+                Some("the file was left as it was; choose another folder for the data")
+            }
+            Self::Newer { .. } => Some(
+                "the file was left as it was; install the newest MediaFactory, or choose another folder for the data",
+            ),
+            Self::Damaged { .. } => {
+                Some("stop every MediaFactory that uses the file and put a backup in its place")
+            }
+            Self::Busy { .. } => Some("wait until the other MediaFactory is done, or stop it"),
+            Self::Panic { .. } => Some("report it with the log; trying again may work"),
+            Self::Open { .. }
+            | Self::Migrate { .. }
+            | Self::Thread { .. }
+            | Self::Closed
+            | Self::Full
+            | Self::Sqlite { .. }
+            | Self::AssetOfAnotherJob { .. }
+            | Self::Job(_)
+            | Self::Asset(_) => None,
         }
     }
 
@@ -172,6 +227,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Sqlite(error) => Self::of_sqlite(error),
+            Fault::Panic(words) => Self::Panic { words },
             Fault::Job(error) => Self::Job(error),
             Fault::Asset(error) => Self::Asset(error),
         }

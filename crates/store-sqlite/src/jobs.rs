@@ -54,15 +54,25 @@ impl JobStore for SqliteStore {
         listed.map_err(|error| error.in_job_store("list jobs"))
     }
 
-    async fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
-        let found = self.read(|connection| {
-            let unfinished = State::ALL.into_iter().filter(|state| !state.is_final());
-            let states = states_json(unfinished);
-            select(
+    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError> {
+        let server = server.to_owned();
+        let found = self.read(move |connection| {
+            let finals = states_json(State::ALL.into_iter().filter(|state| state.is_final()));
+            let jobs = select_each(
                 &connection.transaction()?,
-                "WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY created_at, id",
-                named_params! {":states": states},
-            )
+                // A state of a newer version, which is not known here, is left to the reading.
+                "WHERE server = :server AND state NOT IN (SELECT value FROM json_each(:finals))
+                 ORDER BY created_at, id",
+                named_params! {":server": server, ":finals": finals},
+            )?;
+            let readable = |job: Result<Job, StoreError>| match job {
+                Ok(job) => Some(job),
+                Err(error) => {
+                    tracing::error!(%error, "an unfinished job is left as it is");
+                    None
+                }
+            };
+            Ok(jobs.into_iter().filter_map(readable).collect())
         });
         found.await.map_err(|error| error.in_job_store("read the unfinished jobs"))
     }
@@ -177,35 +187,51 @@ fn select(
     condition: &str,
     values: &[(&str, &dyn rusqlite::ToSql)],
 ) -> Result<Vec<Job>, Fault> {
+    let jobs = select_each(transaction, condition, values)?;
+    Ok(jobs.into_iter().collect::<Result<_, _>>()?)
+}
+
+/// The same, and of each that cannot be read why.
+fn select_each(
+    transaction: &Transaction<'_>,
+    condition: &str,
+    values: &[(&str, &dyn rusqlite::ToSql)],
+) -> Result<Vec<Result<Job, StoreError>>, Fault> {
     let mut jobs = Vec::new();
     let mut statement = transaction.prepare_cached(&format!("SELECT * FROM jobs {condition}"))?;
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
         let id: String = row.get("id")?;
-        let (record, state) = read_record(row).map_err(|problem| damaged(&id, problem))?;
-        let job = Job::replay(record, read_log(transaction, &id)?)
-            .map_err(|error| damaged(&id, columns::problem("log", &error)))?;
-        if job.state != state {
-            let why = format!("the log ends at {}, but the state is {state}", job.state);
-            return Err(damaged(&id, why).into());
-        }
-        jobs.push(job);
+        let job = read_job(row, read_log(transaction, &id)?);
+        jobs.push(job.map_err(|problem| damaged(&id, problem)));
     }
     Ok(jobs)
 }
 
-fn read_log(transaction: &Transaction<'_>, job: &str) -> Result<Vec<(Event, Timestamp)>, Fault> {
-    let mut log = Vec::new();
+fn read_job(row: &Row<'_>, log: Result<Log, Problem>) -> Result<Job, Problem> {
+    let (record, state) = read_record(row)?;
+    let job = Job::replay(record, log?).map_err(|error| columns::problem("log", &error))?;
+    if job.state != state {
+        return Err(format!("the log ends at {}, but the state is {state}", job.state));
+    }
+    Ok(job)
+}
+
+type Log = Vec<(Event, Timestamp)>;
+
+fn read_log(transaction: &Transaction<'_>, job: &str) -> Result<Result<Log, Problem>, Fault> {
+    let mut log = Log::new();
     let mut statement = transaction
         .prepare_cached("SELECT seq, at, event FROM job_log WHERE job = ?1 ORDER BY seq")?;
     let mut rows = statement.query([job])?;
     while let Some(row) = rows.next()? {
         let expected = log.len();
-        let entry = read_entry(row, expected)
-            .map_err(|problem| damaged(job, format!("log entry {expected}: {problem}")))?;
-        log.push(entry);
+        match read_entry(row, expected) {
+            Ok(entry) => log.push(entry),
+            Err(problem) => return Ok(Err(format!("log entry {expected}: {problem}"))),
+        }
     }
-    Ok(log)
+    Ok(Ok(log))
 }
 
 fn read_entry(row: &Row<'_>, expected: usize) -> Result<(Event, Timestamp), Problem> {

@@ -69,7 +69,7 @@ pub use crate::error::Error;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use batch::JobStore;
 /// let store = store_sqlite::SqliteStore::open_in_memory()?;
-/// assert!(store.unfinished().await?.is_empty());
+/// assert!(store.unfinished("http://127.0.0.1:8188/").await?.is_empty());
 /// # Ok(())
 /// # }
 /// ```
@@ -97,7 +97,7 @@ impl SqliteStore {
             let readers = Some(Arc::new(Readers::new(path)));
             Ok(Self { inner: Arc::new(Inner { readers, writer }) })
         });
-        opening.await.map_err(|source| Error::Sqlite { source: Box::new(source) })?
+        opening.await.map_err(connections::ended)?
     }
 
     /// A database that is gone with its last clone.
@@ -106,8 +106,13 @@ impl SqliteStore {
         Ok(Self { inner: Arc::new(Inner { readers: None, writer }) })
     }
 
-    /// Adds the last event to a job's log and records what the job made, both or neither. An asset
-    /// that is already recorded is left as it is.
+    /// Adds the last event to a job's log and records what the job made, both or neither. All
+    /// `assets` must be of that job.
+    ///
+    /// An output that is already recorded is left as it is, under its older id: under which ids
+    /// the outputs now stand, a query for the job's assets tells. After a lost answer this is not
+    /// repeated but the job read again: if it came to its end, its assets are recorded too, and a
+    /// repetition would be refused as an event that cannot follow.
     pub async fn finish_job(
         &self,
         id: &JobId,
@@ -116,6 +121,11 @@ impl SqliteStore {
         assets: Vec<Asset>,
     ) -> Result<State, Error> {
         let id = *id;
+        let foreign = assets.iter().find(|asset| asset.origin.job != id.as_uuid());
+        if let Some(asset) = foreign {
+            let found = JobId::from(asset.origin.job);
+            return Err(Error::AssetOfAnotherJob { asset: asset.id, found, job: id });
+        }
         self.write(move |connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -85,39 +85,22 @@ const MIGRATIONS: [&str; 1] = [
     ",
 ];
 
+/// Refuses a database that this program must not touch. It only reads.
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
+    missing(&MIGRATIONS, connection, path).map(drop)
+}
+
 /// Brings a database to the present schema in one transaction, or leaves it as it was.
 pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     apply(&MIGRATIONS, connection, path)
 }
 
 fn apply(migrations: &[&str], connection: &mut Connection, path: &Path) -> Result<(), Error> {
-    let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
-        Some(Code::NotADatabase) => Error::NotADatabase { path: path.into() },
-        Some(Code::DatabaseBusy) => Error::Busy { waited: BUSY_WAIT },
-        Some(Code::DatabaseCorrupt) => Error::Damaged { source: in_words(source) },
-        _ => Error::Migrate { path: path.into(), source: in_words(source) },
-    };
+    let failed = |source| migrate_error(path, source);
     // Exclusive, so that of two processes that find an old database one waits for the other.
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(failed)?;
-    let number = |sql| transaction.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(failed);
-
-    let application_id = number("SELECT application_id FROM pragma_application_id")?;
-    let is_ours = application_id == i64::from(APPLICATION_ID);
-    let is_new = application_id == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0;
-    if !is_ours && !is_new {
-        return Err(Error::Foreign { path: path.into() });
-    }
-    let found = number("SELECT user_version FROM pragma_user_version")?;
-    let supported = migrations.len();
-    let missing = usize::try_from(found).ok().and_then(|applied| migrations.get(applied..));
-    let Some(missing) = missing else {
-        return Err(Error::Newer {
-            path: path.into(),
-            found: found.try_into().unwrap_or(u32::MAX),
-            supported: supported.try_into().unwrap_or(u32::MAX),
-        });
-    };
+    let missing = missing(migrations, &transaction, path)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -125,10 +108,43 @@ fn apply(migrations: &[&str], connection: &mut Connection, path: &Path) -> Resul
         transaction.execute_batch(migration).map_err(failed)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
-    transaction
-        .pragma_update(None, "user_version", i64::try_from(supported).unwrap_or(i64::MAX))
-        .map_err(failed)?;
+    let version = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version).map_err(failed)?;
     transaction.commit().map_err(failed)
+}
+
+/// Which migrations a database has not had, when it is ours or empty.
+fn missing<'a, 'sql>(
+    migrations: &'a [&'sql str],
+    connection: &Connection,
+    path: &Path,
+) -> Result<&'a [&'sql str], Error> {
+    let number = |sql| {
+        let number = connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+        number.map_err(|source| migrate_error(path, source))
+    };
+    let application_id = number("SELECT application_id FROM pragma_application_id")?;
+    let is_ours = application_id == i64::from(APPLICATION_ID);
+    let is_new = application_id == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0;
+    if !is_ours && !is_new {
+        return Err(Error::Foreign { path: path.into() });
+    }
+    let found = number("SELECT user_version FROM pragma_user_version")?;
+    let missing = usize::try_from(found).ok().and_then(|applied| migrations.get(applied..));
+    missing.ok_or_else(|| Error::Newer {
+        path: path.into(),
+        found: found.try_into().unwrap_or(u32::MAX),
+        supported: migrations.len().try_into().unwrap_or(u32::MAX),
+    })
+}
+
+fn migrate_error(path: &Path, source: rusqlite::Error) -> Error {
+    match source.sqlite_error_code() {
+        Some(Code::NotADatabase) => Error::NotADatabase { path: path.into() },
+        Some(Code::DatabaseBusy) => Error::Busy { waited: BUSY_WAIT },
+        Some(Code::DatabaseCorrupt) => Error::Damaged { source: in_words(source) },
+        _ => Error::Migrate { path: path.into(), source: in_words(source) },
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,16 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 #[test]
 fn a_prompt_becomes_a_picture_and_the_simulator_says_that_it_is_one() {
     let home = Home::new();
-    let ended =
-        home.run(&["generate", "a red fox", "--simulate", "always", "--seed", "7", "--steps", "2"]);
+    let ended = home.run(&[
+        "generate",
+        "a red fox",
+        "--simulate",
+        "always",
+        "--seed",
+        "7",
+        "--steps",
+        "20",
+    ]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let picture = fs::read(ended.line("picture")).unwrap();
     assert!(picture.starts_with(PNG));
@@ -83,12 +91,17 @@ fn a_parameter_given_twice_is_refused() {
 }
 
 #[test]
-fn a_prompt_of_a_megabyte_arrives_whole_and_a_longer_one_is_refused() {
+fn a_long_prompt_arrives_whole_and_one_of_a_megabyte_is_refused() {
     let (home, server) = (Home::new(), Simulator::start());
     let words = ["generate", "-", "--json", "--steps", "1", "--width", "64", "--height", "64"];
-    let prompt = "fox ".repeat(250_000);
+    let prompt = "fox ".repeat(20_000);
     let made = home.run_with_stdin(&server, &words, prompt.as_bytes()).json();
     assert_eq!(made["parameters"]["prompt"].as_str().map(str::len), Some(prompt.len()));
+
+    let ended = home.run_with_stdin(&server, &words, &vec![b'x'; 1_000_000]);
+    assert_eq!(ended.code, Some(1));
+    let expected = "`prompt` must have at most 100000 bytes, but has 1000000";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
 
     let ended = home.run_with_stdin(&server, &words, &vec![b'x'; 5 << 20]);
     assert_eq!(ended.code, Some(1));

@@ -12,3 +12,4 @@ mod generate;
 mod process;
 mod run;
 mod settings;
+mod workflow;

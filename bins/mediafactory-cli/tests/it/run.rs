@@ -37,8 +37,14 @@ fn files_that_are_no_json_say_so() {
 fn json_that_is_no_workflow_in_api_format_says_what_it_is() {
     let (home, server) = (Home::new(), Simulator::start());
     let ui = r#"{"last_node_id": 1, "nodes": [{"id": 1, "type": "SaveImage"}], "links": []}"#;
+    let body = format!(r#"{{"prompt": {WORKFLOW}}}"#);
     let unknown = WORKFLOW.replace("EmptyImage", "EmptyImagee");
-    for (text, says) in [("[]", "API format"), (ui, "UI format"), (&unknown, "EmptyImagee")] {
+    for (text, says) in [
+        ("[]", "API format"),
+        (ui, "Required input is missing"),
+        (&body, "request body"),
+        (&unknown, "EmptyImagee"),
+    ] {
         home.write("workflow.json", text);
         home.run_at(&server, &["run", "workflow.json"]).expect_failure(&[says]);
     }

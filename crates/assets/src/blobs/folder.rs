@@ -3,6 +3,8 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -44,6 +46,10 @@ pub struct FolderBlobs {
     _in_use: fs::File,
 }
 
+/// How often the lock is tried, and the pause in between: ten seconds in all.
+const LOCK_ATTEMPTS_MAX: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// A file in `incoming` that is removed unless it became a blob.
 struct Incoming {
     path: PathBuf,
@@ -57,9 +63,7 @@ impl FolderBlobs {
     }
 
     fn open_blocking(root: PathBuf) -> Result<Self, Error> {
-        for folder in [root.join("sha256"), root.join("incoming")] {
-            fs::create_dir_all(&folder).map_err(io_error("create the folder", &folder))?;
-        }
+        create_folders(&root)?;
         let lock_path = root.join("lock");
         let lock = fs::File::options()
             .create(true)
@@ -72,7 +76,7 @@ impl FolderBlobs {
             sweep(&root.join("incoming"))?;
             lock.unlock().map_err(io_error("unlock", &lock_path))?;
         }
-        lock.lock_shared().map_err(io_error("lock", &lock_path))?;
+        share(&lock).map_err(io_error("lock", &lock_path))?;
         Ok(Self { root, _in_use: lock })
     }
 
@@ -81,38 +85,14 @@ impl FolderBlobs {
         let shard = name.get(..2).unwrap_or_default();
         self.root.join("sha256").join(shard).join(&name)
     }
-
-    async fn receive(
-        &self,
-        incoming: &Incoming,
-        mut bytes: ByteStream,
-        size_limit_bytes: u64,
-    ) -> Result<(fs::File, BlobDigest, u64), Error> {
-        let path = &incoming.path;
-        let mut file = tokio::fs::File::create_new(path).await.map_err(io_error("create", path))?;
-        let mut hash = Sha256::new();
-        let mut size_bytes = 0_u64;
-        while let Some(chunk) = bytes.next().await {
-            let chunk =
-                chunk.map_err(|source| Error::Incoming { received_bytes: size_bytes, source })?;
-            size_bytes = size_bytes.saturating_add(chunk.len().try_into().unwrap_or(u64::MAX));
-            if size_bytes > size_limit_bytes {
-                return Err(Error::TooLarge { limit_bytes: size_limit_bytes });
-            }
-            hash.update(&chunk);
-            file.write_all(&chunk).await.map_err(io_error("write", path))?;
-        }
-        file.flush().await.map_err(io_error("write", path))?;
-        Ok((file.into_std().await, BlobDigest::of_hashed(hash), size_bytes))
-    }
 }
 
 #[async_trait]
 impl BlobStore for FolderBlobs {
     async fn put(&self, bytes: ByteStream, size_limit_bytes: u64) -> Result<StoredBlob, Error> {
-        let incoming =
-            Incoming { path: self.root.join("incoming").join(Uuid::new_v4().to_string()) };
-        let (file, digest, size_bytes) = self.receive(&incoming, bytes, size_limit_bytes).await?;
+        let path = self.root.join("incoming").join(Uuid::new_v4().to_string());
+        let (incoming, file) = blocking(move || Incoming::create(path)).await?;
+        let (file, digest, size_bytes) = receive(&incoming, file, bytes, size_limit_bytes).await?;
         let target = self.blob_path(&digest);
         let is_new = blocking(move || publish(&file, &incoming, &target, size_bytes)).await?;
         Ok(StoredBlob { digest, size_bytes, is_new })
@@ -157,11 +137,90 @@ impl BlobStore for FolderBlobs {
     }
 }
 
+impl Incoming {
+    /// Creates the file. The two are made together: when nobody waits for them any more, they
+    /// are dropped together too, and no file stays behind.
+    fn create(path: PathBuf) -> Result<(Self, fs::File), Error> {
+        let file = fs::File::create_new(&path).map_err(io_error("create", &path))?;
+        Ok((Self { path }, file))
+    }
+}
+
 impl Drop for Incoming {
     fn drop(&mut self) {
         // Usually the file has its final name by now. What cannot be removed is swept later.
         drop(fs::remove_file(&self.path));
     }
+}
+
+async fn receive(
+    incoming: &Incoming,
+    file: fs::File,
+    mut bytes: ByteStream,
+    size_limit_bytes: u64,
+) -> Result<(fs::File, BlobDigest, u64), Error> {
+    let path = &incoming.path;
+    let mut file = tokio::fs::File::from_std(file);
+    let mut hash = Sha256::new();
+    let mut size_bytes = 0_u64;
+    while let Some(chunk) = bytes.next().await {
+        let chunk =
+            chunk.map_err(|source| Error::Incoming { received_bytes: size_bytes, source })?;
+        size_bytes = size_bytes.saturating_add(chunk.len().try_into().unwrap_or(u64::MAX));
+        if size_bytes > size_limit_bytes {
+            return Err(Error::TooLarge { limit_bytes: size_limit_bytes });
+        }
+        hash.update(&chunk);
+        file.write_all(&chunk).await.map_err(io_error("write", path))?;
+    }
+    file.flush().await.map_err(io_error("write", path))?;
+    Ok((file.into_std().await, BlobDigest::of_hashed(hash), size_bytes))
+}
+
+/// Makes every folder that a blob may need, and their names survive a power failure: then a blob
+/// is durable when its file and the folder that names it are.
+fn create_folders(root: &Path) -> Result<(), Error> {
+    let blobs = root.join("sha256");
+    for folder in [&blobs, &root.join("incoming")] {
+        fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
+    }
+    for shard in 0..=u8::MAX {
+        let shard = blobs.join(format!("{shard:02x}"));
+        match fs::create_dir(&shard) {
+            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Error::Io { doing: "create the folder", path: shard, source });
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    sync_folder(&blobs)?;
+    sync_folder(root)?;
+    // The root may be new too; that of a relative path stands in the present folder.
+    let synced = match root.parent() {
+        None => Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(parent) => sync_folder(parent),
+    };
+    match synced {
+        // A folder that may be used but not listed is beyond reach; most parents are older.
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Takes the lock shared. Another process holds it alone only while it sweeps, which takes
+/// moments: one that holds it for longer is stuck, and this one must not hang with it.
+fn share(lock: &fs::File) -> io::Result<()> {
+    for _ in 0..LOCK_ATTEMPTS_MAX {
+        match lock.try_lock_shared() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    let waited = (LOCK_PAUSE * LOCK_ATTEMPTS_MAX).as_secs();
+    let words = format!("another process has held it alone for {waited} seconds");
+    Err(io::Error::new(io::ErrorKind::TimedOut, words))
 }
 
 /// Gives a received file its final name, and says whether the name was free.
@@ -171,21 +230,14 @@ fn publish(
     target: &Path,
     size_bytes: u64,
 ) -> Result<bool, Error> {
-    let shard = target.parent().unwrap_or(target);
     let is_new = size_of(target)? != Some(size_bytes);
     if is_new {
         file.sync_all().map_err(io_error("write to the disk", &incoming.path))?;
-        match fs::create_dir(shard) {
-            Ok(()) => sync_folder(shard.parent().unwrap_or(shard))?,
-            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => {
-                return Err(Error::Io { doing: "create the folder", path: shard.into(), source });
-            }
-        }
         fs::rename(&incoming.path, target).map_err(io_error("create", target))?;
     }
-    // Also for a blob that was there: whoever wrote it may not have come to this line yet.
-    sync_folder(shard)?;
+    // Also for a blob that was there: its file was forced to the disk before it had this name,
+    // but whoever named it may not have come to this line yet.
+    sync_folder(target.parent().unwrap_or(target))?;
     Ok(is_new)
 }
 
@@ -210,7 +262,13 @@ fn sync_folder(folder: &Path) -> Result<(), Error> {
 
 fn sweep(incoming: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(incoming).map_err(io_error("list", incoming))? {
-        let path = entry.map_err(io_error("list", incoming))?.path();
+        let entry = entry.map_err(io_error("list", incoming))?;
+        let path = entry.path();
+        // Every leftover is a file; what else lies here is somebody's, and in nobody's way.
+        if !entry.file_type().map_err(io_error("look at", &path))?.is_file() {
+            tracing::warn!(path = %path.display(), "left what is not a file of this store");
+            continue;
+        }
         fs::remove_file(&path).map_err(io_error("remove", &path))?;
         tracing::debug!(path = %path.display(), "removed what a stopped process left");
     }

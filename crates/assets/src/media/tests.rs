@@ -41,13 +41,31 @@ fn marks_decide_whatever_the_name_says() {
 
 #[test]
 fn text_is_told_apart_by_its_name() {
-    check(b"<?xml version=\"1.0\"?>\n<svg xmlns=\"\"/>", "a.svg", "image/svg+xml");
-    check(b"\n<svg/>", "a.txt", "image/svg+xml");
     check(b"\xef\xbb\xbf {\"a\": NaN}", "A.JSON", "application/json");
     check(b"{\"a\": 1}", "a.txt", "text/plain");
     check(b"hello", "a.json", "text/plain");
     check(b"1\n00:00:00,000 --> 00:00:01,000\nhi", "a.srt", "application/x-subrip");
     check(b"a,b\n", "a.csv", "text/csv");
+}
+
+#[test]
+fn an_svg_is_told_by_its_first_element_alone() {
+    let prolog = "\u{feff}<?xml version=\"1.0\"?>\n<!-- <html> -->\n<!DOCTYPE svg PUBLIC \"-\">\n";
+    for text in ["<svg/>", "\n<svg>", "<svg xmlns=\"\"/>", &format!("{prolog}<svg width=\"1\"/>")] {
+        check(text.as_bytes(), "a.txt", "image/svg+xml");
+        check(text.as_bytes(), "a.svg", "image/svg+xml");
+    }
+    let others = [
+        "<html><svg/></html>",
+        "see <svg>",
+        "<svgz/>",
+        "<!-- <svg/>",
+        "<!DOCTYPE html><svg/>",
+        "<?",
+    ];
+    for text in others {
+        check(text.as_bytes(), "a.svg", "text/plain");
+    }
 }
 
 #[test]

@@ -83,11 +83,14 @@ impl Run {
 
     /// The prompt certainly is not at the server.
     pub(super) async fn refuse(&mut self, error: &Error) -> Result<Written, StoreError> {
-        let kind = match error {
-            Error::Refused { .. } | Error::Redirected { .. } => "comfyui_forbidden",
-            Error::RequestTooLarge { .. } => "comfyui_too_large",
-            error if error.retry() == Retry::Safe => "comfyui_unreachable",
-            _ => "comfyui_refused",
+        let kind = if matches!(error, Error::Refused { .. } | Error::Redirected { .. }) {
+            "comfyui_forbidden"
+        } else if matches!(error, Error::RequestTooLarge { .. }) {
+            "comfyui_too_large"
+        } else if error.retry() == Retry::Safe {
+            "comfyui_unreachable"
+        } else {
+            "comfyui_refused"
         };
         let mut failure = Failure::new(kind, with_causes(error));
         if error.retry() == Retry::Safe {

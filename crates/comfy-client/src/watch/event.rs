@@ -51,8 +51,10 @@ pub enum Event {
     /// A picture made on the way. A slow reader gets only the latest JPEG, but every PNG: those
     /// can be results.
     Preview {
-        /// The node, when the server says so.
+        /// The node, when the server says so; it may be one that another node made at run time.
         node: Option<NodeId>,
+        /// The node of the submitted workflow that it stands for, when the server says so.
+        display_node: Option<NodeId>,
         /// The picture.
         image: PreviewImage,
     },

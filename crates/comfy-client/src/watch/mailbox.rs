@@ -14,8 +14,8 @@ use super::event::Event;
 /// this is out of reach for a reader that reads at all.
 const EVENTS_MAX: usize = 16_384;
 
-/// How many bytes of pictures may wait.
-const PICTURE_BYTES_MAX: usize = 256 << 20;
+/// How many bytes the frames may have had whose events wait.
+const BYTES_MAX: usize = 256 << 20;
 
 /// What the reader should look up next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,10 +33,17 @@ pub(crate) struct Mailbox {
     changed: Notify,
 }
 
+/// An event and the size of the frame that brought it; nothing for what comes from this side.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    pub(crate) event: Event,
+    pub(crate) bytes: usize,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    events: VecDeque<Event>,
-    picture_bytes: usize,
+    letters: VecDeque<Letter>,
+    bytes: usize,
     missed: u64,
     check: Option<Check>,
     heard: bool,
@@ -44,10 +51,10 @@ struct State {
 
 impl Mailbox {
     /// Puts an event in. Of progress and previews only the latest is kept.
-    pub(crate) fn put(&self, event: Event) {
+    pub(crate) fn put(&self, event: Event, bytes: usize) {
         let mut state = self.lock();
         state.heard |= !matches!(event, Event::SocketLost { .. });
-        state.put(event);
+        state.put(Letter { event, bytes });
         drop(state);
         self.changed.notify_one();
     }
@@ -61,7 +68,7 @@ impl Mailbox {
     }
 
     /// The oldest event.
-    pub(crate) fn take(&self) -> Option<Event> {
+    pub(crate) fn take(&self) -> Option<Letter> {
         self.lock().take()
     }
 
@@ -87,33 +94,43 @@ impl Mailbox {
 }
 
 impl State {
-    fn put(&mut self, event: Event) {
-        if only_latest_counts(&event) {
-            let same = mem::discriminant(&event);
-            let older = self
-                .events
-                .iter()
-                .rposition(|old| mem::discriminant(old) == same && only_latest_counts(old));
-            if let Some(older) = older.and_then(|index| self.events.remove(index)) {
-                self.picture_bytes = self.picture_bytes.saturating_sub(picture_bytes(&older));
+    fn put(&mut self, letter: Letter) {
+        if only_latest_counts(&letter.event) {
+            let same = mem::discriminant(&letter.event);
+            let older = self.letters.iter().rposition(|old| {
+                mem::discriminant(&old.event) == same && only_latest_counts(&old.event)
+            });
+            if let Some(older) = older {
+                self.remove(older);
             }
         }
-        let bytes = self.picture_bytes.saturating_add(picture_bytes(&event));
-        if self.events.len() >= EVENTS_MAX || bytes > PICTURE_BYTES_MAX {
+        while self.letters.len() >= EVENTS_MAX
+            || self.bytes.saturating_add(letter.bytes) > BYTES_MAX
+        {
             self.missed = self.missed.saturating_add(1);
-            return;
+            // How far it is matters less than what happened.
+            match self.letters.iter().position(|old| only_latest_counts(&old.event)) {
+                Some(oldest) => self.remove(oldest),
+                None => return,
+            }
         }
-        self.picture_bytes = bytes;
-        self.events.push_back(event);
+        self.bytes = self.bytes.saturating_add(letter.bytes);
+        self.letters.push_back(letter);
     }
 
-    fn take(&mut self) -> Option<Event> {
-        let Some(event) = self.events.pop_front() else {
+    fn remove(&mut self, index: usize) {
+        if let Some(letter) = self.letters.remove(index) {
+            self.bytes = self.bytes.saturating_sub(letter.bytes);
+        }
+    }
+
+    fn take(&mut self) -> Option<Letter> {
+        let Some(letter) = self.letters.pop_front() else {
             let events = mem::take(&mut self.missed);
-            return (events > 0).then_some(Event::Missed { events });
+            return (events > 0).then_some(Letter { event: Event::Missed { events }, bytes: 0 });
         };
-        self.picture_bytes = self.picture_bytes.saturating_sub(picture_bytes(&event));
-        Some(event)
+        self.bytes = self.bytes.saturating_sub(letter.bytes);
+        Some(letter)
     }
 }
 
@@ -136,10 +153,6 @@ fn only_latest_counts(event: &Event) -> bool {
     }
 }
 
-fn picture_bytes(event: &Event) -> usize {
-    if let Event::Preview { image, .. } = event { image.bytes.len() } else { 0 }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -152,11 +165,12 @@ mod tests {
     }
 
     fn picture(media_type: &str, bytes: Bytes) -> Event {
-        Event::Preview { node: None, image: PreviewImage { media_type: media_type.into(), bytes } }
+        let image = PreviewImage { media_type: media_type.into(), bytes };
+        Event::Preview { node: None, display_node: None, image }
     }
 
     fn drain(mailbox: &Mailbox) -> Vec<Event> {
-        std::iter::from_fn(|| mailbox.take()).collect()
+        std::iter::from_fn(|| mailbox.take()).map(|letter| letter.event).collect()
     }
 
     #[test]
@@ -175,7 +189,7 @@ mod tests {
             progress(3.0),
         ];
         for event in events {
-            mailbox.put(event);
+            mailbox.put(event, 1);
         }
         let new = picture("image/jpeg", Bytes::from_static(b"new"));
         assert_eq!(drain(&mailbox), [executing, png.clone(), new, png, progress(3.0)]);
@@ -185,7 +199,7 @@ mod tests {
     fn what_does_not_fit_is_counted_and_told_last() {
         let mailbox = Mailbox::default();
         for _ in 0..EVENTS_MAX + 2 {
-            mailbox.put(Event::SocketBack);
+            mailbox.put(Event::SocketBack, 0);
         }
         let events = drain(&mailbox);
         assert_eq!(events.len(), EVENTS_MAX + 1);
@@ -193,14 +207,26 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_bounded_in_bytes_and_reading_makes_room() {
+    fn all_events_are_bounded_in_bytes_and_reading_makes_room() {
         let mailbox = Mailbox::default();
-        let half = Bytes::from(vec![0; PICTURE_BYTES_MAX / 2 + 1]);
-        mailbox.put(picture("image/png", half.clone()));
-        mailbox.put(picture("image/png", half.clone()));
+        let half = BYTES_MAX / 2 + 1;
+        mailbox.put(picture("image/png", Bytes::new()), half);
+        mailbox.put(Event::Cached { nodes: Vec::new() }, half);
         assert_eq!(drain(&mailbox).last(), Some(&Event::Missed { events: 1 }));
-        mailbox.put(picture("image/png", half));
+        mailbox.put(Event::Cached { nodes: Vec::new() }, half);
         assert_eq!(drain(&mailbox).len(), 1);
+    }
+
+    #[test]
+    fn progress_and_previews_give_way_to_what_happened() {
+        let mailbox = Mailbox::default();
+        let half = BYTES_MAX / 2;
+        mailbox.put(picture("image/jpeg", Bytes::new()), half);
+        mailbox.put(progress(1.0), half);
+        mailbox.put(Event::SocketBack, 1);
+        mailbox.put(Event::Cached { nodes: Vec::new() }, half);
+        let missed = Event::Missed { events: 2 };
+        assert_eq!(drain(&mailbox), [Event::SocketBack, Event::Cached { nodes: vec![] }, missed]);
     }
 
     #[test]

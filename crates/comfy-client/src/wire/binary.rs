@@ -98,7 +98,7 @@ pub fn decode_binary(frame: &Bytes) -> Result<Binary, DecodeError> {
         4 => {
             let metadata = reader.block("metadata")?;
             let metadata =
-                Json::parse(&metadata).map_err(|source| DecodeError::Metadata { source })?;
+                Json::parse_deep(&metadata).map_err(|source| DecodeError::Metadata { source })?;
             let text = |name| metadata.get(name).and_then(Json::as_str).map(ToOwned::to_owned);
             let media_type =
                 text("image_type").unwrap_or_else(|| "application/octet-stream".to_owned());

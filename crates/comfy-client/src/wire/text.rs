@@ -166,8 +166,8 @@ pub enum NodeState {
 
 /// Decodes one text frame.
 pub fn decode_text(frame: &[u8]) -> Result<Message, DecodeError> {
-    let json =
-        Json::parse(frame).map_err(|source| DecodeError::NotJson { len: frame.len(), source })?;
+    let json = Json::parse_deep(frame)
+        .map_err(|source| DecodeError::NotJson { len: frame.len(), source })?;
     let found = json.kind();
     let Json::Object(mut envelope) = json else { return Err(DecodeError::NoEnvelope { found }) };
     let Some(Json::String(kind)) = envelope.shift_remove("type") else {

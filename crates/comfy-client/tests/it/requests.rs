@@ -231,6 +231,26 @@ fn credentials_that_fit_in_no_header_are_refused_at_once() {
 }
 
 #[tokio::test]
+async fn half_a_secret_at_the_end_of_what_is_read_is_not_shown() {
+    for before in 16_370..16_384 {
+        let echo = format!("{}hunter2 hunter2", " ".repeat(before));
+        let server = Scripted::start(move |_| Answer::new(400, "text/plain", &echo)).await;
+        let auth = Some(Auth::Bearer("hunter2".into()));
+        let client = server.client(ClientOptions { auth, ..ClientOptions::default() });
+        let shown = client.queue().await.unwrap_err().to_string();
+        assert!(!shown.contains("hu"), "{before}: {shown}");
+    }
+}
+
+#[test]
+fn pings_that_come_too_late_are_refused_at_once() {
+    let ping_every = Duration::from_mins(1);
+    let options = limits(Limits { ping_every, ..Limits::default() });
+    let error = Client::new("http://127.0.0.1".parse().unwrap(), options).unwrap_err();
+    assert_eq!(error.to_string(), "`ping_every` (60s) must be shorter than `silence_max` (60s)");
+}
+
+#[tokio::test]
 async fn replies_are_bounded_also_when_they_hide_their_length() {
     let chunked = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n40\r\n";
     let chunked = format!("{chunked}{}\r\n", "x".repeat(64));
@@ -255,6 +275,16 @@ async fn python_json_is_read_losslessly() {
     assert_eq!(client.object_info_of("..").await.unwrap(), None);
     let lines: Vec<_> = server.requests().into_iter().map(|request| request.line).collect();
     assert_eq!(lines, ["GET /object_info", "GET /object_info/A", "GET /object_info/B%2FC%20D"]);
+}
+
+#[tokio::test]
+async fn a_reply_may_nest_deeper_than_the_workflow_in_it() {
+    let depth = workflow_graph::json::DEPTH_MAX;
+    let deep = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let reply = format!(r#"{{"{ID}": {{"prompt": [1, "{ID}", {{"1": {deep}}}, {{}}, []]}}}}"#);
+    let (_server, client) = server(Answer::json(&reply)).await;
+    let entry = client.history_of(&prompt_id()).await.unwrap().unwrap();
+    assert!(entry.workflow().is_some());
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn a_sampler_shows_previews_and_can_be_stopped() {
         client.submit(&submission).await.unwrap();
         let (node, image) = loop {
             match watch.next().await {
-                Some(Event::Preview { node, image }) => break (node.unwrap(), image),
+                Some(Event::Preview { node, image, .. }) => break (node.unwrap(), image),
                 Some(_) => {}
                 None => panic!("it ended without a preview"),
             }

@@ -20,7 +20,7 @@ const IDLE: &str = r#"{"type":"executing","data":{"node":null,"prompt_id":"ID"}}
 struct Books {
     history: Option<&'static str>,
     is_queued: bool,
-    /// What is answered before the books are opened, from the last to the first.
+    /// What is answered before the books are opened; the last one comes first.
     first: Vec<Answer>,
     /// In place of the queue.
     queue: Option<Answer>,
@@ -236,7 +236,7 @@ async fn wrong_credentials_are_not_waited_for() {
 async fn refusals_in_mid_run_are_waited_out() {
     let first = vec![Answer::empty(403), Answer::empty(401), Answer::json("{}")];
     let (history, is_queued) = (Some(SUCCEEDED), true);
-    let (mut server, _) = server(Books { first, history, is_queued, ..Books::default() }).await;
+    let (mut server, _) = server(Books { history, is_queued, first, ..Books::default() }).await;
     let client = polling(&server);
     let (session, _socket) = server.session(&client).await;
     let ended = session.watch(&prompt_id()).await.finish().await.unwrap();
@@ -256,7 +256,7 @@ async fn answers_of_another_program_are_not_waited_for() {
     }
     let first = vec![page(), Answer::empty(404), page()];
     let history = Some(SUCCEEDED);
-    let (mut server, _) = self::server(Books { first, history, ..Books::default() }).await;
+    let (mut server, _) = self::server(Books { history, first, ..Books::default() }).await;
     let client = polling(&server);
     let (session, _socket) = server.session(&client).await;
     let ended = session.watch(&prompt_id()).await.finish().await.unwrap();
@@ -268,7 +268,7 @@ async fn a_queue_that_cannot_be_read_does_not_overrule_the_history() {
     let too_large = format!(r#"{{"queue_running": [], "queue_pending": ["{}"]}}"#, "x".repeat(900));
     for queue in [Answer::json(&too_large), Answer::json("[]"), Answer::json("{"), Answer::Drop] {
         let (first, history) = (vec![Answer::json("{}"); 2], Some(SUCCEEDED));
-        let books = Books { first, history, queue: Some(queue), ..Books::default() };
+        let books = Books { history, first, queue: Some(queue), ..Books::default() };
         let (mut server, _) = server(books).await;
         let client = server.client(limits(Limits { json_bytes_max: 800, ..polls() }));
         let (session, _socket) = server.session(&client).await;
@@ -313,16 +313,21 @@ async fn previews_reach_the_prompt_they_belong_to() {
     tell(&mut socket, START).await;
     let plain = [&[0, 0, 0, 1, 0, 0, 0, 1][..], b"plain"].concat();
     socket.send(Message::binary(plain)).await.unwrap();
-    let metadata = format!(r#"{{"prompt_id":"{ID}","node_id":"3","image_type":"image/png"}}"#);
+    let metadata = format!(
+        r#"{{"prompt_id":"{ID}","node_id":"3.0.1","display_node_id":"3","image_type":"image/png"}}"#
+    );
     let length = u32::try_from(metadata.len()).unwrap().to_be_bytes();
     let named = [&[0, 0, 0, 4][..], &length, metadata.as_bytes(), b"named"].concat();
     socket.send(Message::binary(named)).await.unwrap();
 
     assert!(matches!(watch.next().await, Some(Event::Started { .. })));
-    let Some(Event::Preview { node: None, image }) = watch.next().await else { panic!() };
+    let Some(Event::Preview { node: None, display_node: None, image }) = watch.next().await else {
+        panic!()
+    };
     assert_eq!((image.media_type.as_str(), &image.bytes[..]), ("image/jpeg", &b"plain"[..]));
-    let Some(Event::Preview { node: Some(node), image }) = watch.next().await else { panic!() };
-    assert_eq!((node.as_str(), &image.bytes[..]), ("3", &b"named"[..]));
+    let Some(Event::Preview { node, display_node, image }) = watch.next().await else { panic!() };
+    assert_eq!((node, display_node), ("3.0.1".parse().ok(), "3".parse().ok()));
+    assert_eq!(&image.bytes[..], b"named");
 }
 
 #[tokio::test]
@@ -350,6 +355,53 @@ async fn a_silent_socket_counts_as_lost() {
     let mut watch = session.watch(&prompt_id()).await;
     let Some(Event::SocketLost { reason }) = watch.next().await else { panic!() };
     assert_eq!(reason, "the server was silent for 80ms");
+}
+
+/// Sockets that are not read go silent soon.
+fn soon_silent(server: &Scripted) -> Client {
+    let (ping_every, silence_max) = (Duration::from_millis(40), Duration::from_millis(80));
+    server.client(limits(Limits { ping_every, silence_max, ..Limits::default() }))
+}
+
+#[tokio::test]
+async fn after_a_silent_loss_the_session_goes_on_under_another_id() {
+    let (mut server, _) = server(Books::default()).await;
+    let client = soon_silent(&server);
+    let (session, _silent) = server.session(&client).await;
+    let old = session.client_id().to_string();
+    let (line, _socket) = server.socket().await;
+    assert!(!line.contains(&old), "{line}");
+}
+
+#[tokio::test]
+async fn the_id_stays_while_a_prompt_is_watched() {
+    let (mut server, _) = server(Books { is_queued: true, ..Books::default() }).await;
+    let client = soon_silent(&server);
+    let (session, _silent) = server.session(&client).await;
+    let old = session.client_id().to_string();
+    let watch = session.watch(&prompt_id()).await;
+    let (line, mut socket) = server.socket().await;
+    assert!(line.contains(&old) && session.client_id().to_string() == old, "{line}");
+    drop(watch);
+    let ((), (line, _socket)) = tokio::join!(until_closed(&mut socket), server.socket());
+    let new = session.client_id().to_string();
+    assert!(new != old && line.contains(&new), "{line}");
+}
+
+#[tokio::test]
+async fn a_watch_that_begins_without_a_socket_says_so() {
+    let (mut server, _) = server(Books { is_queued: true, ..Books::default() }).await;
+    let client = events_only(&server);
+    let (session, socket) = server.session(&client).await;
+    drop(socket);
+    while session.is_connected() {
+        tokio::task::yield_now().await;
+    }
+    let mut watch = session.watch(&prompt_id()).await;
+    let lost = watch.next().await;
+    assert!(matches!(lost, Some(Event::SocketLost { .. })), "{lost:?}");
+    let (back, (_, _socket)) = tokio::join!(watch.next(), server.socket());
+    assert_eq!(back, Some(Event::SocketBack));
 }
 
 #[tokio::test]

@@ -16,6 +16,49 @@ struct Sample {
     flag: Option<bool>,
     names: Option<Vec<String>>,
     object: Option<ObjectArgument>,
+    parts: Option<Vec<Part>>,
+    color: Option<Color>,
+}
+
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    name: String,
+    #[schemars(range(max = 1.0))]
+    weight: Option<f64>,
+}
+
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Color {
+    Red,
+    Green,
+}
+
+#[test]
+fn what_is_inside_a_list_is_held_to_its_schema_too() {
+    let sample = read_sample(json!({"text": "a", "parts": [{"name": "x", "weight": "0.5"}]}));
+    let part = Part { name: "x".to_owned(), weight: Some(0.5) };
+    assert_eq!(sample.expect("legal").parts, Some(vec![part]));
+    refused(
+        json!({"text": "a", "parts": [{"weigth": 1, "weight": 2}]}),
+        "argument `parts` item 0 is wrong: `weigth` is unknown; did you mean `weight`?; \
+         `weight` has to be at most 1.0, not 2; `name` is missing",
+    );
+    refused(
+        json!({"text": "a", "parts": ["x"]}),
+        "argument `parts` item 0 has to be an object, not \"x\"",
+    );
+}
+
+#[test]
+fn one_of_a_few_words_is_named_with_the_others() {
+    let sample = read_sample(json!({"text": "a", "color": "green"})).expect("legal");
+    assert_eq!(sample.color, Some(Color::Green));
+    refused(
+        json!({"text": "a", "color": "blue"}),
+        "argument `color` has to be one of red, green, not \"blue\"",
+    );
 }
 
 fn read_sample(given: Value) -> Result<Sample, Error> {

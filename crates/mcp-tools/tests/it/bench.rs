@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use comfy_sim::{Sim, SimOptions};
-use mcp_tools::{Selection, Server};
+use mcp_tools::{Profile, Selection, Server};
 use mediafactory::{
     Factory,
     config::{Backend, Config},
@@ -37,6 +37,12 @@ impl Bench {
     pub(crate) async fn wire(&self) -> Wire {
         Wire::open(self.server.clone()).await
     }
+}
+
+/// A server that tells everything of its tools.
+pub(crate) fn telling_all(factory: Factory) -> Server {
+    let selection = Selection { profile: Profile::Full, ..Selection::default() };
+    Server::new(factory, &selection).expect("no names")
 }
 
 /// A factory for a server at some address, which need not exist.
@@ -83,5 +89,22 @@ pub(crate) fn drawing_workflow(color: u32) -> Value {
     json!({
         "1": {"class_type": "EmptyImage", "inputs": {"width": 32, "height": 16, "batch_size": 1, "color": color}},
         "2": {"class_type": "SaveImage", "inputs": {"filename_prefix": "plain", "images": ["1", 0]}}
+    })
+}
+
+/// The same workflow as the front end saves it.
+pub(crate) fn drawn_workflow(color: u32) -> Value {
+    json!({
+        "last_node_id": 2, "last_link_id": 1, "version": 0.4,
+        "nodes": [
+            {"id": 1, "type": "EmptyImage", "pos": [0, 0], "size": [300, 130], "flags": {},
+             "order": 0, "mode": 0, "inputs": [],
+             "outputs": [{"name": "IMAGE", "type": "IMAGE", "links": [1]}],
+             "properties": {}, "widgets_values": [32, 16, 1, color]},
+            {"id": 2, "type": "SaveImage", "pos": [400, 0], "size": [300, 130], "flags": {},
+             "order": 1, "mode": 0, "inputs": [{"name": "images", "type": "IMAGE", "link": 1}],
+             "outputs": [], "properties": {}, "widgets_values": ["plain"]}
+        ],
+        "links": [[1, 1, 0, 2, 0, "IMAGE"]]
     })
 }

@@ -273,7 +273,8 @@ async fn results_are_what_their_schemas_say() {
             json!({"template": "sdxl_txt2img", "parameters": {"prompt": "x"}}),
         ),
     ];
-    let tools = bench.server.tools();
+    let calls = calls.into_iter().chain(crate::workflows::one_call_of_each());
+    let tools = crate::bench::telling_all(bench.factory.clone()).tools();
     for (name, arguments) in calls {
         let tool = tools.iter().find(|tool| tool.name == name).expect("a listed tool");
         let schema = tool.output_schema.as_ref().expect("every tool has one");

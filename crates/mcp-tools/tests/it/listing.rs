@@ -1,15 +1,18 @@
 //! What the lists say, and how long they are.
 
-use mcp_tools::{Selection, Server, Toolset};
+use mcp_tools::{Profile, Selection, Server, Toolset};
 use serde_json::{Value, json};
 
 use crate::{
-    bench::{Bench, deserted},
+    bench::{Bench, telling_all},
     wire::Wire,
 };
 
 /// What an agent pays for the list of tools before it does anything.
 const TOOLS_BYTES_MAX: usize = 24_000;
+
+/// The same where only the router is listed.
+const ROUTER_BYTES_MAX: usize = 2_000;
 
 /// What it pays for the instructions.
 const INSTRUCTIONS_BYTES_MAX: usize = 2_000;
@@ -22,47 +25,75 @@ async fn listed(selection: &Selection) -> Vec<String> {
 
 #[tokio::test]
 async fn every_tool_has_its_snapshot() {
-    let (server, _folder) = deserted().await;
-    for tool in server.tools() {
+    let (factory, _folder) = crate::bench::factory("http://127.0.0.1:9").await;
+    let router = Selection { profile: Profile::Router, ..Selection::default() };
+    let router = Server::new(factory.clone(), &router).expect("no names");
+    for tool in telling_all(factory).tools().into_iter().chain(router.tools()) {
         insta::assert_json_snapshot!(tool.name.to_string(), tool);
     }
 }
 
 #[tokio::test]
-async fn the_tools_of_the_first_release_are_there() {
-    assert_eq!(
-        listed(&Selection::default()).await,
-        [
-            "cancel_job",
-            "comfyui_health_check",
-            "create_workflow_from_template",
-            "execute_workflow",
-            "generate",
-            "get_asset_metadata",
-            "get_node_info",
-            "get_template",
-            "get_workflow_status",
-            "list_assets",
-            "list_models",
-            "list_workflow_templates",
-            "search_nodes",
-            "view_output",
-            "wait_for_completion",
-        ]
-    );
+async fn every_tool_is_listed_unless_the_router_stands_before_them() {
+    let expected = [
+        "apply_lora",
+        "cancel_job",
+        "comfyui_health_check",
+        "convert_workflow",
+        "create_workflow_from_template",
+        "diff_workflows",
+        "edit_workflow",
+        "execute_workflow",
+        "generate",
+        "get_asset_metadata",
+        "get_node_info",
+        "get_template",
+        "get_workflow_status",
+        "import_workflow",
+        "inspect_workflow",
+        "list_assets",
+        "list_models",
+        "list_workflow_templates",
+        "merge_workflows",
+        "search_nodes",
+        "validate_and_fix_workflow",
+        "validate_workflow",
+        "view_output",
+        "visualize_workflow",
+        "wait_for_completion",
+    ];
+    for profile in [Profile::Core, Profile::Full] {
+        assert_eq!(listed(&Selection { profile, ..Selection::default() }).await, expected);
+    }
+    let router = Selection { profile: Profile::Router, ..Selection::default() };
+    assert_eq!(listed(&router).await, ["call_tool", "describe_tool", "list_tools"]);
 }
 
 #[tokio::test]
 async fn lists_stay_short() {
-    let (server, _folder) = deserted().await;
-    let mut wire = Wire::new(server);
-    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}});
-    let answer = wire.request("initialize", hello).await;
-    let instructions = answer["result"]["instructions"].as_str().expect("there are some");
-    assert!(instructions.len() <= INSTRUCTIONS_BYTES_MAX, "{} bytes", instructions.len());
-    wire.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
-    let bytes = wire.request("tools/list", json!({})).await["result"].to_string().len();
-    assert!(bytes <= TOOLS_BYTES_MAX, "{bytes} bytes");
+    let limits = [
+        (Profile::Core, TOOLS_BYTES_MAX),
+        (Profile::Router, ROUTER_BYTES_MAX),
+        (Profile::Full, usize::MAX),
+    ];
+    let (factory, _folder) = crate::bench::factory("http://127.0.0.1:9").await;
+    for (profile, bytes_max) in limits {
+        let selection = Selection { profile, ..Selection::default() };
+        let mut wire = Wire::new(Server::new(factory.clone(), &selection).expect("no names"));
+        let client = json!({"name": "t", "version": "0"});
+        let hello =
+            json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
+        let answer = wire.request("initialize", hello).await;
+        let instructions = answer["result"]["instructions"].as_str().expect("there are some");
+        assert!(instructions.len() <= INSTRUCTIONS_BYTES_MAX, "{} bytes", instructions.len());
+        wire.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+        let result = wire.request("tools/list", json!({})).await["result"].clone();
+        let bytes = result.to_string().len();
+        assert!(bytes <= bytes_max, "{profile}: {bytes} bytes");
+        let tools = result["tools"].as_array().expect("a list");
+        let telling = tools.iter().filter(|tool| tool.get("outputSchema").is_some()).count();
+        assert_eq!(telling, if profile == Profile::Full { tools.len() } else { 0 }, "{profile}");
+    }
 }
 
 /// Walks a schema and names every place where clients are known to stumble.
@@ -78,7 +109,14 @@ fn stumbling_blocks(schema: &Value, path: &str, found: &mut Vec<String>) {
                 found.push(format!("{path}: several types"));
             }
             for (name, member) in members {
-                stumbling_blocks(member, &format!("{path}/{name}"), found);
+                let path = format!("{path}/{name}");
+                match member.as_object() {
+                    // Its members are names of their own, whatever they are called.
+                    Some(named) if name == "properties" => {
+                        named.values().for_each(|member| stumbling_blocks(member, &path, found));
+                    }
+                    _ => stumbling_blocks(member, &path, found),
+                }
             }
         }
         Value::Array(items) => {
@@ -92,8 +130,8 @@ fn stumbling_blocks(schema: &Value, path: &str, found: &mut Vec<String>) {
 
 #[tokio::test]
 async fn schemas_are_plain_and_annotations_complete() {
-    let (server, _folder) = deserted().await;
-    for tool in server.tools() {
+    let (factory, _folder) = crate::bench::factory("http://127.0.0.1:9").await;
+    for tool in telling_all(factory).tools() {
         let tool = serde_json::to_value(tool).expect("JSON");
         let name = tool["name"].as_str().expect("a name");
         let mut found = Vec::new();
@@ -142,6 +180,8 @@ async fn a_selection_names_only_tools_that_there_are() {
     assert_eq!(error.to_string(), "there is no tool `genrate`; did you mean `generate`?");
     let error = "exeuction".parse::<Toolset>().expect_err("no such toolset");
     assert_eq!(error.to_string(), "there is no toolset `exeuction`; did you mean `execution`?");
+    let error = "rooter".parse::<Profile>().expect_err("no such profile");
+    assert_eq!(error.to_string(), "there is no profile `rooter`; did you mean `router`?");
 }
 
 #[tokio::test]
@@ -153,5 +193,7 @@ async fn what_is_denied_is_denied_under_every_name() {
     for name in ["list_models", "list_checkpoints"] {
         let answer = wire.request("tools/call", json!({"name": name, "arguments": {}})).await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        let message = format!("tool `{name}` is left out by whoever runs this server");
+        assert_eq!(answer["error"]["message"], message);
     }
 }

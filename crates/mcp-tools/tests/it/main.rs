@@ -14,5 +14,7 @@ mod failing;
 mod generating;
 mod listing;
 mod protocol;
+mod routing;
 mod running;
 mod wire;
+mod workflows;

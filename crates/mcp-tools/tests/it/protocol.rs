@@ -56,7 +56,7 @@ async fn the_client_library_gets_along_in_both_generations() {
         let stop = CancellationToken::new();
         serving.spawn(mcp_tools::serve_pipes(bench.server.clone(), reader, writer, stop));
         let client = ().serve_with_lifecycle(ours, lifecycle).await.expect("a session");
-        assert_eq!(client.list_all_tools().await.expect("tools").len(), 15);
+        assert_eq!(client.list_all_tools().await.expect("tools").len(), 25);
         let request = CallToolRequestParams::new("comfyui_health_check");
         let result = client.call_tool(request).await.expect("a result");
         assert_eq!(result.structured_content.expect("there is some")["simulated"], true);
@@ -91,7 +91,12 @@ async fn resources_are_listed_and_read() {
         .collect();
     assert_eq!(
         uris,
-        ["mediafactory://asset/{id}", "mediafactory://job/{id}", "mediafactory://template/{name}"]
+        [
+            "mediafactory://asset/{id}",
+            "mediafactory://job/{id}",
+            "mediafactory://template/{name}",
+            "mediafactory://workflow/{digest}"
+        ]
     );
     let list = wire.request("resources/list", json!({})).await;
     assert_eq!(list["result"]["resources"][0]["uri"], made["assets"][0]["uri"]);
@@ -117,6 +122,7 @@ async fn an_absent_resource_is_told_in_the_way_of_each_generation() {
         "mediafactory://template/none",
         "mediafactory://job/0197f1ce-3c5a-7000-8000-00000000002a",
         "mediafactory://asset/none",
+        "mediafactory://workflow/none",
         "file:///etc/passwd",
     ] {
         let answer = old.request("resources/read", json!({"uri": uri})).await;

@@ -69,6 +69,9 @@ pub struct Config {
     pub reply_timeout: Duration,
     /// The folder for facts about model files. Nothing is kept there yet.
     pub model_cache_dir: PathBuf,
+    /// The folders that workflows may be imported from by a tool, which anyone may call who talks
+    /// to the server. None until some are named.
+    pub import_dirs: Vec<PathBuf>,
     /// What only the HTTP server needs.
     pub http: HttpConfig,
     /// Which log lines are written, as a `tracing` filter such as `info,comfy_client=debug`.
@@ -141,6 +144,7 @@ impl Config {
             max_concurrent_jobs: 3,
             connect_timeout: Duration::from_secs(10),
             reply_timeout: Duration::from_mins(1),
+            import_dirs: Vec::new(),
             http: HttpConfig::default(),
             log: "warn".to_owned(),
             simulate: Simulate::Never,

@@ -305,7 +305,12 @@ impl Value<'_> {
         match &self.setting.kind {
             Kind::Url => draft.url = Some(self.url()?),
             Kind::Secret { set } => set(draft, self.secret()?),
-            Kind::Folder { set } => set(&mut draft.config, self.folder()?),
+            Kind::Folder { set } => set(&mut draft.config, self.folder(self.text()?)?),
+            Kind::Folders { set } => {
+                let folders = self.list()?;
+                let folders = folders.iter().map(|folder| self.folder(folder));
+                set(&mut draft.config, folders.collect::<Result<_, _>>()?);
+            }
             Kind::Whole { minimum, maximum, set, .. } => {
                 let number = match self.raw {
                     Raw::Words(words) => words.trim().parse().ok(),
@@ -350,8 +355,7 @@ impl Value<'_> {
         }
     }
 
-    fn folder(&self) -> Result<PathBuf, Problem> {
-        let text = self.text()?;
+    fn folder(&self, text: &str) -> Result<PathBuf, Problem> {
         let path = match text.strip_prefix('~') {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => {
                 let home = self.home.ok_or_else(|| Problem::NoHome {

@@ -77,6 +77,8 @@ pub(super) enum Kind {
     Secret { set: fn(&mut Draft, Secret) },
     /// A folder; `~` is the home folder.
     Folder { set: fn(&mut Config, PathBuf) },
+    /// A list of folders, each as a [`Kind::Folder`].
+    Folders { set: fn(&mut Config, Vec<PathBuf>) },
     /// A whole number within bounds, both included.
     Whole { minimum: u64, maximum: u64, unit: &'static str, set: fn(&mut Config, u64) },
     /// An IP address with a port.
@@ -95,6 +97,7 @@ impl Kind {
             Self::Url => "an address such as http://127.0.0.1:8188".to_owned(),
             Self::Secret { .. } => "visible ASCII text without spaces".to_owned(),
             Self::Folder { .. } => "the path of a folder".to_owned(),
+            Self::Folders { .. } => "a list of paths of folders".to_owned(),
             Self::Whole { minimum, maximum, unit: "", .. } => {
                 format!("a whole number from {minimum} to {maximum}")
             }
@@ -193,6 +196,17 @@ pub static SETTINGS: &[Setting] = &[
         description: "The folder for facts about model files. Nothing is kept there yet.",
         kind: Kind::Folder { set: |config, path| config.model_cache_dir = path },
         show: |config| Some(config.model_cache_dir.display().to_string()),
+    },
+    Setting {
+        key: "import_dirs",
+        environment: &["MEDIAFACTORY_IMPORT_DIRS"],
+        default: "",
+        description: "Folders that the tools may read workflows and pictures from. None unless set.",
+        kind: Kind::Folders { set: |config, folders| config.import_dirs = folders },
+        show: |config| {
+            let folders = config.import_dirs.iter().map(|path| path.display().to_string());
+            joined(&folders.collect::<Vec<_>>())
+        },
     },
     Setting {
         key: "asset_ttl_hours",

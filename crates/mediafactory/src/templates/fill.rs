@@ -88,9 +88,17 @@ fn value(parameter: &Parameter, given: Option<&Json>, random_seed: u64) -> Resul
     }
 }
 
+/// The longest text of a parameter, in bytes. The longest prompts that models are trained on have
+/// some thousand; a text encoder would work on a megabyte for minutes.
+const TEXT_BYTES_MAX: usize = 100_000;
+
 fn text(parameter: &Parameter, value: &Json) -> Result<Json, String> {
     let name = &parameter.name;
     match value.as_str() {
+        Some(text) if text.len() > TEXT_BYTES_MAX => Err(format!(
+            "`{name}` must have at most {TEXT_BYTES_MAX} bytes, but has {}",
+            text.len()
+        )),
         None => Err(format!("`{name}` must be a text, but is {}", value.kind())),
         Some(text) if parameter.required && text.trim().is_empty() => {
             Err(format!("`{name}` must not be empty"))

@@ -34,6 +34,17 @@ fn settled(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// What only the server knows: the own check of a custom node, a pack that is gone by now.
+const THE_SERVERS_OWN_REFUSAL: &str = r#"{"error": {"type": "prompt_outputs_failed_validation",
+    "message": "Prompt outputs failed validation", "details": "", "extra_info": {}},
+    "node_errors": {"1": {"errors": [{"type": "custom_validation_failed", "message":
+    "Custom validation failed for node", "details": "color - not today", "extra_info": {}}],
+    "dependent_outputs": ["2"], "class_type": "EmptyImage"}}}"#;
+const THE_SERVERS_MISSING_NODE: &str = r#"{"error": {"type": "missing_node_type",
+    "message": "Node 'EmptyImage' not found. The custom node may not be installed.",
+    "details": "Node ID '#1'", "extra_info": {"node_id": "1", "class_type": "EmptyImage"}},
+    "node_errors": {}}"#;
+
 #[tokio::test]
 async fn failures_of_jobs_are_told() {
     let stage = Stage::new().await;
@@ -45,7 +56,10 @@ async fn failures_of_jobs_are_told() {
     for workflow in [refused, unknown, no_output] {
         texts.push(told(&stage.factory.run_workflow(run(workflow)).await.unwrap_err()));
     }
+    assert!(stage.sim.received_prompts().is_empty(), "they were refused before they were sent");
     let faults = [
+        Fault::RefusePrompt { status: 400, body: THE_SERVERS_OWN_REFUSAL.to_owned() },
+        Fault::RefusePrompt { status: 400, body: THE_SERVERS_MISSING_NODE.to_owned() },
         Fault::OutOfMemory { node: None },
         Fault::ExecutionError {
             node: None,

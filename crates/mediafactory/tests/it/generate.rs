@@ -141,11 +141,16 @@ async fn a_wrong_parameter_starts_nothing() {
 }
 
 #[tokio::test]
-async fn a_prompt_of_a_megabyte_arrives_whole() {
+async fn a_long_prompt_arrives_whole_and_one_of_a_megabyte_is_refused() {
     let stage = Stage::new().await;
-    let prompt = "fox \u{1f98a}\"{{x}}\n".repeat(60_000);
+    let prompt = "fox \u{1f98a}\"{{x}}\n".repeat(6_000);
     let made = stage.factory.generate(small(&prompt)).await.unwrap();
     let sent = made.assets[0].origin.workflow.at(&["6", "inputs", "text"]);
     assert_eq!(sent, Some(&Json::from(prompt)));
+    let error = stage.factory.generate(small(&"f".repeat(1_000_000))).await.unwrap_err();
+    let message =
+        "template `sdxl_txt2img`: `prompt` must have at most 100000 bytes, but has 1000000";
+    assert_eq!((error.code(), &*error.to_string()), (FailureCode::ValidationError, message));
+    assert_eq!(stage.sim.received_prompts().len(), 1);
     stage.factory.shutdown().await;
 }

@@ -53,6 +53,27 @@ async fn what_cannot_be_read_is_named() {
 }
 
 #[tokio::test]
+async fn a_job_that_cannot_be_read_keeps_no_other_from_being_recovered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("factory.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let damages = [
+        "UPDATE jobs SET workflow = '{' WHERE id = ?1",
+        "UPDATE jobs SET state = 'hovering' WHERE id = ?1",
+        "UPDATE job_log SET event = '{\"version\":9}' WHERE job = ?1 AND seq = 1",
+        "DELETE FROM job_log WHERE job = ?1 AND seq = 0",
+    ];
+    let first = queued_job(&store).await;
+    for damage in damages {
+        let job = queued_job(&store).await;
+        Connection::open(&path).unwrap().execute(damage, [job.to_string()]).unwrap();
+    }
+    let last = queued_job(&store).await;
+    let unfinished = store.unfinished("").await.unwrap();
+    assert_eq!(unfinished.iter().map(|job| job.record.id).collect::<Vec<_>>(), [first, last]);
+}
+
+#[tokio::test]
 async fn a_file_that_was_written_over_is_said_to_be_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("factory.db");

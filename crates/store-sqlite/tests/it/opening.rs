@@ -55,7 +55,7 @@ async fn many_may_open_a_new_file_at_once() {
     for store in &stores {
         queued_job(store.as_ref().unwrap()).await;
     }
-    assert_eq!(stores[0].as_ref().unwrap().unfinished().await.unwrap().len(), 8);
+    assert_eq!(stores[0].as_ref().unwrap().unfinished("").await.unwrap().len(), 8);
 }
 
 #[tokio::test]
@@ -91,6 +91,29 @@ async fn what_is_not_ours_is_refused() {
         refusal(&folder.path().join("no").join("factory.db"), folder.path()).await,
         @"cannot open the database [folder]/no/factory.db; its folder must exist, and both must be writable: unable to open database file: [folder]/no/factory.db (SQLite code 14)"
     );
+}
+
+/// Another program may have its last changes in a log beside the file.
+#[tokio::test]
+async fn a_refused_database_stays_the_same_to_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    for mode in ["delete", "wal"] {
+        let origin = folder.path().join(format!("{mode}.db"));
+        let other_program = Connection::open(&origin).unwrap();
+        other_program.pragma_update(None, "journal_mode", mode).unwrap();
+        other_program.execute_batch("CREATE TABLE visits (url TEXT)").unwrap();
+        let copy = folder.path().join(mode).join("history.db");
+        fs::create_dir(copy.parent().unwrap()).unwrap();
+        fs::copy(&origin, &copy).unwrap();
+        let log = |file: &Path| file.with_extension("db-wal");
+        if mode == "wal" {
+            fs::copy(log(&origin), log(&copy)).unwrap();
+        }
+        let before = (fs::read(&copy).unwrap(), fs::read(log(&copy)).ok());
+        let error = SqliteStore::open(&copy).await.unwrap_err();
+        assert!(matches!(error, Error::Foreign { .. }), "{error:?}");
+        assert_eq!((fs::read(&copy).unwrap(), fs::read(log(&copy)).ok()), before, "{mode}");
+    }
 }
 
 #[tokio::test]

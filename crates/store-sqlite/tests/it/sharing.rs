@@ -32,6 +32,33 @@ async fn an_asset_that_cannot_be_recorded_leaves_the_job_unfinished() {
 }
 
 #[tokio::test]
+async fn a_job_does_not_finish_with_the_assets_of_another() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    let job = queued_job(&store).await;
+    let other = queued_job(&store).await;
+    let assets = vec![asset_of(&job, 0, b"one"), asset_of(&other, 0, b"two")];
+    let asset = assets[1].id.to_string();
+    let error = store.finish_job(&job, Event::Finished, moment(), assets).await.unwrap_err();
+    let shown = chain(&error).replace(&job.to_string(), "[job]").replace(&asset, "[asset]");
+    let shown = shown.replace(&other.to_string(), "[other]");
+    insta::assert_snapshot!(shown, @"asset [asset] is of job [other], not of job [job] that is to finish with it");
+    assert_eq!(JobStore::get(&store, &job).await.unwrap().unwrap().state, State::Queued);
+    assert_eq!(store.uses(&BlobDigest::of(b"one")).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_job_that_is_finished_again_keeps_what_it_has() {
+    let store = SqliteStore::open_in_memory().unwrap();
+    let job = queued_job(&store).await;
+    let assets = vec![asset_of(&job, 0, b"one")];
+    store.finish_job(&job, Event::Finished, moment(), assets.clone()).await.unwrap();
+    let again = store.finish_job(&job, Event::Finished, moment(), assets.clone()).await;
+    assert!(matches!(again, Err(Error::Job(StoreError::Illegal { .. }))), "{again:?}");
+    let of_job = AssetQuery { job: Some(job.as_uuid()), ..AssetQuery::default() };
+    assert_eq!(AssetStore::list(&store, &of_job).await.unwrap().assets, assets);
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_follow_leaves_no_assets() {
     let store = SqliteStore::open_in_memory().unwrap();
     let job = queued_job(&store).await;
@@ -97,7 +124,7 @@ async fn many_writers_and_readers_at_once_lose_nothing() {
     });
     join_all(work).await;
     assert_eq!(store.uses(&BlobDigest::of(b"fox")).await.unwrap(), 40);
-    assert_eq!(store.unfinished().await.unwrap(), []);
+    assert_eq!(store.unfinished("").await.unwrap(), []);
 }
 
 #[tokio::test]

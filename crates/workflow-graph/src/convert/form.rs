@@ -55,17 +55,29 @@ impl<'a> NodeForm<'a> {
     }
 
     /// Ends links in the inputs they name. Growing groups grow as they are linked; what is still
-    /// without an input then gets one of its own, as in files of custom nodes.
-    pub(crate) fn link(&mut self, links: &[(&'a str, LinkId)]) {
+    /// without an input then gets one of its own, as in files of custom nodes. The answer is the
+    /// links that even so have no end: the front end makes the inputs behind a dynamic combo anew
+    /// whenever it loads a file, and no slot of a group there can follow one that is not linked.
+    pub(crate) fn link(&mut self, links: &[(&'a str, LinkId)]) -> Vec<(&'a str, LinkId)> {
         let mut waiting: Vec<(&'a str, LinkId)> = links.to_vec();
         // Two passes: a slot given before the one that makes it grow is there in the second.
         for _ in 0..2 {
             waiting.retain(|(name, link)| !self.link_one(name, *link));
         }
-        for (name, link) in waiting {
+        let (lost, kept): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(name, _)| self.is_behind_combo(name));
+        for (name, link) in kept {
             let slot = Slot::new(Cow::Borrowed(name), Cow::Borrowed("*"));
             self.body.inputs.push(Slot { link: Some(link), ..slot });
         }
+        lost
+    }
+
+    fn is_behind_combo(&self, name: &str) -> bool {
+        self.body.widgets.iter().any(|widget| {
+            matches!(widget.kind, WidgetKind::DynamicCombo(_))
+                && name.strip_prefix(&*widget.name).is_some_and(|rest| rest.starts_with('.'))
+        })
     }
 
     fn link_one(&mut self, name: &str, link: LinkId) -> bool {

@@ -48,9 +48,9 @@ struct Writer<'s, 'a> {
 
 impl<'a> Writer<'_, 'a> {
     fn node(&mut self, seat: Seat, name: &str, node: &Node<'a>) -> Json {
-        let sent = node.body.widgets.iter().filter(|widget| widget.sent).count();
-        let linked = node.body.inputs.iter().filter(|slot| slot.link.is_some()).count();
-        let mut inputs = Object::with_capacity(sent + linked);
+        let values = node.body.widgets.iter().filter(|widget| widget.sent).count();
+        let links = node.body.inputs.iter().filter(|slot| slot.link.is_some()).count();
+        let mut inputs = Object::with_capacity(values + links);
         if let Kind::Class(_) = node.kind {
             for widget in node.body.widgets.iter().filter(|widget| widget.sent) {
                 if let Some(value) = self.widget(name, node, widget) {

@@ -21,74 +21,53 @@ const MARGIN: u64 = 26;
 
 /// A link by the places of its nodes.
 struct Wire<'a> {
+    id: LinkId,
     from: usize,
     slot: u32,
     to: usize,
     input: &'a str,
 }
 
+/// One node on its way into the file.
+struct Sheet<'a> {
+    id: &'a NodeId,
+    node: &'a Node,
+    class: Option<&'a NodeClass>,
+    number: i64,
+    values: &'a Object,
+    /// Filled in, where the class is known.
+    form: Option<NodeForm<'a>>,
+    /// The links that end here, by input.
+    ends: Vec<(&'a str, LinkId)>,
+    /// The links that start here, by output.
+    starts: HashMap<u32, Vec<Json>>,
+    sources: Vec<usize>,
+}
+
 pub(super) fn build(workflow: &Workflow, catalog: &NodeCatalog) -> Lifted {
     let nodes: Vec<(&NodeId, &Node)> = workflow.nodes().collect();
     let (numbers, renamed) = numbers(&nodes);
-    let mut findings = Vec::new();
-    let wires = wires(&nodes, &mut findings);
-    let mut ends: Vec<Vec<(&str, LinkId)>> = vec![Vec::new(); nodes.len()];
-    let mut starts: Vec<HashMap<u32, Vec<Json>>> = vec![HashMap::new(); nodes.len()];
-    let mut sources: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    for (wire, id) in wires.iter().zip(1_i64..) {
-        if let Some(ends) = ends.get_mut(wire.to) {
-            ends.push((wire.input, id));
-        }
-        if let Some(starts) = starts.get_mut(wire.from) {
-            starts.entry(wire.slot).or_default().push(Json::from(id));
-        }
-        if let Some(sources) = sources.get_mut(wire.to) {
-            sources.push(wire.from);
-        }
-    }
     let values: Vec<Object> = nodes.iter().map(|(_, node)| values(node)).collect();
-    let mut writer = Writer { findings, slots: HashMap::new() };
-    let mut written: Vec<(Object, Size)> = Vec::with_capacity(nodes.len());
-    for (at, (id, node)) in nodes.iter().enumerate() {
-        let (Some(ends), Some(starts), Some(values)) =
-            (ends.get(at), starts.get(at), values.get(at))
-        else {
-            continue;
-        };
-        let class = catalog.class(node.class_type().as_str());
-        written.push(writer.node((id, node), class, ends, (starts, values)));
+    let mut findings = Vec::new();
+    let mut wires = wires(&nodes, &mut findings);
+    let mut sheets: Vec<Sheet<'_>> = Vec::with_capacity(nodes.len());
+    for (((id, node), number), values) in nodes.iter().zip(&numbers).zip(&values) {
+        sheets.push(sheet(id, node, catalog, *number, values));
     }
+    fill_in(&mut sheets, &mut wires, &mut findings);
+    let mut writer = Writer { findings, slots: HashMap::new() };
+    let written: Vec<(Object, Size)> = sheets.iter().map(|sheet| writer.node(sheet)).collect();
     let sizes: Vec<Size> = written.iter().map(|(_, size)| *size).collect();
+    let sources: Vec<&[usize]> = sheets.iter().map(|sheet| sheet.sources.as_slice()).collect();
     let places = place(&sizes, &sources);
-    let finish = |(at, (mut node, size)): (usize, (Object, Size))| {
-        let (x, y) = places.get(at).copied().unwrap_or_default();
-        let number = numbers.get(at).copied().unwrap_or_default();
-        let pair = |one: u64, other: u64| Json::Array(vec![Json::from(one), Json::from(other)]);
-        node.insert("id".to_owned(), Json::from(number));
-        node.insert("pos".to_owned(), pair(x, y));
-        node.insert("size".to_owned(), pair(size.width, size.height));
-        node.insert("order".to_owned(), Json::from(u64::try_from(at).unwrap_or(u64::MAX)));
-        Json::Object(node)
-    };
-    let lifted: Vec<Json> = written.into_iter().enumerate().map(finish).collect();
-    let types = |from: usize, slot: u32| {
-        let class = nodes.get(from).and_then(|(_, node)| catalog.class(node.class_type().as_str()));
-        output_type(class, slot)
-    };
-    let links = wires.iter().zip(1_i64..).map(|(wire, id)| {
-        let number = |at: usize| Json::from(numbers.get(at).copied().unwrap_or_default());
-        let target = writer.slots.get(&id).copied().unwrap_or_default();
-        Json::Array(vec![
-            Json::from(id),
-            number(wire.from),
-            Json::from(u64::from(wire.slot)),
-            number(wire.to),
-            Json::from(target),
-            Json::from(types(wire.from, wire.slot)),
-        ])
-    });
-    let links: Vec<Json> = links.collect();
-    let last_link = u64::try_from(links.len()).unwrap_or(u64::MAX);
+    let lifted = written.into_iter().zip(&places).zip(&numbers).enumerate();
+    let lifted: Vec<Json> = lifted
+        .map(|(order, (((node, size), place), number))| {
+            placed(node, size, *place, (order, *number))
+        })
+        .collect();
+    let links: Vec<Json> = wires.iter().map(|wire| writer.link(wire, &sheets)).collect();
+    let last_link = wires.iter().map(|wire| wire.id).max().unwrap_or(0);
     let json = Json::object([
         ("revision", Json::from(0_u64)),
         ("last_node_id", Json::from(numbers.iter().copied().max().unwrap_or(0))),
@@ -101,6 +80,60 @@ pub(super) fn build(workflow: &Workflow, catalog: &NodeCatalog) -> Lifted {
         ("version", Json::from(0.4)),
     ]);
     Lifted { workflow: UiWorkflow::made(json), renamed, findings: writer.findings }
+}
+
+fn sheet<'a>(
+    id: &'a NodeId,
+    node: &'a Node,
+    catalog: &'a NodeCatalog,
+    number: i64,
+    values: &'a Object,
+) -> Sheet<'a> {
+    let class = catalog.class(node.class_type().as_str());
+    let mut form = class.map(NodeForm::new);
+    if let Some(form) = &mut form {
+        form.set(values);
+    }
+    let (ends, starts, sources) = (Vec::new(), HashMap::new(), Vec::new());
+    Sheet { id, node, class, number, values, form, ends, starts, sources }
+}
+
+/// Ends and starts the links; those that have no end are taken out.
+fn fill_in<'a>(
+    sheets: &mut [Sheet<'a>],
+    wires: &mut Vec<Wire<'a>>,
+    findings: &mut Vec<LiftFinding>,
+) {
+    for wire in &*wires {
+        if let Some(sheet) = sheets.get_mut(wire.to) {
+            sheet.ends.push((wire.input, wire.id));
+            sheet.sources.push(wire.from);
+        }
+    }
+    let mut lost: HashSet<LinkId> = HashSet::new();
+    for sheet in &mut *sheets {
+        let Some(form) = &mut sheet.form else { continue };
+        for (input, link) in form.link(&sheet.ends) {
+            let (node, input) = (sheet.id.clone(), input.to_owned());
+            findings.push(LiftFinding::LinkLost { node, input });
+            lost.insert(link);
+        }
+    }
+    wires.retain(|wire| !lost.contains(&wire.id));
+    for wire in &*wires {
+        if let Some(sheet) = sheets.get_mut(wire.from) {
+            sheet.starts.entry(wire.slot).or_default().push(Json::from(wire.id));
+        }
+    }
+}
+
+fn placed(mut node: Object, size: Size, (x, y): (u64, u64), (order, number): (usize, i64)) -> Json {
+    let pair = |one: u64, other: u64| Json::Array(vec![Json::from(one), Json::from(other)]);
+    node.insert("id".to_owned(), Json::from(number));
+    node.insert("pos".to_owned(), pair(x, y));
+    node.insert("size".to_owned(), pair(size.width, size.height));
+    node.insert("order".to_owned(), Json::from(u64::try_from(order).unwrap_or(u64::MAX)));
+    Json::Object(node)
 }
 
 /// The number of each node: its id where that is one, else the next that is free. The front end
@@ -132,11 +165,15 @@ fn wires<'a>(nodes: &[(&'a NodeId, &'a Node)], findings: &mut Vec<LiftFinding>) 
     let places: HashMap<&NodeId, usize> =
         nodes.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
     let mut wires = Vec::new();
+    let mut next: LinkId = 0;
     for (to, (id, node)) in nodes.iter().enumerate() {
         for (input, value) in node.inputs() {
             let Input::Link { from, slot } = value else { continue };
             match places.get(from) {
-                Some(at) => wires.push(Wire { from: *at, slot: *slot, to, input }),
+                Some(at) => {
+                    next += 1;
+                    wires.push(Wire { id: next, from: *at, slot: *slot, to, input });
+                }
                 None => findings.push(LiftFinding::DanglingLink {
                     node: (*id).clone(),
                     input: input.to_owned(),
@@ -167,19 +204,14 @@ struct Writer {
 }
 
 impl Writer {
-    fn node(
-        &mut self,
-        (id, node): (&NodeId, &Node),
-        class: Option<&NodeClass>,
-        ends: &[(&str, LinkId)],
-        (starts, values): (&HashMap<u32, Vec<Json>>, &Object),
-    ) -> (Object, Size) {
-        let (inputs, mut members, lines) = match class {
-            Some(class) => self.known((id, node), class, ends, values),
-            None => self.unknown((id, node), ends, values),
+    fn node(&mut self, sheet: &Sheet<'_>) -> (Object, Size) {
+        let Sheet { node, class, .. } = *sheet;
+        let (inputs, mut members, lines) = match (class, &sheet.form) {
+            (Some(class), Some(form)) => self.known(sheet, class, form),
+            _ => self.unknown(sheet),
         };
         let sockets = inputs.iter().filter(|input| input.get("widget").is_none()).count();
-        let outputs = outputs(class, starts);
+        let outputs = outputs(class, &sheet.starts);
         let rows = u64::try_from(sockets.max(outputs.len())).unwrap_or(u64::MAX);
         let height = MARGIN.saturating_add(LINE.saturating_mul(rows.saturating_add(lines)));
         let mut written = Object::new();
@@ -194,9 +226,8 @@ impl Writer {
         put("mode", Json::from(0_u64));
         put("inputs", Json::Array(inputs));
         put("outputs", Json::Array(outputs));
-        if let Some(title) =
-            node.title().filter(|title| class.is_none_or(|class| class.title() != *title))
-        {
+        let is_own = |title: &&str| class.is_none_or(|class| class.title() != *title);
+        if let Some(title) = node.title().filter(is_own) {
             put("title", Json::from(title));
         }
         let name = Json::from(node.class_type().as_str());
@@ -207,43 +238,28 @@ impl Writer {
 
     fn known(
         &mut self,
-        (id, node): (&NodeId, &Node),
+        sheet: &Sheet<'_>,
         class: &NodeClass,
-        ends: &[(&str, LinkId)],
-        values: &Object,
+        form: &NodeForm<'_>,
     ) -> (Vec<Json>, Object, u64) {
-        let mut form = NodeForm::new(class);
-        form.set(values);
-        form.link(ends);
-        for (input, value) in values {
-            if !form.sends(input) {
-                self.findings.push(LiftFinding::Dropped {
-                    node: id.clone(),
-                    input: input.clone(),
-                    value: value.clone(),
-                });
-            } else if node.input(input).and_then(Input::as_literal).is_some_and(Input::is_link) {
-                self.findings.push(LiftFinding::LooksLikeLink {
-                    node: id.clone(),
-                    input: input.clone(),
-                    value: value.clone(),
-                });
+        for (input, value) in sheet.values {
+            let (is_sent, written) = (form.sends(input), sheet.node.input(input));
+            let (node, input, value) = (sheet.id.clone(), input.clone(), value.clone());
+            if !is_sent {
+                self.findings.push(LiftFinding::Dropped { node, input, value });
+            } else if written.and_then(Input::as_literal).is_some_and(Input::is_link) {
+                self.findings.push(LiftFinding::LooksLikeLink { node, input, value });
             }
         }
         let mut listed = Vec::new();
         let mut named = Object::new();
         for FormValue { name, saved: value, is_sent, is_changed } in form.values() {
-            if is_changed {
-                let input = name.to_owned();
-                self.findings.push(LiftFinding::Changed { node: id.clone(), input });
-            }
+            let (node, input) = (sheet.id.clone(), name.to_owned());
             let declared = class.input(name).is_some() || name.contains('.');
-            if is_sent && declared && node.input(name).is_none() && !value.is_null() {
-                self.findings.push(LiftFinding::Added {
-                    node: id.clone(),
-                    input: name.to_owned(),
-                    value: value.clone(),
-                });
+            if is_changed {
+                self.findings.push(LiftFinding::Changed { node, input });
+            } else if is_sent && declared && sheet.node.input(name).is_none() && !value.is_null() {
+                self.findings.push(LiftFinding::Added { node, input, value: value.clone() });
             }
             named.insert(name.to_owned(), value.clone());
             listed.push(value);
@@ -257,26 +273,37 @@ impl Writer {
         (inputs, members, u64::from(form.lines()))
     }
 
-    fn unknown(
-        &mut self,
-        (id, node): (&NodeId, &Node),
-        ends: &[(&str, LinkId)],
-        values: &Object,
-    ) -> (Vec<Json>, Object, u64) {
+    fn unknown(&mut self, sheet: &Sheet<'_>) -> (Vec<Json>, Object, u64) {
         self.findings.push(LiftFinding::UnknownClass {
-            node: id.clone(),
-            class: node.class_type().as_str().to_owned(),
+            node: sheet.id.clone(),
+            class: sheet.node.class_type().as_str().to_owned(),
         });
         let mut inputs = Vec::new();
-        for (name, link) in ends {
+        for (name, link) in &sheet.ends {
             self.note(Some(*link), inputs.len());
             inputs.push(input(name, "*", Some(*link), None));
         }
-        let listed: Vec<Json> = values.values().cloned().collect();
+        let listed: Vec<Json> = sheet.values.values().cloned().collect();
         let lines = u64::try_from(listed.len()).unwrap_or(u64::MAX);
-        let members =
-            if listed.is_empty() { Object::new() } else { values_members(listed, values.clone()) };
+        let members = if listed.is_empty() {
+            Object::new()
+        } else {
+            values_members(listed, sheet.values.clone())
+        };
         (inputs, members, lines)
+    }
+
+    fn link(&self, wire: &Wire<'_>, sheets: &[Sheet<'_>]) -> Json {
+        let number = |at: usize| Json::from(sheets.get(at).map_or(0, |sheet| sheet.number));
+        let class = sheets.get(wire.from).and_then(|sheet| sheet.class);
+        Json::Array(vec![
+            Json::from(wire.id),
+            number(wire.from),
+            Json::from(u64::from(wire.slot)),
+            number(wire.to),
+            Json::from(self.slots.get(&wire.id).copied().unwrap_or_default()),
+            Json::from(output_type(class, wire.slot)),
+        ])
     }
 
     fn note(&mut self, link: Option<LinkId>, slot: usize) {

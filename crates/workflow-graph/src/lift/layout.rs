@@ -17,7 +17,7 @@ pub(super) struct Size {
 
 /// The upper left corner of each node, below its title. `sources` are the nodes that each takes
 /// from. Nodes in a circle come after all others.
-pub(super) fn place(sizes: &[Size], sources: &[Vec<usize>]) -> Vec<(u64, u64)> {
+pub(super) fn place(sizes: &[Size], sources: &[&[usize]]) -> Vec<(u64, u64)> {
     let columns = columns(sources);
     let mut places = vec![(0, 0); sizes.len()];
     let mut x = 0;
@@ -39,11 +39,11 @@ pub(super) fn place(sizes: &[Size], sources: &[Vec<usize>]) -> Vec<(u64, u64)> {
 }
 
 /// The nodes by column: the length of the longest way that leads to them.
-fn columns(sources: &[Vec<usize>]) -> Vec<Vec<usize>> {
+fn columns(sources: &[&[usize]]) -> Vec<Vec<usize>> {
     let mut targets: Vec<Vec<usize>> = vec![Vec::new(); sources.len()];
-    let mut waiting: Vec<usize> = sources.iter().map(Vec::len).collect();
+    let mut waiting: Vec<usize> = sources.iter().map(|sources| sources.len()).collect();
     for (node, sources) in sources.iter().enumerate() {
-        for source in sources {
+        for source in *sources {
             if let Some(targets) = targets.get_mut(*source) {
                 targets.push(node);
             }
@@ -90,8 +90,8 @@ fn put(columns: &mut Vec<Vec<usize>>, at: usize, node: usize) {
 }
 
 /// The mean height of what a node takes from, so that links run level.
-fn height_of_sources(node: usize, sources: &[Vec<usize>], places: &[(u64, u64)]) -> u64 {
-    let sources = sources.get(node).map(Vec::as_slice).unwrap_or_default();
+fn height_of_sources(node: usize, sources: &[&[usize]], places: &[(u64, u64)]) -> u64 {
+    let sources = sources.get(node).copied().unwrap_or_default();
     let heights = sources.iter().filter_map(|source| places.get(*source)).map(|(_, y)| *y);
     let count = u64::try_from(sources.len()).unwrap_or(u64::MAX).max(1);
     heights.fold(0, u64::saturating_add) / count
@@ -123,6 +123,7 @@ mod tests {
                 .iter()
                 .map(|(_, sources)| sources.iter().copied().filter(|at| *at < nodes.len()).collect())
                 .collect();
+            let sources: Vec<&[usize]> = sources.iter().map(Vec::as_slice).collect();
             let places = place(&sizes, &sources);
             for one in 0..places.len() {
                 for other in 0..one {
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn what_gives_stands_left_of_what_takes() {
         let size = Size { width: 300, height: 100 };
-        let places = place(&[size; 3], &[vec![1], vec![2], vec![]]);
+        let places = place(&[size; 3], &[&[1], &[2], &[]]);
         assert!(places[2].0 < places[1].0 && places[1].0 < places[0].0);
     }
 }

@@ -103,6 +103,17 @@ pub enum LiftFinding {
         /// What is sent.
         value: Json,
     },
+    /// A link ends in an input that the front end does not make: one that the choice of a dynamic
+    /// combo does not bring, or a slot of a growing group with an empty one before it.
+    #[error(
+        "input `{input}` of node {node} is linked, but the front end makes no such input there"
+    )]
+    LinkLost {
+        /// The node.
+        node: NodeId,
+        /// The input.
+        input: String,
+    },
     /// A link comes from a node that is not there.
     #[error("input `{input}` of node {node} is linked from node {from}, which does not exist")]
     DanglingLink {

@@ -41,6 +41,7 @@ pub(crate) fn expected(workflow: &Workflow, lifted: &Lifted) -> Json {
                 inputs.insert(input.clone(), value.clone());
             }
             if let LiftFinding::Dropped { node, input, .. }
+            | LiftFinding::LinkLost { node, input }
             | LiftFinding::DanglingLink { node, input, .. } = finding
                 && node == id
             {
