@@ -225,7 +225,8 @@ impl Reader<'_> {
             })?;
         let category = if group == "required" { Category::Required } else { Category::Optional };
         let template = Box::new(self.input(name, category, spec));
-        Some(Autogrow { slots, min: count("min").unwrap_or(0), template })
+        let min = count("min").unwrap_or(0).min(AUTOGROW_SLOTS_MAX);
+        Some(Autogrow { slots, min, template })
     }
 
     fn match_type(&mut self, options: &Object) -> MatchType {
