@@ -225,7 +225,8 @@ impl Reader<'_> {
             })?;
         let category = if group == "required" { Category::Required } else { Category::Optional };
         let template = Box::new(self.input(name, category, spec));
-        Some(Autogrow { slots, min: count("min").unwrap_or(0), template })
+        let min = count("min").unwrap_or(0).min(AUTOGROW_SLOTS_MAX);
+        Some(Autogrow { slots, min, template })
     }
 
     fn match_type(&mut self, options: &Object) -> MatchType {
@@ -280,10 +281,10 @@ fn in_order(mut group: Object, order: Option<&[Json]>) -> Vec<(String, Json)> {
         return group.into_iter().collect();
     }
     let mut sorted = Vec::with_capacity(group.len());
-    for name in order.iter().filter_map(Json::as_str) {
+    let mut named: HashSet<&str> = HashSet::new();
+    for name in order.iter().filter_map(Json::as_str).filter(|name| named.insert(name)) {
         sorted.extend(group.get_mut(name).map(|spec| (name.to_owned(), std::mem::take(spec))));
     }
-    let named: HashSet<&str> = order.iter().filter_map(Json::as_str).collect();
     sorted.extend(group.into_iter().filter(|(name, _)| !named.contains(name.as_str())));
     sorted
 }

@@ -119,3 +119,22 @@ fn replacements_are_read_with_both_kinds_of_inputs() {
     assert_eq!(replacement.outputs, [(0, 1)]);
     assert!(catalog.replacements("Odd").is_empty());
 }
+
+#[test]
+fn an_input_that_the_order_names_twice_is_one_input() {
+    let text = r#"{"N": {"input": {"required": {"a": ["INT"], "b": ["INT"]}}, "output": [],
+        "input_order": {"required": ["b", "b", "a", "b"]}}}"#;
+    let class = catalog(text).class("N").unwrap().clone();
+    let names: Vec<&str> = class.inputs.iter().map(|input| input.name.as_str()).collect();
+    assert_eq!(names, ["b", "a"]);
+}
+
+#[test]
+fn a_growing_group_asks_for_no_more_slots_than_a_server_allows() {
+    let class = one(
+        r#"{"required": {"values": ["COMFY_AUTOGROW_V3", {"template": {"input": {"required": {"v": ["INT"]}},
+            "prefix": "v", "min": 1000000000, "max": 1000000000}}]}}"#,
+    );
+    let InputKind::Autogrow(values) = &class.input("values").unwrap().kind else { panic!() };
+    assert_eq!((values.slots.len(), values.min), (100, 100));
+}

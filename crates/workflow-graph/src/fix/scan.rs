@@ -1,6 +1,6 @@
 //! One look at every input of every node, also of nodes that no output needs.
 
-use std::{cell::OnceCell, collections::HashSet};
+use std::{borrow::Cow, cell::OnceCell, collections::HashSet};
 
 use super::{Proposal, link::Links, near::Near, value};
 use crate::{
@@ -29,7 +29,7 @@ pub(super) fn proposals(prompt: &Json, catalog: &NodeCatalog, profile: Profile) 
         near: Near::new(),
         class_names: OnceCell::new(),
         files: OnceCell::new(),
-        moved: HashSet::new(),
+        changed: HashSet::new(),
         proposals: Vec::new(),
     };
     for node in 0..nodes.len() {
@@ -45,14 +45,15 @@ struct Scan<'a> {
     near: Near,
     class_names: OnceCell<Vec<&'a str>>,
     files: OnceCell<Vec<Json>>,
-    /// The undeclared inputs of the node that another name has been proposed for.
-    moved: HashSet<String>,
+    /// The inputs of the node that a correction has been proposed for: a second one in the same
+    /// look would not find what it was made for.
+    changed: HashSet<String>,
     proposals: Vec<Proposal>,
 }
 
 impl<'a> Scan<'a> {
     fn node(&mut self, node: usize) {
-        self.moved.clear();
+        self.changed.clear();
         let (id, json) = (self.context.id(node), self.context.json(node));
         if json.as_object().is_none() {
             return;
@@ -72,10 +73,13 @@ impl<'a> Scan<'a> {
             return;
         };
         let Json::Object(inputs) = inputs else { return };
-        self.dynamic_choices(node, inputs, &class.inputs, "");
         let plan = Plan::of(class, self.context.inputs(node), self.context.profile);
+        self.dynamic_choices(node, (inputs, &plan), &class.inputs, "");
         let validator = custom::of(class, self.context.profile);
         for declared in plan.iter() {
+            if self.changed.contains(&*declared.key) {
+                continue;
+            }
             match inputs.get(&*declared.key) {
                 None if declared.category == Category::Required => {
                     self.missing(node, &declared, inputs, &plan);
@@ -113,7 +117,7 @@ impl<'a> Scan<'a> {
     fn dynamic_choices(
         &mut self,
         node: usize,
-        inputs: &'a Object,
+        (inputs, plan): (&'a Object, &Plan<'_>),
         specs: &'a [InputSpec],
         prefix: &str,
     ) {
@@ -128,7 +132,12 @@ impl<'a> Scan<'a> {
             let selected = set
                 .and_then(|value| options.iter().find(|option| python::equal(&option.key, value)));
             if let Some(option) = selected {
-                self.dynamic_choices(node, inputs, &option.inputs, &key);
+                self.dynamic_choices(node, (inputs, plan), &option.inputs, &key);
+                continue;
+            }
+            let is_missing = set.is_none() && spec.category == Category::Required;
+            let declared = Declared { key: Cow::Borrowed(&key), category: spec.category, spec };
+            if is_missing && self.renamed(node, &declared, inputs, plan) {
                 continue;
             }
             let keys: Vec<Json> = options.iter().map(|option| option.key.clone()).collect();
@@ -137,13 +146,15 @@ impl<'a> Scan<'a> {
                     self.near.choice(value, &keys),
                     "not one of the choices, which the server does not notice; this is the nearest",
                 ),
-                None if spec.category == Category::Required => (
+                None if is_missing => (
                     keys.first().cloned(),
                     "not set, which the server does not notice; this is the first choice, the front end's default",
                 ),
                 None => continue,
             };
-            if let Some(to) = to {
+            if let Some(to) = to
+                && !self.changed.contains(&key)
+            {
                 self.propose(node, &key, Change { from: set, to, reason });
             }
         }
@@ -172,7 +183,7 @@ impl<'a> Scan<'a> {
         inputs: &Object,
         plan: &Plan<'_>,
     ) -> bool {
-        let is_free = |key: &&String| plan.find(key).is_none() && !self.moved.contains(*key);
+        let is_free = |key: &&String| plan.find(key).is_none() && !self.changed.contains(*key);
         let undeclared: Vec<&String> = inputs.keys().filter(is_free).collect();
         let Some(wrong) = self.near.name(&declared.key, &undeclared).copied() else {
             return false;
@@ -185,7 +196,7 @@ impl<'a> Scan<'a> {
             self.passes(declared, value, false)
         };
         if fits {
-            self.moved.insert(wrong.clone());
+            self.changed.insert(wrong.clone());
             let reason = format!("required; it is set as `{wrong}`");
             self.propose(
                 node,
@@ -228,7 +239,8 @@ impl<'a> Scan<'a> {
         let spec = custom::file_input(class, self.context.profile);
         let Some(spec) = spec else { return };
         let Some(value) = inputs.get(spec.name.as_str()) else { return };
-        if files::look_up(self.context, value) != Ok(files::Found::No) {
+        let is_missing = files::look_up(self.context, value) == Ok(files::Found::No);
+        if !is_missing || self.changed.contains(spec.name.as_str()) {
             return;
         }
         let files = self.files.get_or_init(|| files::known(self.context));
@@ -244,6 +256,7 @@ impl<'a> Scan<'a> {
     }
 
     fn propose(&mut self, node: usize, key: &str, change: Change<'_>) {
+        self.changed.insert(key.to_owned());
         let path = [self.context.id(node), "inputs", key];
         let Change { from, to, reason } = change;
         self.proposals.push(Proposal::new(&path, from, Some(to), reason));

@@ -209,3 +209,35 @@ fn no_correction_closes_a_circle() {
     let prompt = Json::parse(br#"{"1": {"class_type": "Pass", "inputs": {"image": ["9", 0]}}, "2": {"class_type": "Pass", "inputs": {"image": ["1", 0]}}}"#).unwrap();
     assert!(fix(&prompt, &catalog, Targets::All, Profile::V0_33).proposals.is_empty());
 }
+
+#[test]
+fn an_input_that_two_declarations_give_is_corrected_once() {
+    let definitions = r#"{"N": {"input": {"required": {
+        "how": ["COMFY_DYNAMICCOMBO_V3", {"options": [{"key": "a", "inputs": {"required": {"x": ["INT", {"default": 1}]}}}]}],
+        "how.x": ["INT", {"default": 2}],
+        "all": ["COMFY_AUTOGROW_V3", {"template": {"names": ["y", "y"], "min": 2, "input": {"required": {"y": ["INT", {"default": 3}]}}}}]}},
+        "output": [], "output_node": true}}"#;
+    let catalog = NodeCatalog::from_bytes(definitions.as_bytes()).unwrap();
+    for inputs in [
+        r#"{"how": "a"}"#,
+        r#"{"how": "a", "how.x": "5", "all.y": "6"}"#,
+        r#"{"How": "a", "How.x": 5}"#,
+    ] {
+        let text = format!(r#"{{"1": {{"class_type": "N", "inputs": {inputs}}}}}"#);
+        let prompt = Json::parse(text.as_bytes()).unwrap();
+        let fixes = fix(&prompt, &catalog, Targets::All, Profile::V0_33);
+        assert_eq!(apply(&prompt, &fixes.proposals).unwrap(), fixes.fixed, "{inputs}");
+        assert!(fix(&fixes.fixed, &catalog, Targets::All, Profile::V0_33).proposals.is_empty());
+    }
+}
+
+#[test]
+fn a_choice_under_a_wrong_name_is_kept() {
+    check(
+        r#"{"class_type": "Resize", "inputs": {"How": "by size", "how.width": 3, "palette": {"__value__": ["red"]}}}"#,
+        &[
+            r#"/1/inputs/how: absent -> "by size" (required; it is set as `How`)"#,
+            r#"/1/inputs/How: "by size" -> absent (moved to `how`)"#,
+        ],
+    );
+}

@@ -185,11 +185,13 @@ fn wires<'a>(nodes: &[(&'a NodeId, &'a Node)], findings: &mut Vec<LiftFinding>) 
     wires
 }
 
-/// The literal values of a node as widgets hold them: lists out of their wrapping.
+/// The literal values of a node as widgets hold them: out of their wrapping, which the front end
+/// puts round lists again. The server takes off one wrapping, so one within another stays.
 fn values(node: &Node) -> Object {
     let literal = |(name, input): (&str, &Input)| {
         let Input::Literal(value) = input else { return None };
-        let value = value.get("__value__").unwrap_or(value);
+        let inner = value.get("__value__").filter(|inner| inner.get("__value__").is_none());
+        let value = inner.unwrap_or(value);
         Some((name.to_owned(), value.clone()))
     };
     node.inputs().filter_map(literal).collect()
@@ -240,9 +242,14 @@ impl Writer {
         class: &NodeClass,
         form: &NodeForm<'_>,
     ) -> (Vec<Json>, Object, u64) {
-        for (input, value) in sheet.values.iter().filter(|(input, _)| !form.sends(input)) {
+        for (input, value) in sheet.values {
+            let (is_sent, written) = (form.sends(input), sheet.node.input(input));
             let (node, input, value) = (sheet.id.clone(), input.clone(), value.clone());
-            self.findings.push(LiftFinding::Dropped { node, input, value });
+            if !is_sent {
+                self.findings.push(LiftFinding::Dropped { node, input, value });
+            } else if written.and_then(Input::as_literal).is_some_and(Input::is_link) {
+                self.findings.push(LiftFinding::LooksLikeLink { node, input, value });
+            }
         }
         let mut listed = Vec::new();
         let mut named = Object::new();

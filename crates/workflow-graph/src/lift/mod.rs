@@ -80,6 +80,19 @@ pub enum LiftFinding {
         /// The input.
         input: String,
     },
+    /// The server takes a list of a text and a number for a link, whatever they are; the front
+    /// end sends it as a value.
+    #[error(
+        "input `{input}` of node {node} is {value}, which the server takes for a link; the front end sends a value"
+    )]
+    LooksLikeLink {
+        /// The node.
+        node: NodeId,
+        /// The input.
+        input: String,
+        /// What is written.
+        value: Json,
+    },
     /// The workflow leaves out an input that the front end always sends.
     #[error("node {node} sets no `{input}`; the front end sends {value}")]
     Added {

@@ -108,6 +108,28 @@ fn what_a_saved_workflow_cannot_hold_is_said() {
     assert_eq!(inputs.as_deref(), Some(r#"{"x":1,"y":["8",0]}"#));
 }
 
+#[test]
+fn a_value_that_the_server_reads_in_its_own_way_is_kept_or_said() {
+    let lifted = |value: &str| {
+        let text = format!(r#"{{"1": {{"class_type": "Load", "inputs": {{"name": {value}}}}}}}"#);
+        let lifted = lift(&workflow(&text), &catalog());
+        let said: Vec<String> = lifted.findings.iter().map(ToString::to_string).collect();
+        let again = convert(&lifted.workflow, &catalog()).workflow;
+        (said.join("; "), again.at(&["1", "inputs", "name"]).unwrap().to_string())
+    };
+    let kept =
+        |value: &str, sent: &str| assert_eq!(lifted(value), (String::new(), sent.to_owned()));
+    kept(r#"{"__value__":"b"}"#, r#""b""#);
+    kept(r#"{"__value__":["1",0]}"#, r#"{"__value__":["1",0]}"#);
+    kept(r#"{"__value__":{"__value__":"b"}}"#, r#"{"__value__":{"__value__":"b"}}"#);
+    kept("[1,2]", r#"{"__value__":[1,2]}"#);
+    let (said, _) = lifted(r#"["",0]"#);
+    assert_eq!(
+        said,
+        r#"input `name` of node 1 is ["",0], which the server takes for a link; the front end sends a value"#
+    );
+}
+
 proptest! {
     #[test]
     fn any_workflow_can_be_lifted_and_every_link_has_two_ends(workflow in any_workflow()) {
