@@ -43,7 +43,6 @@ async fn no_server_at_the_address(cell: Cell) {
     assert!(templates["total"].as_u64() > Some(0), "what needs no ComfyUI works without one");
 }
 
-/// That it counts as lost at last is held where the clock can be turned: it takes minutes.
 #[tokio::test]
 async fn a_server_that_vanishes_in_mid_job() {
     for cell in [Cell::STDIO, Cell::HTTP] {
@@ -59,6 +58,21 @@ async fn a_server_that_vanishes_in_mid_job() {
         let job = json!({"job_id": result["job_id"]});
         let status = session.succeed("get_workflow_status", job).await;
         assert_eq!(status["state"], "running", "what is known last: {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stays_away_for_longer_than_it_may() {
+    for cell in [Cell::STDIO, Cell::HTTP] {
+        let comfy = Comfy::simulated().await;
+        let place = Place::new(comfy.url()).with("MEDIAFACTORY_SERVER_AWAY_SECONDS", "1");
+        let mut session = cell.open(&place).await;
+        let mut making = session.begin("generate", fox(fresh_seed(), ENDLESS)).await;
+        making.samples().await;
+        comfy.into_sim().stop().await;
+        let answer = making.answer().await.expect("a result");
+        assert_eq!(answer["isError"], true, "{answer}");
+        check_lost(&answer["structuredContent"]);
     }
 }
 
