@@ -253,7 +253,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "max_concurrent_jobs",
         environment: &["MEDIAFACTORY_MAX_CONCURRENT_JOBS", "COMFYUI_MCP_MAX_CONCURRENT_JOBS"],
         default: "3",
-        description: "How many jobs are given to the server at the same time; the others wait.",
+        description: "How many jobs this process gives to the server at the same time; the others wait.",
         kind: Kind::Whole {
             minimum: 1,
             maximum: 64,
