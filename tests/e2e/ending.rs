@@ -102,7 +102,7 @@ async fn lines_that_are_no_messages_do_not_end_it() {
     for line in ["{\"jsonrpc\": \"2.0\", \"id\":", "hello?", "", "[]", "null", "{\"id\": 7}"] {
         client.write(line).await;
     }
-    assert_eq!(client.list_tools().await.len(), 15);
+    assert!(!client.list_tools().await.is_empty());
     client.hang_up().await;
     assert_eq!(process.ended().await.code(), Some(0), "{}", process.stderr());
 }
