@@ -6,7 +6,7 @@ use std::time::Duration;
 use comfy_sim::{Fault, Moment};
 use serde_json::{Value, json};
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpListener,
     task::JoinSet,
     time::{Instant, timeout},
@@ -178,7 +178,13 @@ async fn serve_pages(listener: TcpListener) {
          connection: close\r\n\r\n{page}",
         page.len()
     );
-    while let Ok((mut connection, _)) = listener.accept().await {
+    while let Ok((connection, _)) = listener.accept().await {
+        let mut connection = BufReader::new(connection);
+        let mut line = String::new();
+        // The head of the request ends with an empty line; a page before it would be no answer.
+        while connection.read_line(&mut line).await.is_ok_and(|read| read > "\r\n".len()) {
+            line.clear();
+        }
         // A client that has seen enough goes.
         connection.write_all(reply.as_bytes()).await.ok();
         connection.shutdown().await.ok();
