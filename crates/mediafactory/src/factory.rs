@@ -67,7 +67,7 @@ impl Factory {
         }
         let store = SqliteStore::open(config.data_dir.join("mediafactory.db"))
             .await
-            .map_err(|error| failure::storage("cannot open the database", error))?;
+            .map_err(|error| failure::database("cannot open the database", error))?;
         let blobs = FolderBlobs::open(config.data_dir.join("blobs"))
             .await
             .map_err(|error| failure::storage("cannot open the folder of results", error))?;

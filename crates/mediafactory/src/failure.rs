@@ -64,6 +64,16 @@ pub(crate) fn storage(
         .with_source(error)
 }
 
+/// A failure of the database, which often knows itself what a person can do.
+pub(crate) fn database(doing: impl Into<String>, error: store_sqlite::Error) -> Error {
+    let hint = error.hint();
+    let failed = storage(doing, error);
+    match hint {
+        Some(hint) => failed.with_hint(hint),
+        None => failed,
+    }
+}
+
 /// An argument that cannot be used.
 pub(crate) fn argument(message: impl Into<String>) -> Error {
     Error::new(FailureCode::ValidationError, message)

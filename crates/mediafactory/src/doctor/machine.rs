@@ -43,9 +43,8 @@ pub(super) async fn database(data_dir: &Path) -> Finding {
             Finding::ok(CHECK, path.display().to_string())
         }
         Err(error) => {
-            let error = failure::storage(format!("cannot open {}", path.display()), error);
-            Finding::problem(CHECK, error.to_string())
-                .with_advice("restore it from a copy, or move it away to begin a new one")
+            let error = failure::database(format!("cannot open {}", path.display()), error);
+            Finding::problem(CHECK, error.to_string()).with_advice(error.hint().unwrap_or_default())
         }
     }
 }
