@@ -63,3 +63,27 @@ impl fmt::Display for JobId {
         self.0.hyphenated().fmt(f)
     }
 }
+
+/// Who drives jobs: one process, for as long as it lives.
+///
+/// ```
+/// use batch::OwnerId;
+/// let owner = OwnerId::random();
+/// assert_eq!(owner.to_string().len(), 36);
+/// assert_ne!(owner, OwnerId::random());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OwnerId(Uuid);
+
+impl OwnerId {
+    /// An owner that nobody else is.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for OwnerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use workflow_graph::Json;
 
-use crate::{Event, Failure, IllegalEvent, JobId, State, StopReason};
+use crate::{Event, Failure, IllegalEvent, JobId, NodeRun, State, StopReason};
 
 /// What is written down of a job before ComfyUI hears of it; it never changes afterwards.
 ///
@@ -28,14 +28,17 @@ pub struct JobRecord {
     pub id: JobId,
     /// When it was written down.
     pub created_at: Timestamp,
-    /// The server it is meant for, as a URL without credentials.
-    pub server: String,
+    /// The servers it may run on, as URLs without credentials; none is any that the engine has.
+    pub servers: Vec<String>,
     /// The prompt in API format, exactly as it is sent.
     pub workflow: Json,
     /// The same graph for ComfyUI's editor, which ComfyUI writes into the pictures it saves.
     pub ui_workflow: Option<Json>,
     /// The digest of the workflow, as text: equal digests ask ComfyUI for the same work.
     pub workflow_digest: String,
+    /// The digest of its classes and links without its values, as text: jobs of one shape take
+    /// about the same time at the same sizes.
+    pub shape_digest: String,
     /// The output nodes to execute; `None` is all of them.
     pub targets: Option<Vec<String>>,
     /// What the caller asked for, as an object.
@@ -48,8 +51,12 @@ pub struct JobRecord {
     pub model: Option<String>,
     /// The tool or command that asked for it.
     pub tool: String,
-    /// The caller's own name for it.
-    pub label: Option<String>,
+    /// The configured service that it is a call of.
+    pub service: Option<String>,
+    /// Whose job it is, for fair turns: an MCP session, a batch, a person.
+    pub caller: String,
+    /// How urgent it is: of the jobs that wait, those with the highest number come first.
+    pub priority: i32,
     /// What was chosen for the caller and why, in sentences.
     pub notes: Vec<String>,
     /// How long it may run at the server; `None` is the engine's limit.
@@ -76,9 +83,10 @@ pub struct LogEntry {
 /// let at = "2026-01-02T03:04:05Z".parse()?;
 /// let id = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
 /// let mut job = Job::new(JobRecord::new(id, at, Json::parse(b"{}")?));
-/// job.apply(Event::SubmitStarted, at)?;
+/// job.apply(Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() }, at)?;
+/// assert_eq!(job.server(), Some("http://127.0.0.1:8188/"));
 /// assert_eq!(job.state, State::Submitting);
-/// assert!(job.apply(Event::Finished, at).is_err(), "it was never accepted");
+/// assert!(job.apply(Event::Finished { nodes: Vec::new() }, at).is_err(), "it was never accepted");
 /// assert_eq!(job.log.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -99,17 +107,20 @@ impl JobRecord {
         Self {
             id,
             created_at,
-            server: String::new(),
+            servers: Vec::new(),
             workflow,
             ui_workflow: None,
             workflow_digest: String::new(),
+            shape_digest: String::new(),
             targets: None,
             parameters: Json::object([]),
             seed: None,
             template: None,
             model: None,
             tool: String::new(),
-            label: None,
+            service: None,
+            caller: String::new(),
+            priority: 0,
             notes: Vec::new(),
             running_time_max: None,
         }
@@ -152,41 +163,51 @@ impl Job {
         self.log.last().filter(|_| self.state.is_final()).map(|entry| entry.at)
     }
 
+    /// The server that has it, or had it last; `None` while it waits for one.
+    pub fn server(&self) -> Option<&str> {
+        if self.state == State::Recorded {
+            return None;
+        }
+        self.latest(|event| {
+            let Event::SubmitStarted { server } = event else { return None };
+            Some(server.as_str())
+        })
+    }
+
     /// Why it shall stop, when that was asked.
     pub fn stop_requested(&self) -> Option<StopReason> {
-        self.log.iter().find_map(|entry| match entry.event {
-            Event::StopRequested { why } => Some(why),
-            Event::SubmitStarted
-            | Event::Accepted { .. }
-            | Event::Refused { .. }
-            | Event::Started
-            | Event::Finished
-            | Event::ExecutionFailed { .. }
-            | Event::Cancelled
-            | Event::TimedOut
-            | Event::Lost { .. } => None,
+        self.latest(|event| {
+            let Event::StopRequested { why } = event else { return None };
+            Some(*why)
         })
     }
 
     /// What the server left out of it, in sentences.
     pub fn warnings(&self) -> &[String] {
-        let warnings = self.log.iter().find_map(|entry| match &entry.event {
-            Event::Accepted { warnings } => Some(warnings.as_slice()),
-            Event::SubmitStarted
-            | Event::Refused { .. }
-            | Event::Started
-            | Event::StopRequested { .. }
-            | Event::Finished
-            | Event::ExecutionFailed { .. }
-            | Event::Cancelled
-            | Event::TimedOut
-            | Event::Lost { .. } => None,
+        let warnings = self.latest(|event| {
+            let Event::Accepted { warnings } = event else { return None };
+            Some(warnings.as_slice())
         });
         warnings.unwrap_or_default()
     }
 
     /// Why it failed, when it did.
     pub fn failure(&self) -> Option<&Failure> {
-        self.log.iter().find_map(|entry| entry.event.failure())
+        self.latest(Event::failure)
+    }
+
+    /// What was seen of its nodes, when it came to an end at the server.
+    pub fn nodes(&self) -> &[NodeRun] {
+        let nodes = self.latest(|event| {
+            let (Event::Finished { nodes } | Event::ExecutionFailed { nodes, .. }) = event else {
+                return None;
+            };
+            Some(nodes.as_slice())
+        });
+        nodes.unwrap_or_default()
+    }
+
+    fn latest<'a, T>(&'a self, of: impl FnMut(&'a Event) -> Option<T>) -> Option<T> {
+        self.log.iter().rev().map(|entry| &entry.event).find_map(of)
     }
 }

@@ -6,18 +6,16 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use batch::{Event, JobRecord, JobStore, MemoryJobs, State};
+//! use batch::{Event, JobRecord, JobStore, MemoryJobs, OwnerId, State};
 //! use workflow_graph::Json;
 //!
 //! let jobs = MemoryJobs::default();
 //! let at = "2026-01-02T03:04:05Z".parse()?;
 //! let id = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
-//! jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?)).await?;
-//! jobs.append(&id, Event::SubmitStarted, at).await?;
-//!
+//! jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?), &OwnerId::random()).await?;
+//! let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
 //! // After a crash here the job is looked up at the server, never sent again.
-//! let unfinished = jobs.unfinished("").await?;
-//! assert_eq!(unfinished[0].state, State::Submitting);
+//! assert_eq!(jobs.append(&id, sent, at).await?, State::Submitting);
 //! # Ok(())
 //! # }
 //! ```
@@ -31,11 +29,17 @@ mod state;
 pub mod store;
 
 pub use crate::{
-    engine::{CancelError, Engine, EngineOptions, FinishError, Finisher, StartError},
-    event::{Event, Failure, StopReason, UnreadableEvent},
-    ids::{InvalidJobId, JobId},
+    engine::{
+        CancelError, Engine, EngineOptions, FinishError, Finished, Finisher, ServerOptions,
+        ServerStatus, StartError, Unsure,
+    },
+    event::{Event, Failure, NodeRun, StopReason, UnreadableEvent},
+    ids::{InvalidJobId, JobId, OwnerId},
     job::{Job, JobRecord, LogEntry},
     progress::{NodeProgress, Progress},
     state::{IllegalEvent, InvalidState, State},
-    store::{InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs, StoreError},
+    store::{
+        Adoption, InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs, Retention,
+        StoreError,
+    },
 };

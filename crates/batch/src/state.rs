@@ -3,7 +3,8 @@
 //! ```text
 //!              SubmitStarted              Accepted            Started
 //!   Recorded ────────────────► Submitting ────────► Queued ────────────► Running
-//!      │                           │                   │                    │
+//!      │ ▲                         │                   │                    │
+//!      │ └─────── Returned ────────┼───────────────────┤                    │
 //!      │                           │ Refused           │ Finished           │ Finished
 //!      │                           │ Lost              │ ExecutionFailed    │ ExecutionFailed
 //!      │ Cancelled                 │ Cancelled         │ Cancelled, Lost    │ Cancelled, Lost
@@ -15,7 +16,9 @@
 //! A job comes to ComfyUI by one road only: whatever shows that it has the prompt, be it the reply,
 //! the queue or the history, is `Accepted` first. So there is one place in the log that says since
 //! when a job is ComfyUI's. From `Queued` a job may end without `Started`: that frame is lost with
-//! the socket, while the outcome comes from the history. `StopRequested` may come between, from
+//! the socket, while the outcome comes from the history. The one road back is `Returned`: the
+//! server certainly does not have the prompt, and it never began; then it may be sent again, also
+//! to another server. `StopRequested` may come between, from
 //! any process, and changes no state: the prompt may still succeed before it stops.
 
 use std::{fmt, str::FromStr};
@@ -28,7 +31,8 @@ use crate::Event;
 ///
 /// ```
 /// use batch::{Event, State};
-/// let state = State::Recorded.next(&Event::SubmitStarted)?.next(&Event::Accepted { warnings: Vec::new() })?;
+/// let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
+/// let state = State::Recorded.next(&sent)?.next(&Event::Accepted { warnings: Vec::new() })?;
 /// assert_eq!(state, State::Queued);
 /// assert!(!state.is_final());
 /// assert_eq!("timed_out".parse::<State>()?, State::TimedOut);
@@ -100,12 +104,13 @@ impl State {
     pub fn next(&self, event: &Event) -> Result<Self, IllegalEvent> {
         use self::{Event as E, State as S};
         Ok(match (self, event) {
-            (S::Recorded, E::SubmitStarted) => S::Submitting,
+            (S::Recorded, E::SubmitStarted { .. }) => S::Submitting,
             (S::Submitting, E::Accepted { .. }) => S::Queued,
             (S::Submitting, E::Refused { .. }) => S::Failed,
+            (S::Submitting | S::Queued, E::Returned { .. }) => S::Recorded,
             (S::Queued, E::Started) => S::Running,
             (S::Submitting | S::Queued | S::Running, E::StopRequested { .. }) => *self,
-            (S::Queued | S::Running, E::Finished) => S::Succeeded,
+            (S::Queued | S::Running, E::Finished { .. }) => S::Succeeded,
             (S::Queued | S::Running, E::ExecutionFailed { .. }) => S::Failed,
             (S::Submitting | S::Queued | S::Running, E::Lost { .. }) => S::Lost,
             (S::Recorded | S::Submitting | S::Queued | S::Running, E::Cancelled) => S::Cancelled,
@@ -143,9 +148,10 @@ impl State {
         match self {
             Self::Recorded => &["submit_started", "cancelled", "timed_out"],
             Self::Submitting => {
-                &["accepted", "refused", "stop_requested", "cancelled", "timed_out", "lost"]
+                &["accepted", "refused", "returned", "stop_requested", "cancelled", "timed_out", "lost"]
             }
             Self::Queued => &[
+                "returned",
                 "started",
                 "stop_requested",
                 "finished",

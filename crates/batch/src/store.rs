@@ -3,14 +3,14 @@
 pub mod conformance;
 mod memory;
 
-use std::{error, fmt, str::FromStr};
+use std::{error, fmt, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
 
 pub use self::memory::MemoryJobs;
-use crate::{Event, IllegalEvent, Job, JobId, JobRecord, State};
+use crate::{Event, IllegalEvent, Job, JobId, JobRecord, OwnerId, State};
 
 /// A place that keeps jobs and their logs. [`MemoryJobs`] forgets them with the process.
 ///
@@ -18,10 +18,15 @@ use crate::{Event, IllegalEvent, Job, JobId, JobRecord, State};
 /// survive; when it returns an error, or its future is dropped, the write may still have
 /// happened, whole, but never in part. So after an error from `append` the job is read again
 /// before anything else is decided.
+///
+/// Every unfinished job has one owner: the process that drives it. An owner lives as long as it
+/// renews its lease; the jobs of a dead one are adopted by others. The lease only keeps two
+/// processes from doing the same work. That a prompt is sent once does not hang on it, nor on the
+/// clocks: of two that write `submit_started`, [`append`](Self::append) refuses one.
 #[async_trait]
 pub trait JobStore: Send + Sync + fmt::Debug {
-    /// Writes down a new job. A second job with the same id is refused.
-    async fn create(&self, record: JobRecord) -> Result<(), StoreError>;
+    /// Writes down a new job, which `owner` drives. A second job with the same id is refused.
+    async fn create(&self, record: JobRecord, owner: &OwnerId) -> Result<(), StoreError>;
 
     /// Adds what happened to a job's log, if it can follow, and says where the job stands then.
     /// The check and the write are one: of two writers whose events exclude each other, one is
@@ -34,12 +39,94 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// One page of jobs, newest first.
     async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError>;
 
-    /// Every job of `server`, as its record spells it, that has not come to its end, oldest first:
-    /// what recovery looks at. There are as many as the engine lets be under way at a time.
+    /// Says that `owner` lives, at least until then.
+    async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Makes `adoption.owner` the owner of unfinished jobs that nobody alive owns, and gives them,
+    /// oldest first.
     ///
     /// A job that cannot be read is left out and told to the log of the program, so that one
     /// damaged job, or one of a newer version, keeps no other from being recovered.
-    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError>;
+    async fn adopt(&self, adoption: &Adoption) -> Result<Vec<Job>, StoreError>;
+
+    /// Ends the lease of `owner`: its unfinished jobs are free at once.
+    async fn leave(&self, owner: &OwnerId) -> Result<(), StoreError>;
+
+    /// Forgets finished jobs beyond what is to be kept, with their logs, and says how many. Jobs
+    /// that are not finished stay, however old.
+    async fn prune(&self, keep: &Retention) -> Result<u64, StoreError>;
+}
+
+/// Which jobs to take over.
+///
+/// ```
+/// use batch::{Adoption, MemoryJobs, OwnerId, JobStore as _};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let adoption = Adoption {
+///     owner: OwnerId::random(),
+///     servers: vec!["http://127.0.0.1:8188/".to_owned()],
+///     now: "2026-01-02T03:04:05Z".parse()?,
+///     lease_max: Duration::from_secs(10),
+///     only: None,
+///     limit: 100,
+/// };
+/// assert!(MemoryJobs::default().adopt(&adoption).await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Adoption {
+    /// Who takes them.
+    pub owner: OwnerId,
+    /// The servers that it can reach: jobs that are at another one, or may only run on others,
+    /// are left alone.
+    pub servers: Vec<String>,
+    /// The present. An owner whose lease ended before is dead.
+    pub now: Timestamp,
+    /// How long a lease is at most. One that ends later than that from now was written before
+    /// the clock was set back, and says nothing.
+    pub lease_max: Duration,
+    /// Only this job, when there is one.
+    pub only: Option<JobId>,
+    /// How many to take at most.
+    pub limit: u32,
+}
+
+impl Adoption {
+    /// Whether an owner with such a lease is alive.
+    pub fn is_alive(&self, until: Timestamp) -> bool {
+        let left = until.duration_since(self.now);
+        left.is_positive() && left.unsigned_abs() <= self.lease_max
+    }
+
+    /// Whether a job can be driven from here: it is at one of the servers, or may go to one.
+    pub fn is_reachable(&self, job: &Job) -> bool {
+        match job.server() {
+            Some(server) => self.servers.iter().any(|known| known == server),
+            None => {
+                let wanted = &job.record.servers;
+                wanted.is_empty() || wanted.iter().any(|server| self.servers.contains(server))
+            }
+        }
+    }
+}
+
+/// Which finished jobs to keep.
+///
+/// ```
+/// use batch::Retention;
+/// let all = Retention::default();
+/// assert!(all.recorded_since.is_none() && all.jobs_max.is_none());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Only those that were recorded since then.
+    pub recorded_since: Option<Timestamp>,
+    /// At most so many, the newest.
+    pub jobs_max: Option<u64>,
 }
 
 /// Which jobs to list.
@@ -53,6 +140,12 @@ pub trait JobStore: Send + Sync + fmt::Debug {
 pub struct JobQuery {
     /// Only jobs in one of these states; empty is all of them.
     pub states: Vec<State>,
+    /// Only calls of this service.
+    pub service: Option<String>,
+    /// Only jobs with this workflow, by its digest.
+    pub workflow_digest: Option<String>,
+    /// Only jobs with a graph of this shape, by its digest.
+    pub shape_digest: Option<String>,
     /// How many jobs a page holds at most; more than [`JobQuery::LIMIT_MAX`] is taken as that.
     pub limit: u32,
     /// Where to go on: the `next_cursor` of the page before.
@@ -146,6 +239,19 @@ impl JobQuery {
     /// megabyte; this keeps a page in memory.
     pub const LIMIT_MAX: u32 = 200;
 
+    /// Whether it asks for `job`, on whatever page.
+    pub fn matches(&self, job: &Job) -> bool {
+        let record = &job.record;
+        let is = |wanted: &Option<String>, found: Option<&str>| match wanted {
+            Some(wanted) => found == Some(wanted),
+            None => true,
+        };
+        (self.states.is_empty() || self.states.contains(&job.state))
+            && is(&self.service, record.service.as_deref())
+            && is(&self.workflow_digest, Some(&record.workflow_digest))
+            && is(&self.shape_digest, Some(&record.shape_digest))
+    }
+
     /// The page size that a store uses: at least one job, so that paging always advances.
     pub fn page_size(&self) -> u32 {
         self.limit.clamp(1, Self::LIMIT_MAX)
@@ -154,7 +260,14 @@ impl JobQuery {
 
 impl Default for JobQuery {
     fn default() -> Self {
-        Self { states: Vec::new(), limit: Self::LIMIT_DEFAULT, cursor: None }
+        Self {
+            states: Vec::new(),
+            service: None,
+            workflow_digest: None,
+            shape_digest: None,
+            limit: Self::LIMIT_DEFAULT,
+            cursor: None,
+        }
     }
 }
 

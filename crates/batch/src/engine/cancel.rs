@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CancelError, Shared};
+use super::{CancelError, Shared, server::Server};
 use crate::{Event, Job, JobId, State, StopReason, StoreError};
 
 /// Stops a job that is under way in another process, or that nobody follows. What is asked is
@@ -15,8 +15,9 @@ pub(super) async fn elsewhere(shared: &Arc<Shared>, id: &JobId) -> Result<(), Ca
         let event = match job.state {
             State::Recorded => Event::Cancelled,
             State::Submitting | State::Queued | State::Running => {
-                if job.record.server != shared.client.url().to_string() {
-                    return Err(CancelError::OtherServer { server: job.record.server });
+                let server = job.server().unwrap_or_default();
+                if shared.server(server).is_none() {
+                    return Err(CancelError::OtherServer { server: server.to_owned() });
                 }
                 Event::StopRequested { why: StopReason::Cancelled }
             }
@@ -35,19 +36,19 @@ pub(super) async fn elsewhere(shared: &Arc<Shared>, id: &JobId) -> Result<(), Ca
 }
 
 async fn adopt(shared: &Arc<Shared>, job: &Job) -> Result<(), CancelError> {
-    // Its own process may be frozen or dead; the prompt shall stop in any case.
-    at_server(shared, job).await.map_err(CancelError::Server)?;
-    let id = job.record.id;
-    if let Some(job) = shared.store.get(&id).await.map_err(CancelError::Store)? {
-        shared.take_up(job);
+    // Its own process may be frozen; the prompt shall stop in any case.
+    if let Some(server) = job.server().and_then(|server| shared.server(server)) {
+        at_server(server, &job.record.id).await.map_err(CancelError::Server)?;
     }
-    Ok(())
+    // Or it may be dead.
+    shared.come_alive().await.map_err(CancelError::Store)?;
+    shared.adopt(Some(job.record.id)).await.map(drop).map_err(CancelError::Store)
 }
 
 /// Takes the prompt out of the queue and interrupts it: it may move from one to the other
 /// between the two calls, in this order only.
-pub(super) async fn at_server(shared: &Shared, job: &Job) -> Result<(), comfy_client::Error> {
-    let prompt = super::run::prompt_id(&job.record.id);
-    shared.client.delete_from_queue(&[prompt]).await?;
-    shared.client.interrupt_prompt(&prompt).await
+pub(super) async fn at_server(server: &Server, job: &JobId) -> Result<(), comfy_client::Error> {
+    let prompt = super::run::prompt_id(job);
+    server.client.delete_from_queue(&[prompt]).await?;
+    server.client.interrupt_prompt(&prompt).await
 }

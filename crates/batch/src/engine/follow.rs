@@ -6,7 +6,7 @@ use comfy_client::{Ended, Error, Outcome, Watch};
 use tokio::time::{Instant, MissedTickBehavior, Sleep};
 
 use super::{
-    FinishError, cancel,
+    FinishError, Finished, cancel,
     run::Run,
     submit::{execution_failure, with_causes},
 };
@@ -132,7 +132,8 @@ impl Run {
         times: &mut Times,
     ) -> Result<Result<(), Error>, StoreError> {
         let since = *times.stopping_since.get_or_insert_with(Instant::now);
-        let stopped = match cancel::at_server(&self.shared, &self.job).await {
+        let Some(server) = self.server() else { return Ok(Ok(())) };
+        let stopped = match cancel::at_server(server, &self.id()).await {
             Ok(()) => self.is_at_server().await.map(|is_there| !is_there),
             Err(error) => Err(error),
         };
@@ -149,7 +150,8 @@ impl Run {
     /// Asks the server's queue how many prompts come before this one. Also tells that it began
     /// where no event did: the deadline must not hang on the socket.
     async fn ask_queue(&mut self, times: &mut Times) -> Result<Result<(), Error>, StoreError> {
-        let queue = match self.shared.client.queue().await {
+        let Some(server) = self.server() else { return Ok(Ok(())) };
+        let queue = match server.client.queue().await {
             Ok(queue) => queue,
             Err(error) => return Ok(Err(error)),
         };
@@ -173,25 +175,31 @@ impl Run {
         let stop = self.job.stop_requested();
         let event = match &ended.outcome {
             Outcome::Succeeded => return self.keep_results(ended).await,
-            Outcome::Failed(error) => Event::ExecutionFailed { failure: execution_failure(error) },
+            Outcome::Failed(error) => self.failed(execution_failure(error)),
             Outcome::Interrupted { .. } => stop.map_or(Event::Cancelled, stop_event),
             Outcome::Lost => stop.map_or_else(deleted, stop_event),
-            outcome @ (Outcome::Unexplained { .. } | _) => Event::ExecutionFailed {
-                failure: Failure::new(
-                    "unexplained",
-                    format!("the server's history does not say how the prompt ended ({outcome:?})"),
-                ),
-            },
+            outcome @ (Outcome::Unexplained { .. } | _) => self.failed(Failure::new(
+                "unexplained",
+                format!("the server's history does not say how the prompt ended ({outcome:?})"),
+            )),
         };
         self.write(event).await.map(drop)
+    }
+
+    fn failed(&self, failure: Failure) -> Event {
+        Event::ExecutionFailed { failure, nodes: self.tracker.node_runs() }
     }
 
     /// Has the results kept, together with the last log entry. While they cannot be fetched, the
     /// job goes on: they are on the server, and it may only be away.
     async fn keep_results(&mut self, ended: &Ended) -> Result<(), StoreError> {
+        let Some(server) = self.server().cloned() else { return Ok(()) };
+        let nodes = self.tracker.node_runs();
         let began = Instant::now();
         loop {
-            let failure = match self.shared.finisher.finish(&self.job, ended).await {
+            let (job, client) = (&self.job, &server.client);
+            let finished = Finished { job, ended, client, nodes: &nodes };
+            let failure = match self.shared.finisher.finish(finished).await {
                 Ok(_) | Err(FinishError::Store(StoreError::Illegal { .. })) => {
                     return self.reload().await;
                 }
@@ -199,8 +207,7 @@ impl Run {
                 Err(FinishError::Results { failure, try_again }) => {
                     let is_late = began.elapsed() >= self.shared.options.server_away_max;
                     if is_late || !try_again {
-                        let failed = Event::ExecutionFailed { failure };
-                        return self.write(failed).await.map(drop);
+                        return self.write(self.failed(failure)).await.map(drop);
                     }
                     failure
                 }
@@ -214,7 +221,7 @@ impl Run {
     }
 }
 
-fn stop_event(why: StopReason) -> Event {
+pub(super) fn stop_event(why: StopReason) -> Event {
     match why {
         StopReason::Cancelled => Event::Cancelled,
         StopReason::TimedOut => Event::TimedOut,

@@ -1,4 +1,4 @@
-//! The one socket to the server, opened when it is first needed.
+//! The one socket to a server, opened when it is first needed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -56,6 +56,14 @@ impl Link {
 
     pub(super) fn is_up(&self) -> bool {
         matches!(&*self.state(), State::Open(session) if session.is_connected())
+    }
+
+    /// How many prompts the server says are in its queue; `None` while there is no socket.
+    pub(super) fn queue_remaining(&self) -> Option<u64> {
+        match &*self.state() {
+            State::Open(session) if session.is_connected() => session.queue_remaining(),
+            State::Open(_) | State::Opening(_) | State::Closed => None,
+        }
     }
 
     /// Gives the session up, and closes it when nobody uses it any more.

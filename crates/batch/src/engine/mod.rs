@@ -1,20 +1,28 @@
 //! The engine: one task a job, from its record to its last log entry.
 //!
-//! [`Engine::start`] answers when the job is written down. The job's task then claims it with
-//! the log entry `submit_started`, sends the prompt and follows it; whatever process is killed
-//! at whatever instant, the log says what may have happened, and [`Engine::recover`] takes it
-//! from there. A prompt that may have been sent is looked up, never sent again.
+//! [`Engine::start`] answers when the job is written down. The job's task waits for its turn at
+//! one of the servers (`dispatch`), claims the job with the log entry `submit_started`, sends the
+//! prompt and follows it. Whatever process is killed at whatever instant, the log says what may
+//! have happened, and whoever adopts the job (`lease`) takes it from there. A prompt that may
+//! have been sent is looked up, never sent again.
 
 mod cancel;
+mod dispatch;
 mod follow;
+mod lease;
 mod link;
+mod probe;
 mod run;
+mod server;
 mod submit;
 
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,12 +30,15 @@ use async_trait::async_trait;
 use comfy_client::{Client, Ended};
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{OnceCell, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow_graph::ReadError;
 
-use self::{link::Link, run::Run};
-use crate::{Failure, Job, JobId, JobRecord, JobStore, Progress, State, StoreError};
+pub use self::server::{ServerOptions, ServerStatus};
+use self::{dispatch::Dispatch, run::Run, server::Server};
+use crate::{
+    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Progress, State, StoreError,
+};
 
 /// How often a job is taken up again after its store failed.
 const STORE_ATTEMPTS: u32 = 10;
@@ -45,8 +56,21 @@ const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
 /// process is killed.
 #[async_trait]
 pub trait Finisher: Send + Sync + fmt::Debug {
-    /// Keeps the results of `job`, which ended as `ended` says, and writes the last log entry.
-    async fn finish(&self, job: &Job, ended: &Ended) -> Result<State, FinishError>;
+    /// Keeps the results of a job and writes the last log entry.
+    async fn finish(&self, finished: Finished<'_>) -> Result<State, FinishError>;
+}
+
+/// A job that came to a good end at its server.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// How it ended, and what it left.
+    pub ended: &'a Ended,
+    /// The way to its server.
+    pub client: &'a Client,
+    /// What was seen of its nodes, for the last log entry.
+    pub nodes: &'a [NodeRun],
 }
 
 /// Why results were not kept.
@@ -72,19 +96,37 @@ pub struct EngineOptions {
     /// How long a job may run at the server before it is stopped, unless it has a limit of its
     /// own. Waiting in a queue does not count.
     pub running_time_max: Duration,
-    /// How many of our jobs the server's queue holds at once; the others wait here, where they
-    /// can be cancelled without a trace.
-    pub in_flight_max: usize,
     /// How many jobs may be unfinished in this process.
     pub unfinished_max: usize,
+    /// How long a process that owns jobs counts as alive after it last said so. Its jobs wait so
+    /// long for another process when it is killed.
+    pub lease: Duration,
     /// How long a job that another process is just sending is left alone. It must be longer than
     /// that process waits for a reply: then its sender has come to a verdict, or is dead.
     pub submit_grace: Duration,
     /// How long a server that has one of our jobs may give no answer before the job counts as
     /// lost. Jobs that it does not have yet wait for it without limit.
     pub server_away_max: Duration,
+    /// What becomes of a job that was being sent when its process died or its reply was lost, and
+    /// that its server says it does not have.
+    pub unsure: Unsure,
     /// The clock that dates log entries.
     pub clock: fn() -> Timestamp,
+}
+
+/// What to do with a job that its server does not have, although it may have been on its way there.
+///
+/// ```
+/// assert_eq!(batch::Unsure::default(), batch::Unsure::Lost);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsure {
+    /// It is lost, and whoever asked for it decides.
+    #[default]
+    Lost,
+    /// It is sent again. It runs twice if something between us and the server held the first
+    /// prompt back for longer than the server was asked for it.
+    SendAgain,
 }
 
 /// Why a job was not started. Nothing was written.
@@ -110,19 +152,23 @@ pub enum StartError {
     Store(#[source] StoreError),
 }
 
-/// Runs the jobs of one server. Clones share it.
+/// Runs jobs on its servers. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    owner: OwnerId,
     store: Arc<dyn JobStore>,
-    client: Client,
+    servers: Vec<Arc<Server>>,
+    dispatch: Arc<Dispatch>,
     finisher: Arc<dyn Finisher>,
     options: EngineOptions,
-    link: Link,
-    in_flight: Semaphore,
+    /// Whether the store has heard that this engine lives.
+    alive: OnceCell<()>,
+    /// Whether it takes over from processes that die.
+    is_heir: AtomicBool,
     under_way: Mutex<HashMap<JobId, UnderWay>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -137,20 +183,22 @@ struct UnderWay {
 impl Engine {
     /// An engine that does nothing yet and knows no job.
     pub fn new(
-        client: Client,
+        servers: Vec<ServerOptions>,
         store: Arc<dyn JobStore>,
         finisher: Arc<dyn Finisher>,
         options: EngineOptions,
     ) -> Self {
-        let in_flight = Semaphore::new(options.in_flight_max.clamp(1, Semaphore::MAX_PERMITS));
+        let servers: Vec<_> = servers.into_iter().map(Server::new).map(Arc::new).collect();
         Self {
             shared: Arc::new(Shared {
-                link: Link::new(client.clone()),
+                owner: OwnerId::random(),
                 store,
-                client,
+                dispatch: Arc::new(Dispatch::new(&servers)),
+                servers,
                 finisher,
                 options,
-                in_flight,
+                alive: OnceCell::new(),
+                is_heir: AtomicBool::new(false),
                 under_way: Mutex::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
@@ -158,18 +206,27 @@ impl Engine {
         }
     }
 
-    /// Makes sure that the server answers, and that there is a socket to it. One that was lost is
-    /// being opened again; a job need not wait for that.
-    pub async fn connect(&self) -> Result<(), Arc<comfy_client::Error>> {
-        if !self.shared.link.session().await?.is_connected() {
-            self.shared.client.system_stats().await.map_err(Arc::new)?;
-        }
-        Ok(())
+    /// Makes sure that a server answers, and that there is a socket to it. One that was lost is
+    /// being opened again; a job need not wait for that. `None`: the engine has no such server.
+    pub async fn connect(&self, url: &str) -> Option<Result<(), Arc<comfy_client::Error>>> {
+        let server = self.shared.server(url)?;
+        let connected = async {
+            if !server.link.session().await?.is_connected() {
+                server.client.system_stats().await.map_err(Arc::new)?;
+            }
+            Ok(())
+        };
+        Some(connected.await)
     }
 
-    /// Whether the socket to the server is open now.
-    pub fn is_connected(&self) -> bool {
-        self.shared.link.is_up()
+    /// What is known of each server, in the order in which they were given.
+    pub fn servers(&self) -> Vec<ServerStatus> {
+        self.shared.dispatch.status()
+    }
+
+    /// How many jobs wait here for their turn at a server.
+    pub fn waiting(&self) -> usize {
+        self.shared.dispatch.waiting()
     }
 
     /// Writes a job down and sets it going. When this answers, the job survives a crash. A caller
@@ -177,14 +234,15 @@ impl Engine {
     pub async fn start(&self, record: JobRecord) -> Result<(), StartError> {
         let run = Run::new(Arc::clone(&self.shared), Job::new(record.clone()));
         let run = run.map_err(StartError::Workflow)?;
+        self.shared.come_alive().await.map_err(StartError::Store)?;
         let limit = self.shared.options.unfinished_max;
         let Some(entry) = self.shared.enter(&run, limit)? else {
             return Err(StartError::Store(StoreError::Duplicate { id: record.id }));
         };
         let (recorded, is_recorded) = oneshot::channel();
-        let store = Arc::clone(&self.shared.store);
+        let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
-            let created = store.create(record).await;
+            let created = shared.store.create(record, &shared.owner).await;
             let is_created = created.is_ok();
             if recorded.send(created).is_err() {
                 tracing::debug!(job = %run.id(), "nobody waits to hear that the job is recorded");
@@ -199,12 +257,18 @@ impl Engine {
         }
     }
 
-    /// Takes up every unfinished job of this server that is not under way here, and says how
-    /// many they are.
+    /// Takes up the unfinished jobs of these servers that no living process owns, and says how many
+    /// they are. From here on this engine is an heir: it takes over from every process that dies.
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        let server = self.shared.client.url().to_string();
-        let unfinished = self.shared.store.unfinished(&server).await?;
-        Ok(unfinished.into_iter().filter(|job| self.shared.take_up(job.clone())).count())
+        self.shared.is_heir.store(true, Ordering::Relaxed);
+        self.shared.come_alive().await?;
+        let mut all = 0_usize;
+        loop {
+            match self.shared.adopt(None).await? {
+                0 => return Ok(all),
+                some => all = all.saturating_add(some),
+            }
+        }
     }
 
     /// The progress of a job that is under way in this process. The channel closes when the
@@ -230,12 +294,20 @@ impl Engine {
     /// Stops every job that is under way in this process, and waits until they have ended, but no
     /// longer than `at_most`. For a server that ends with this process.
     pub async fn cancel_all(&self, at_most: Duration) {
-        self.shared.under_way().values().for_each(|job| job.cancel.cancel());
-        self.shared.tasks.close();
-        if tokio::time::timeout(at_most, self.shared.tasks.wait()).await.is_err() {
+        let mut shown: Vec<_> = {
+            let under_way = self.shared.under_way();
+            under_way.values().for_each(|job| job.cancel.cancel());
+            under_way.values().map(|job| job.progress.clone()).collect()
+        };
+        // A channel closes when the task of its job has ended.
+        let ended = async {
+            for progress in &mut shown {
+                while progress.changed().await.is_ok() {}
+            }
+        };
+        if tokio::time::timeout(at_most, ended).await.is_err() {
             tracing::warn!("some jobs did not stop in time");
         }
-        self.shared.tasks.reopen();
     }
 
     /// Stops following all jobs and waits for their tasks. The jobs themselves go on at the
@@ -246,8 +318,15 @@ impl Engine {
         if tokio::time::timeout(SHUTDOWN_WAIT, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!("some jobs did not stop being followed in time");
         }
-        // A task that did not stop in time may still hold the session; it ends with the process.
-        self.shared.link.close().await;
+        if self.shared.alive.initialized()
+            && let Err(error) = self.shared.store.leave(&self.shared.owner).await
+        {
+            tracing::warn!(%error, "other processes take the jobs over when the lease has ended");
+        }
+        // A task that did not stop in time may still hold a session; it ends with the process.
+        for server in &self.shared.servers {
+            server.link.close().await;
+        }
     }
 }
 
@@ -261,8 +340,8 @@ pub enum CancelError {
     /// The store failed.
     #[error("the job cannot be looked up")]
     Store(#[source] StoreError),
-    /// The job is at another server than this engine's.
-    #[error("the job is at {server}, which is not the server that is used here")]
+    /// The job is at a server that this engine does not have.
+    #[error("the job is at {server}, which is none of the servers that are used here")]
     OtherServer {
         /// That server, without credentials.
         server: String,
@@ -311,6 +390,14 @@ impl Shared {
         true
     }
 
+    fn server(&self, url: &str) -> Option<&Arc<Server>> {
+        self.servers.iter().find(|server| server.url == url)
+    }
+
+    fn is_heir(&self) -> bool {
+        self.is_heir.load(Ordering::Relaxed)
+    }
+
     fn now(&self) -> Timestamp {
         (self.options.clock)()
     }
@@ -354,7 +441,7 @@ impl Drop for Entry {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("server", self.client.url())
+            .field("servers", &self.servers.iter().map(|server| &server.url).collect::<Vec<_>>())
             .field("under_way", &self.under_way().len())
             .finish_non_exhaustive()
     }

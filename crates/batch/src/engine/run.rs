@@ -3,14 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use comfy_client::{ClientId, Error, PromptId, Retry, Watch};
-use tokio::{
-    sync::{SemaphorePermit, watch},
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
-use workflow_graph::{ReadError, Workflow};
+use workflow_graph::{ReadError, Workflow, roles};
 
-use super::{Shared, UnderWay, submit::with_causes};
+use super::{
+    Shared, UnderWay,
+    dispatch::{Seat, Wish},
+    follow::stop_event,
+    server::Server,
+    submit::with_causes,
+};
 use crate::{Event, Job, JobId, Progress, State, StoreError, progress::Tracker};
 
 /// How often a job that another process drives is read again.
@@ -30,6 +33,8 @@ pub(super) struct Run {
     pub(super) prompt: PromptId,
     pub(super) tracker: Tracker,
     pub(super) cancel: CancellationToken,
+    /// Its place at a server, from its turn to its end.
+    pub(super) seat: Option<Seat>,
     progress: watch::Sender<Progress>,
 }
 
@@ -51,7 +56,7 @@ impl Run {
         let (progress, _) = watch::channel(tracker.progress().clone());
         let prompt = prompt_id(&job.record.id);
         let cancel = CancellationToken::new();
-        Ok(Self { shared, job, workflow, prompt, tracker, cancel, progress })
+        Ok(Self { shared, job, workflow, prompt, tracker, cancel, seat: None, progress })
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -67,15 +72,13 @@ impl Run {
     pub(super) async fn drive(&mut self) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         self.reload().await?;
-        let mut slot = None;
         let mut watch = None;
         while !(self.job.state.is_final() || shared.stopping.is_cancelled()) {
+            if self.job.state != State::Recorded && !self.has_server() {
+                return Ok(());
+            }
             match self.job.state {
-                State::Recorded if self.cancel.is_cancelled() => {
-                    self.write(Event::Cancelled).await?;
-                }
-                State::Recorded if slot.is_none() => slot = self.wait_for_slot(&shared).await,
-                State::Recorded => watch = self.send().await?,
+                State::Recorded => watch = self.get_to_a_server().await?,
                 State::Submitting => self.resume_submitting().await?,
                 State::Queued | State::Running => match watch.take() {
                     Some(watch) => self.follow(watch).await?,
@@ -88,30 +91,56 @@ impl Run {
                 | State::Lost => {}
             }
         }
+        self.seat = None;
         Ok(())
     }
 
-    /// Claims the job and sends it, once its server can be reached. Until then it stays recorded:
-    /// an outage fails nothing. Gives the watch that stood before the prompt was sent, so that no
-    /// event is missed.
-    async fn send(&mut self) -> Result<Option<Watch>, StoreError> {
-        let mut pause = AWAY_PAUSE_MIN;
-        let opened = loop {
-            match self.open_watch().await {
-                Some(Err(error)) if error.retry() == Retry::Safe => {
-                    tracing::debug!(job = %self.id(), %error, "the job waits for its server");
-                    self.rest(pause).await;
-                    pause = AWAY_PAUSE_MAX.min(pause.saturating_mul(2));
-                }
-                Some(opened) => break opened,
-                None => return Ok(None),
-            }
+    /// Whether the job's server is one of ours, where it then has its place. Only such jobs are
+    /// adopted, so anything else is a defect.
+    fn has_server(&mut self) -> bool {
+        let Some(url) = self.job.server() else { return false };
+        if self.seat.as_ref().is_none_or(|seat| seat.server().url != url) {
+            self.seat = self.shared.dispatch.taken_seat(url);
+        }
+        if self.seat.is_none() {
+            tracing::error!(job = %self.id(), server = url, "the job's server is none of ours");
+        }
+        self.seat.is_some()
+    }
+
+    /// One step of a job that waits: to its turn, or from there to a server.
+    async fn get_to_a_server(&mut self) -> Result<Option<Watch>, StoreError> {
+        if self.cancel.is_cancelled() {
+            self.write(Event::Cancelled).await?;
+        } else if let Some(why) = self.job.stop_requested() {
+            self.write(stop_event(why)).await?;
+        } else if let Some(seat) = &self.seat {
+            let server = Arc::clone(seat.server());
+            return self.send(&server).await;
+        } else {
+            self.seat = self.wait_for_turn().await;
+            // It may have been cancelled meanwhile, by any process.
             self.reload().await?;
-            if self.job.state != State::Recorded || self.is_to_stop() {
+        }
+        Ok(None)
+    }
+
+    /// Claims the job and sends it, once its server can be reached. A server that cannot is set
+    /// aside, and the job waits for another turn: an outage fails nothing. Gives the watch that
+    /// stood before the prompt was sent, so that no event is missed.
+    async fn send(&mut self, server: &Arc<Server>) -> Result<Option<Watch>, StoreError> {
+        let opened = match self.open_watch(server).await {
+            Some(Err(error)) if error.retry() == Retry::Safe => {
+                tracing::debug!(job = %self.id(), %error, "the job waits for a server");
+                self.shared.set_aside(server, &error);
+                self.seat = None;
                 return Ok(None);
             }
+            Some(opened) => opened,
+            None => return Ok(None),
         };
-        if self.write(Event::SubmitStarted).await? == Written::ByAnother {
+        let server = server.url.clone();
+        if self.write(Event::SubmitStarted { server }).await? == Written::ByAnother {
             return Ok(None);
         }
         match opened {
@@ -153,25 +182,44 @@ impl Run {
         self.progress.send_replace(self.tracker.progress().clone());
     }
 
-    /// Whether a job that is not at the server yet shall not get there from here.
-    fn is_to_stop(&self) -> bool {
-        self.cancel.is_cancelled() || self.shared.stopping.is_cancelled()
+    /// The server that the job is at. Only asked where the job has its place.
+    pub(super) fn server(&self) -> Option<&Arc<Server>> {
+        self.seat.as_ref().map(Seat::server)
     }
 
-    /// Waits until the server's queue may take one more of ours, or the job is to stop.
-    async fn wait_for_slot<'a>(&self, shared: &'a Shared) -> Option<SemaphorePermit<'a>> {
+    /// Waits until it is this job's turn at a server, or the job is to stop.
+    async fn wait_for_turn(&self) -> Option<Seat> {
+        let record = &self.job.record;
+        let wish = Wish {
+            priority: record.priority,
+            caller: record.caller.clone(),
+            servers: record.servers.clone(),
+            models: self.models(),
+        };
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => None,
-            () = shared.stopping.cancelled() => None,
-            slot = shared.in_flight.acquire() => slot.ok(),
+            () = self.shared.stopping.cancelled() => None,
+            seat = self.shared.dispatch.seat(wish) => seat,
         }
     }
 
+    /// The model files that the job loads, where there is a choice of servers to make by them.
+    fn models(&self) -> Vec<String> {
+        if self.shared.servers.len() < 2 {
+            return Vec::new();
+        }
+        let roles = roles::of(&self.workflow);
+        roles.models().filter_map(|found| found.value.as_str().map(str::to_owned)).collect()
+    }
+
     /// `None`: the job is to stop.
-    async fn open_watch(&self) -> Option<Result<(Watch, ClientId), Arc<Error>>> {
+    async fn open_watch(
+        &self,
+        server: &Server,
+    ) -> Option<Result<(Watch, ClientId), Arc<Error>>> {
         let open = async {
-            let session = self.shared.link.session().await?;
+            let session = server.link.session().await?;
             Ok((session.watch(&self.prompt).await, session.client_id()))
         };
         tokio::select! {
@@ -185,10 +233,11 @@ impl Run {
     /// Watches a job that the server should have. A server that does not answer is waited for;
     /// when it has been away for too long, the job is lost.
     async fn watch_again(&mut self) -> Result<Option<Watch>, StoreError> {
+        let Some(server) = self.server().cloned() else { return Ok(None) };
         let began = Instant::now();
         let mut pause = AWAY_PAUSE_MIN;
         loop {
-            let error = match self.open_watch().await {
+            let error = match self.open_watch(&server).await {
                 Some(Ok((watch, _))) => return Ok(Some(watch)),
                 Some(Err(error)) => error,
                 None => return Ok(None),
@@ -214,7 +263,8 @@ impl Run {
     /// A job that some process, perhaps this one before a crash, began to send. While that may
     /// still be under way, it is left to its sender.
     async fn resume_submitting(&mut self) -> Result<(), StoreError> {
-        let began = self.job.log.iter().rev().find(|entry| entry.event == Event::SubmitStarted);
+        let mut log = self.job.log.iter().rev();
+        let began = log.find(|entry| matches!(entry.event, Event::SubmitStarted { .. }));
         let began = began.map_or(self.job.record.created_at, |entry| entry.at);
         if self.shared.since(began) >= self.shared.options.submit_grace {
             return self.look_up_submitted().await.map(drop);

@@ -1,14 +1,15 @@
 //! From a record to ComfyUI's queue, exactly once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use comfy_client::{Accepted, ClientId, Error, ExecutionError, Retry, Submission};
 use tokio::time::Instant;
 use workflow_graph::{Json, NodeId};
 
 use super::{
-    cancel,
+    Unsure, cancel,
     run::{Run, Written},
+    server::Server,
 };
 use crate::{Event, Failure, StoreError};
 
@@ -18,6 +19,10 @@ const LOOK_UP_PAUSE: Duration = Duration::from_secs(2);
 /// How often a server that does not have a prompt is asked again, when its reply was lost on the
 /// way: the prompt may still be on its way too, or be in the middle of being checked.
 const LATE_ARRIVALS: u32 = 3;
+
+/// How often a job may come back from servers that did not get it, before it fails: a log shall
+/// not grow for ever.
+const RETURNS_MAX: usize = 50;
 
 enum LookedUp {
     Found,
@@ -39,12 +44,13 @@ impl Run {
             targets,
             ..Submission::new(self.prompt, &self.workflow)
         };
-        let written = match self.shared.client.submit(&submission).await {
+        let Some(server) = self.server().cloned() else { return Ok(()) };
+        let written = match server.client.submit(&submission).await {
             Ok(accepted) => self.accepted(&accepted).await?,
-            Err(error) => self.not_accepted(&error).await?,
+            Err(error) => self.not_accepted(&server, &error).await?,
         };
         if written == Written::ByAnother && self.job.state.is_final() {
-            self.take_back().await;
+            self.take_back(&server).await;
         }
         Ok(())
     }
@@ -59,13 +65,17 @@ impl Run {
 
     /// The job was given up while its prompt was on the way: a process that was frozen for long
     /// comes back to that. Its prompt shall not run.
-    async fn take_back(&self) {
-        if let Err(error) = cancel::at_server(&self.shared, &self.job).await {
+    async fn take_back(&self, server: &Server) {
+        if let Err(error) = cancel::at_server(server, &self.id()).await {
             tracing::warn!(job = %self.id(), %error, "a prompt of a job that was given up may run");
         }
     }
 
-    async fn not_accepted(&mut self, error: &Error) -> Result<Written, StoreError> {
+    async fn not_accepted(
+        &mut self,
+        server: &Arc<Server>,
+        error: &Error,
+    ) -> Result<Written, StoreError> {
         if let Error::Rejected { rejection, .. } = error {
             let mut failure = Failure::new(&*rejection.kind, error.to_string());
             failure.details = rejection.raw.clone();
@@ -76,9 +86,20 @@ impl Run {
             return self.write(Event::Refused { failure }).await;
         }
         match error.retry() {
+            Retry::Safe if self.returns() < RETURNS_MAX => {
+                self.shared.set_aside(server, error);
+                self.seat = None;
+                self.write(Event::Returned { reason: with_causes(error) }).await
+            }
             Retry::Never | Retry::Safe => self.refuse(error).await,
             Retry::CheckFirst => self.reply_lost(error).await,
         }
+    }
+
+    /// How often the job came back from a server that did not get it.
+    fn returns(&self) -> usize {
+        let log = self.job.log.iter();
+        log.filter(|entry| matches!(entry.event, Event::Returned { .. })).count()
     }
 
     /// The prompt certainly is not at the server.
@@ -110,7 +131,7 @@ impl Run {
                 let failure = Failure::new("comfyui_refused", with_causes(error));
                 self.write(Event::Refused { failure }).await
             }
-            LookedUp::NotThere => self.lost(&with_causes(error)).await,
+            LookedUp::NotThere => self.not_there(&with_causes(error)).await,
             LookedUp::NoAnswer(last) => {
                 let reason = format!("{}; then {}", with_causes(error), with_causes(&last));
                 self.write(Event::Lost { reason }).await
@@ -122,7 +143,7 @@ impl Run {
     pub(super) async fn look_up_submitted(&mut self) -> Result<Written, StoreError> {
         match self.look_up(LATE_ARRIVALS).await {
             LookedUp::Found => self.write(Event::Accepted { warnings: Vec::new() }).await,
-            LookedUp::NotThere => self.lost("it was being sent when its process ended").await,
+            LookedUp::NotThere => self.not_there("it was being sent when its process ended").await,
             LookedUp::NoAnswer(_) if self.shared.stopping.is_cancelled() => Ok(Written::ByAnother),
             LookedUp::NoAnswer(error) => {
                 self.write(Event::Lost { reason: with_causes(&error) }).await
@@ -130,10 +151,17 @@ impl Run {
         }
     }
 
-    async fn lost(&mut self, why: &str) -> Result<Written, StoreError> {
+    /// The server answers, and does not have what may have been sent to it.
+    async fn not_there(&mut self, why: &str) -> Result<Written, StoreError> {
         let reason =
             format!("{why}; the prompt is neither in the server's queue nor in its history");
-        self.write(Event::Lost { reason }).await
+        match self.shared.options.unsure {
+            Unsure::SendAgain if self.returns() < RETURNS_MAX => {
+                self.seat = None;
+                self.write(Event::Returned { reason }).await
+            }
+            Unsure::SendAgain | Unsure::Lost => self.write(Event::Lost { reason }).await,
+        }
     }
 
     /// Asks until the server answers, but no longer than it may be away; and again, when it does
@@ -161,7 +189,8 @@ impl Run {
     /// Whether the prompt is in the server's queue or history. The history is asked last: a
     /// prompt moves from the queue to the history, never back.
     pub(super) async fn is_at_server(&self) -> Result<bool, Error> {
-        let client = &self.shared.client;
+        let Some(server) = self.server() else { return Ok(false) };
+        let client = &server.client;
         Ok(client.queue().await?.holds(&self.prompt)
             || client.history_of(&self.prompt).await?.is_some())
     }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use workflow_graph::Json;
 
-use super::{Event, Failure, StopReason};
+use super::{Event, Failure, NodeRun, StopReason};
 
 fn any_text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(any::<String>())
@@ -25,17 +25,33 @@ fn any_failure() -> impl Strategy<Value = Failure> {
     )
 }
 
+fn any_nodes() -> impl Strategy<Value = Vec<NodeRun>> {
+    let number = || prop::option::of(any::<u64>());
+    let node = (any::<String>(), any::<String>(), number(), number(), any::<bool>()).prop_map(
+        |(node, class_type, started_ms, duration_ms, cached)| NodeRun {
+            node,
+            class_type,
+            started_ms,
+            duration_ms,
+            cached,
+        },
+    );
+    prop::collection::vec(node, 0..4)
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        Just(Event::SubmitStarted),
+        any::<String>().prop_map(|server| Event::SubmitStarted { server }),
         prop::collection::vec(any::<String>(), 0..3)
             .prop_map(|warnings| Event::Accepted { warnings }),
         any_failure().prop_map(|failure| Event::Refused { failure }),
         Just(Event::Started),
         Just(Event::StopRequested { why: StopReason::Cancelled }),
         Just(Event::StopRequested { why: StopReason::TimedOut }),
-        Just(Event::Finished),
-        any_failure().prop_map(|failure| Event::ExecutionFailed { failure }),
+        any::<String>().prop_map(|reason| Event::Returned { reason }),
+        any_nodes().prop_map(|nodes| Event::Finished { nodes }),
+        (any_failure(), any_nodes())
+            .prop_map(|(failure, nodes)| Event::ExecutionFailed { failure, nodes }),
         Just(Event::Cancelled),
         Just(Event::TimedOut),
         any::<String>().prop_map(|reason| Event::Lost { reason }),
@@ -59,8 +75,8 @@ fn the_stored_form_is_this_one() {
         ..Failure::new("execution_error", "no")
     };
     insta::assert_snapshot!(
-        Event::ExecutionFailed { failure }.to_json(),
-        @r#"{"version":1,"event":"execution_failed","failure":{"kind":"execution_error","message":"no","node":"3","details_json":"{\"value\":1.0}"}}"#
+        Event::ExecutionFailed { failure, nodes: vec![NodeRun::cached("3", "VAELoader")] }.to_json(),
+        @r#"{"version":1,"event":"execution_failed","failure":{"kind":"execution_error","message":"no","node":"3","details_json":"{\"value\":1.0}"},"nodes":[["3","VAELoader",null,null,true]]}"#
     );
     insta::assert_snapshot!(
         Event::Lost { reason: "gone".to_owned() }.to_json(),
@@ -81,6 +97,8 @@ fn what_cannot_be_read_is_said() {
         r#"{"event":"started"}"#,
         r#"{"version":1}"#,
         r#"{"version":1,"event":"exploded"}"#,
+        r#"{"version":1,"event":"submit_started"}"#,
+        r#"{"version":1,"event":"finished","nodes":[["3","VAELoader",null]]}"#,
         r#"{"version":1,"event":"refused"}"#,
         r#"{"version":1,"event":"refused","failure":{"kind":"k"}}"#,
         r#"{"version":1,"event":"refused","failure":{"kind":"k","message":"m","node":3}}"#,

@@ -20,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 use workflow_graph::Json;
 
-use super::{JobCursor, JobQuery, JobStore, StoreError};
-use crate::{Event, Failure, Job, JobId, JobRecord, State};
+use super::{Adoption, JobCursor, JobQuery, JobStore, Retention, StoreError};
+use crate::{Event, Failure, Job, JobId, JobRecord, NodeRun, OwnerId, State};
 
 /// Runs the whole suite on a store that has no jobs yet.
 ///
@@ -35,7 +35,9 @@ pub async fn job_store(store: &dyn JobStore) {
     a_log_grows_and_decides_the_state(store).await;
     an_impossible_event_changes_nothing(store).await;
     of_writers_that_exclude_each_other_one_wins(store).await;
-    unfinished_jobs_of_a_server_come_oldest_first(store).await;
+    jobs_of_the_dead_are_adopted_oldest_first(store).await;
+    a_lease_from_a_clock_that_was_set_back_says_nothing(store).await;
+    only_finished_jobs_are_forgotten(store).await;
     pages_follow_each_other_without_gap(store).await;
 }
 
@@ -43,16 +45,19 @@ pub async fn job_store(store: &dyn JobStore) {
 pub fn demanding_record(id: JobId, created_at: Timestamp) -> JobRecord {
     let workflow = r#"{"57:8":{"class_type":"KSampler","inputs":{"seed":18446744073709551615,"cfg":1.0,"x":NaN},"_meta":{"title":"a \"b\" é🦊"}},"3":{"class_type":"VAEDecode","inputs":{"samples":["57:8",0]}}}"#;
     JobRecord {
-        server: "http://127.0.0.1:8188/".to_owned(),
+        servers: vec!["http://127.0.0.1:8188/".to_owned(), "http://gpu-2:8188/".to_owned()],
         ui_workflow: Some(json(r#"{"nodes":[],"version":0.4}"#)),
         workflow_digest: "9f".repeat(32),
+        shape_digest: "a0".repeat(32),
         targets: Some(vec!["57:8".to_owned(), String::new()]),
         parameters: json(r#"{"z":1e5,"a":null,"prompt":"{{seed}}"}"#),
         seed: Some(u64::MAX),
         template: Some("portrait".to_owned()),
         model: Some("a b\\c.safetensors".to_owned()),
         tool: "image_generate".to_owned(),
-        label: Some("'; DROP TABLE jobs; --".to_owned()),
+        service: Some("'; DROP TABLE jobs; --".to_owned()),
+        caller: "session é".to_owned(),
+        priority: i32::MIN,
         notes: vec!["used the first of 3".to_owned(), String::new(), "\n\"".to_owned()],
         running_time_max: Some(Duration::from_millis(1_500)),
         ..JobRecord::new(id, created_at, json(workflow))
@@ -65,7 +70,7 @@ async fn an_empty_store_knows_nothing(store: &dyn JobStore) {
     assert_eq!(page.next_cursor, None);
     let id = new_id();
     assert_eq!(store.get(&id).await.expect("get"), None);
-    let refused = store.append(&id, Event::SubmitStarted, moment(0)).await;
+    let refused = store.append(&id, submit_started(), moment(0)).await;
     assert!(matches!(refused, Err(StoreError::UnknownJob { id: named }) if named == id));
 }
 
@@ -73,7 +78,7 @@ async fn a_record_comes_back_as_it_was_written(store: &dyn JobStore) {
     let full = demanding_record(new_id(), moment(1));
     let plain = JobRecord::new(new_id(), moment(2), Json::Null);
     for record in [full, plain] {
-        store.create(record.clone()).await.expect("create");
+        store.create(record.clone(), &owner()).await.expect("create");
         let job = store.get(&record.id).await.expect("get").expect("a recorded job is found");
         assert_eq!(job, Job::new(record));
     }
@@ -81,9 +86,9 @@ async fn a_record_comes_back_as_it_was_written(store: &dyn JobStore) {
 
 async fn an_id_is_taken_once(store: &dyn JobStore) {
     let record = JobRecord::new(new_id(), moment(3), Json::Null);
-    store.create(record.clone()).await.expect("create");
+    store.create(record.clone(), &owner()).await.expect("create");
     let second = JobRecord { tool: "other".to_owned(), ..record.clone() };
-    let refused = store.create(second).await;
+    let refused = store.create(second, &owner()).await;
     assert!(matches!(refused, Err(StoreError::Duplicate { id }) if id == record.id));
     let job = store.get(&record.id).await.expect("get").expect("the first one stays");
     assert_eq!(job.record, record);
@@ -92,7 +97,7 @@ async fn an_id_is_taken_once(store: &dyn JobStore) {
 async fn a_log_grows_and_decides_the_state(store: &dyn JobStore) {
     let record = JobRecord::new(new_id(), moment(4), Json::Null);
     let mut expected = Job::new(record.clone());
-    store.create(record.clone()).await.expect("create");
+    store.create(record.clone(), &owner()).await.expect("create");
     let failure = Failure {
         node: Some("57:8".to_owned()),
         class_type: Some("KSampler".to_owned()),
@@ -101,10 +106,10 @@ async fn a_log_grows_and_decides_the_state(store: &dyn JobStore) {
         ..Failure::new("OutOfMemoryError", "line one\nline two")
     };
     let events = [
-        Event::SubmitStarted,
+        submit_started(),
         Event::Accepted { warnings: Vec::new() },
         Event::Started,
-        Event::ExecutionFailed { failure },
+        Event::ExecutionFailed { failure, nodes: vec![NodeRun::cached("3", "VAEDecode")] },
     ];
     // The clock may step back between two events; the order of the log does not follow it.
     for (event, at) in events.into_iter().zip([moment(9), moment(5), moment(7), moment(6)]) {
@@ -117,10 +122,10 @@ async fn a_log_grows_and_decides_the_state(store: &dyn JobStore) {
 
 async fn an_impossible_event_changes_nothing(store: &dyn JobStore) {
     let record = JobRecord::new(new_id(), moment(5), Json::Null);
-    store.create(record.clone()).await.expect("create");
+    store.create(record.clone(), &owner()).await.expect("create");
     store.append(&record.id, Event::Cancelled, moment(5)).await.expect("a legal event");
     let before = store.get(&record.id).await.expect("get");
-    let refused = store.append(&record.id, Event::SubmitStarted, moment(6)).await;
+    let refused = store.append(&record.id, submit_started(), moment(6)).await;
     match refused {
         Err(StoreError::Illegal { id, source }) => {
             assert_eq!(
@@ -136,8 +141,8 @@ async fn an_impossible_event_changes_nothing(store: &dyn JobStore) {
 async fn of_writers_that_exclude_each_other_one_wins(store: &dyn JobStore) {
     for round in 0..8 {
         let record = JobRecord::new(new_id(), moment(10 + round), Json::Null);
-        store.create(record.clone()).await.expect("create");
-        let writers = [Event::SubmitStarted, Event::SubmitStarted, Event::SubmitStarted]
+        store.create(record.clone(), &owner()).await.expect("create");
+        let writers = [submit_started(), submit_started(), submit_started()]
             .map(|event| store.append(&record.id, event, moment(10)));
         let results = join_all(writers).await;
         let won = results.iter().filter(|result| result.is_ok()).count();
@@ -148,41 +153,95 @@ async fn of_writers_that_exclude_each_other_one_wins(store: &dyn JobStore) {
     }
 }
 
-async fn unfinished_jobs_of_a_server_come_oldest_first(store: &dyn JobStore) {
-    let server = "http://127.0.0.1:8189/";
-    let record_at = |second, server: &str| JobRecord {
-        server: server.to_owned(),
-        ..JobRecord::new(new_id(), moment(second), Json::Null)
+async fn jobs_of_the_dead_are_adopted_oldest_first(store: &dyn JobStore) {
+    let (here, elsewhere) = ("http://127.0.0.1:8189/", "http://127.0.0.1:8189/comfy/");
+    // What the tests before have left is nobody's either.
+    let collector = owner();
+    store.renew(&collector, moment(60)).await.expect("a lease");
+    for server in [here, "http://127.0.0.1:8188/"] {
+        store.adopt(&adoption(collector, server)).await.expect("adopting");
+    }
+    let (dead, alive) = (owner(), owner());
+    store.renew(&dead, moment(5)).await.expect("a lease");
+    store.renew(&alive, moment(15)).await.expect("a lease");
+    let create = async |second, servers: &[&str], owner: &OwnerId| {
+        let servers = servers.iter().map(|server| (*server).to_owned()).collect();
+        let record =
+            JobRecord { servers, ..JobRecord::new(new_id(), moment(second), Json::Null) };
+        store.create(record.clone(), owner).await.expect("create");
+        record.id
     };
-    let late = record_at(1_000, server);
-    let early = record_at(-1_000, server);
-    let elsewhere = record_at(0, "http://127.0.0.1:8189/comfy/");
-    let done = record_at(0, server);
-    for record in [&late, &early, &elsewhere, &done] {
-        store.create(record.clone()).await.expect("create");
+    let late = create(1_000, &[elsewhere, here], &dead).await;
+    let early = create(-1_000, &[here], &dead).await;
+    let sent = create(0, &[here, elsewhere], &dead).await;
+    let not_for_us = create(1, &[elsewhere], &dead).await;
+    let sent_away = create(2, &[here, elsewhere], &dead).await;
+    let done = create(3, &[here], &dead).await;
+    let not_dead = create(4, &[here], &alive).await;
+    for (id, server) in [(sent, here), (sent_away, elsewhere)] {
+        let event = Event::SubmitStarted { server: server.to_owned() };
+        store.append(&id, event, moment(0)).await.expect("a legal event");
     }
-    for id in [late.id, early.id] {
-        store.append(&id, Event::SubmitStarted, moment(0)).await.expect("a legal event");
-    }
-    for id in [done.id, elsewhere.id] {
-        let unfinished = store.unfinished(&elsewhere.server).await.expect("unfinished");
-        assert_eq!(unfinished.iter().map(|job| job.record.id).collect::<Vec<_>>(), [elsewhere.id]);
+    store.append(&done, Event::Cancelled, moment(0)).await.expect("a legal event");
+
+    let heir = owner();
+    store.renew(&heir, moment(15)).await.expect("a lease");
+    let all = Adoption { only: None, ..adoption(heir, here) };
+    let only = Adoption { only: Some(sent), ..adoption(heir, here) };
+    let adopted = store.adopt(&only).await.expect("adopting");
+    assert_eq!(ids(&adopted), [sent], "only the one that was asked for");
+    assert_eq!(adopted.first().map(|job| job.log.len()), Some(1), "jobs come with their logs");
+    let one = Adoption { limit: 1, ..adoption(heir, here) };
+    assert_eq!(ids(&store.adopt(&one).await.expect("adopting")), [early], "the oldest first");
+    assert_eq!(ids(&store.adopt(&all).await.expect("adopting")), [late]);
+    assert_eq!(ids(&store.adopt(&all).await.expect("adopting")), [], "nobody takes his own");
+    let other = adoption(owner(), here);
+    assert_eq!(ids(&store.adopt(&other).await.expect("adopting")), [], "the heir lives");
+    store.leave(&heir).await.expect("leaving");
+    let inherited = ids(&store.adopt(&other).await.expect("adopting"));
+    assert_eq!(inherited, [early, sent, late], "who leaves frees its jobs at once");
+    store.append(&sent, lost(), moment(0)).await.expect("a legal event");
+    for id in [late, early, not_for_us, not_dead] {
         store.append(&id, Event::Cancelled, moment(0)).await.expect("a legal event");
     }
-    let unfinished = store.unfinished(server).await.expect("unfinished");
-    let ids: Vec<_> = unfinished.iter().map(|job| job.record.id).collect();
-    assert_eq!(ids, [early.id, late.id]);
-    assert!(unfinished.iter().all(|job| job.log.len() == 1), "unfinished jobs have their logs");
-    for id in [late.id, early.id] {
-        let lost = Event::Lost { reason: "in neither queue nor history".to_owned() };
-        store.append(&id, lost, moment(0)).await.expect("a legal event");
-    }
+    store.append(&sent_away, lost(), moment(0)).await.expect("a legal event");
+}
+
+async fn a_lease_from_a_clock_that_was_set_back_says_nothing(store: &dyn JobStore) {
+    let before = owner();
+    store.renew(&before, moment(10_000)).await.expect("a lease");
+    let record = JobRecord::new(new_id(), moment(6), Json::Null);
+    store.create(record.clone(), &before).await.expect("create");
+    let heir = adoption(owner(), "http://127.0.0.1:8189/");
+    assert_eq!(ids(&store.adopt(&heir).await.expect("adopting")), [record.id]);
+    store.append(&record.id, Event::Cancelled, moment(7)).await.expect("a legal event");
+}
+
+async fn only_finished_jobs_are_forgotten(store: &dyn JobStore) {
+    let create = async |second| {
+        let record = JobRecord::new(new_id(), moment(second), Json::Null);
+        store.create(record.clone(), &owner()).await.expect("create");
+        record.id
+    };
+    let (unfinished, old) = (create(-9_001).await, create(-9_000).await);
+    store.append(&old, Event::Cancelled, moment(0)).await.expect("a legal event");
+    let recent = Retention { recorded_since: Some(moment(-8_999)), jobs_max: None };
+    assert_eq!(store.prune(&recent).await.expect("pruning"), 1, "what is too old and finished");
+    assert_eq!(store.get(&old).await.expect("get"), None);
+    assert!(store.get(&unfinished).await.expect("get").is_some());
+    store.append(&unfinished, Event::Cancelled, moment(0)).await.expect("a legal event");
+    let query = JobQuery { states: finals(), ..JobQuery::default() };
+    let finished = store.list(&query).await.expect("listing").total;
+    let most = Retention { recorded_since: None, jobs_max: Some(finished - 1) };
+    assert_eq!(store.prune(&most).await.expect("pruning"), 1, "the oldest beyond the number");
+    assert_eq!(store.get(&unfinished).await.expect("get"), None);
+    assert_eq!(store.prune(&Retention::default()).await.expect("pruning"), 0);
 }
 
 async fn pages_follow_each_other_without_gap(store: &dyn JobStore) {
     let same_moment = moment(2_000);
     for _ in 0..5 {
-        store.create(JobRecord::new(new_id(), same_moment, Json::Null)).await.expect("create");
+        store.create(JobRecord::new(new_id(), same_moment, Json::Null), &owner()).await.expect("create");
     }
     let whole = JobQuery { limit: JobQuery::LIMIT_MAX, ..JobQuery::default() };
     let all = store.list(&whole).await.expect("listing");
@@ -206,6 +265,37 @@ async fn pages_follow_each_other_without_gap(store: &dyn JobStore) {
     let page = store.list(&lost).await.expect("listing");
     assert_eq!((page.jobs.len(), page.total), (1, 2), "a page size of 0 is taken as 1");
     assert!(page.jobs.iter().all(|job| job.state == State::Lost));
+}
+
+fn adoption(owner: OwnerId, server: &str) -> Adoption {
+    Adoption {
+        owner,
+        servers: vec![server.to_owned()],
+        now: moment(10),
+        lease_max: Duration::from_mins(1),
+        only: None,
+        limit: 100,
+    }
+}
+
+fn ids(jobs: &[Job]) -> Vec<JobId> {
+    jobs.iter().map(|job| job.record.id).collect()
+}
+
+fn finals() -> Vec<State> {
+    State::ALL.into_iter().filter(State::is_final).collect()
+}
+
+fn owner() -> OwnerId {
+    OwnerId::random()
+}
+
+fn submit_started() -> Event {
+    Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() }
+}
+
+fn lost() -> Event {
+    Event::Lost { reason: "in neither queue nor history".to_owned() }
 }
 
 /// JSON that is as deep as a reader of replies allows, so that one more level would be refused.

@@ -1,15 +1,15 @@
 //! Jobs in memory.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{JobCursor, JobPage, JobQuery, JobStore, StoreError};
-use crate::{Event, Job, JobId, JobRecord, State};
+use super::{Adoption, JobCursor, JobPage, JobQuery, JobStore, Retention, StoreError};
+use crate::{Event, Job, JobId, JobRecord, OwnerId, State};
 
 /// Jobs that are forgotten with the process: for tests, and for a server that is told to keep
 /// nothing.
@@ -17,58 +17,70 @@ use crate::{Event, Job, JobId, JobRecord, State};
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use batch::{Event, JobRecord, JobStore, MemoryJobs, State};
+/// use batch::{Event, JobRecord, JobStore, MemoryJobs, OwnerId, State};
 /// use workflow_graph::Json;
 ///
 /// let jobs = MemoryJobs::default();
 /// let at = "2026-01-02T03:04:05Z".parse()?;
 /// let id = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
-/// jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?)).await?;
-/// assert_eq!(jobs.append(&id, Event::SubmitStarted, at).await?, State::Submitting);
-/// assert_eq!(jobs.unfinished("").await?.len(), 1);
+/// jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?), &OwnerId::random()).await?;
+/// let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
+/// assert_eq!(jobs.append(&id, sent, at).await?, State::Submitting);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Default)]
 pub struct MemoryJobs {
-    jobs: Mutex<BTreeMap<JobId, Job>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    jobs: BTreeMap<JobId, Owned>,
+    leases: HashMap<OwnerId, Timestamp>,
+}
+
+#[derive(Debug)]
+struct Owned {
+    job: Job,
+    owner: OwnerId,
 }
 
 impl MemoryJobs {
     /// No method leaves the map half changed, so a panic elsewhere while it was locked is no
     /// reason to refuse it.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<JobId, Job>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl JobStore for MemoryJobs {
-    async fn create(&self, record: JobRecord) -> Result<(), StoreError> {
-        match self.lock().entry(record.id) {
+    async fn create(&self, record: JobRecord, owner: &OwnerId) -> Result<(), StoreError> {
+        match self.lock().jobs.entry(record.id) {
             Entry::Occupied(_) => Err(StoreError::Duplicate { id: record.id }),
             Entry::Vacant(place) => {
-                place.insert(Job::new(record));
+                place.insert(Owned { job: Job::new(record), owner: *owner });
                 Ok(())
             }
         }
     }
 
     async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError> {
-        let mut jobs = self.lock();
-        let job = jobs.get_mut(id).ok_or(StoreError::UnknownJob { id: *id })?;
-        job.apply(event, at).map_err(|source| StoreError::Illegal { id: *id, source })
+        let mut kept = self.lock();
+        let owned = kept.jobs.get_mut(id).ok_or(StoreError::UnknownJob { id: *id })?;
+        owned.job.apply(event, at).map_err(|source| StoreError::Illegal { id: *id, source })
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
-        Ok(self.lock().get(id).cloned())
+        Ok(self.lock().jobs.get(id).map(|owned| owned.job.clone()))
     }
 
     async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
-        let jobs = self.lock();
-        let matches = |job: &&Job| query.states.is_empty() || query.states.contains(&job.state);
+        let kept = self.lock();
+        let jobs = kept.jobs.values().map(|owned| &owned.job);
         let mut found: Vec<_> =
-            jobs.values().filter(matches).map(|job| (place(job), job)).collect();
+            jobs.filter(|job| query.matches(job)).map(|job| (place(job), job)).collect();
         found.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
         let total = found.len().try_into().unwrap_or(u64::MAX);
 
@@ -84,12 +96,46 @@ impl JobStore for MemoryJobs {
         })
     }
 
-    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError> {
-        let jobs = self.lock();
-        let wanted = |job: &&Job| job.record.server == server && !job.state.is_final();
-        let mut found: Vec<_> = jobs.values().filter(wanted).cloned().collect();
-        found.sort_by_key(place);
-        Ok(found)
+    async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {
+        self.lock().leases.insert(*owner, until);
+        Ok(())
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<Vec<Job>, StoreError> {
+        let mut kept = self.lock();
+        let Kept { jobs, leases } = &mut *kept;
+        let is_free = |owned: &&mut Owned| {
+            let lease = leases.get(&owned.owner);
+            owned.owner != adoption.owner
+                && lease.is_none_or(|until| !adoption.is_alive(*until))
+                && !owned.job.state.is_final()
+                && adoption.only.is_none_or(|only| only == owned.job.record.id)
+                && adoption.is_reachable(&owned.job)
+        };
+        let mut free: Vec<_> = jobs.values_mut().filter(is_free).collect();
+        free.sort_by_key(|owned| place(&owned.job));
+        free.truncate(usize::try_from(adoption.limit).unwrap_or(usize::MAX));
+        free.iter_mut().for_each(|owned| owned.owner = adoption.owner);
+        Ok(free.into_iter().map(|owned| owned.job.clone()).collect())
+    }
+
+    async fn leave(&self, owner: &OwnerId) -> Result<(), StoreError> {
+        self.lock().leases.remove(owner);
+        Ok(())
+    }
+
+    async fn prune(&self, keep: &Retention) -> Result<u64, StoreError> {
+        let mut kept = self.lock();
+        let finished = kept.jobs.values().filter(|owned| owned.job.state.is_final());
+        let mut finished: Vec<_> = finished.map(|owned| place(&owned.job)).collect();
+        finished.sort_by_key(|place| std::cmp::Reverse(*place));
+        let jobs_max = keep.jobs_max.map_or(usize::MAX, |most| most.try_into().unwrap_or(usize::MAX));
+        let is_too_old =
+            |place: &JobCursor| keep.recorded_since.is_some_and(|since| place.created_at < since);
+        let gone = finished.iter().enumerate().filter(|(at, place)| *at >= jobs_max || is_too_old(place));
+        let gone: Vec<_> = gone.map(|(_, place)| place.id).collect();
+        gone.iter().for_each(|id| drop(kept.jobs.remove(id)));
+        Ok(gone.len().try_into().unwrap_or(u64::MAX))
     }
 }
 

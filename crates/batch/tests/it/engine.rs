@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use batch::{CancelError, EngineOptions, JobId, StartError, State};
+use batch::{CancelError, EngineOptions, JobId, ServerOptions, StartError, State};
 use comfy_sim::{Fault, Moment};
 use uuid::Uuid;
 
-use crate::stage::{Killed, Stage, ended, options, reaches, reconnected};
+use crate::stage::{Killed, Stage, ended, is_connected, options, reaches, reconnected, server};
 
 #[tokio::test]
 async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
@@ -21,7 +21,7 @@ async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
     let expected = ["submit_started", "accepted", "started", "finished"];
     assert_eq!(stage.log(&id).await, expected);
     assert_eq!(stage.submissions(&id), 1);
-    assert!(engine.is_connected());
+    assert!(is_connected(&engine));
     engine.shutdown().await;
 }
 
@@ -138,7 +138,7 @@ async fn an_outage_fails_nothing_that_the_server_has_not_heard_of() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     stage.sim.refuse_connections().await;
-    assert!(engine.connect().await.unwrap_err().is_retryable());
+    assert!(engine.connect(&stage.url()).await.unwrap().unwrap_err().is_retryable());
     let (first, second) = (stage.record(1), stage.record(1));
     let (first_id, second_id) = (first.id, second.id);
     engine.start(first).await.unwrap();
@@ -188,10 +188,12 @@ async fn callers_share_one_attempt_to_reach_a_server() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     stage.sim.refuse_connections().await;
-    let (one, other) = tokio::join!(engine.connect(), engine.connect());
+    let url = stage.url();
+    let (one, other) = tokio::join!(engine.connect(&url), engine.connect(&url));
+    let (one, other) = (one.unwrap(), other.unwrap());
     assert!(Arc::ptr_eq(&one.unwrap_err(), &other.unwrap_err()));
     stage.sim.accept_connections().await;
-    engine.connect().await.unwrap();
+    engine.connect(&url).await.unwrap().unwrap();
     engine.shutdown().await;
 }
 
@@ -252,8 +254,8 @@ async fn a_job_in_the_servers_queue_is_cancelled_without_a_trace() {
 #[tokio::test]
 async fn a_job_that_waits_here_is_cancelled_before_the_server_hears_of_it() {
     let stage = Stage::new().await;
-    let one_at_a_time = EngineOptions { in_flight_max: 1, ..options() };
-    let engine = stage.engine_with(stage.store(), one_at_a_time);
+    let one_at_a_time = ServerOptions { in_flight_max: 1, ..server(&stage.sim) };
+    let engine = stage.engine_on(vec![one_at_a_time], stage.store(), options());
     let gate = stage.sim.hold(Moment::AtStep(1));
     let (first, second) = (stage.record(2), stage.record(2));
     let (first_id, second_id) = (first.id, second.id);

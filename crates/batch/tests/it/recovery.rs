@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use batch::{CancelError, EngineOptions, Event, JobStore as _, State};
+use batch::{CancelError, EngineOptions, Event, JobStore as _, OwnerId, State};
 use comfy_sim::{Fault, Moment};
 use jiff::{Timestamp, ToSpan as _};
 
 use crate::stage::{Killed, Stage, ended, killed, much_later, options, reaches};
+
+/// A server that no engine here has.
+const ELSEWHERE: &str = "http://elsewhere:8188/";
 
 fn late() -> EngineOptions {
     EngineOptions { clock: much_later, ..options() }
@@ -40,8 +43,8 @@ async fn killed_between_the_log_and_the_request_the_job_is_lost_and_not_sent() {
     let stage = Stage::new().await;
     let record = stage.record(2);
     let id = record.id;
-    stage.jobs.create(record).await.unwrap();
-    stage.jobs.append(&id, Event::SubmitStarted, Timestamp::now()).await.unwrap();
+    stage.jobs.create(record, &OwnerId::random()).await.unwrap();
+    stage.jobs.append(&id, stage.submit_started(), Timestamp::now()).await.unwrap();
     let engine = stage.engine_with(stage.store(), late());
     engine.recover().await.unwrap();
     ended(&engine, &id).await;
@@ -55,7 +58,7 @@ async fn two_engines_on_one_store_send_a_job_once() {
     let stage = Stage::new().await;
     let record = stage.record(2);
     let id = record.id;
-    stage.jobs.create(record).await.unwrap();
+    stage.jobs.create(record, &OwnerId::random()).await.unwrap();
     let (one, other) = (stage.engine(), stage.engine());
     one.recover().await.unwrap();
     other.recover().await.unwrap();
@@ -108,8 +111,8 @@ async fn shutting_down_leaves_the_job_to_the_server_and_the_next_start_takes_it_
 async fn jobs_of_other_servers_are_left_alone() {
     let stage = Stage::new().await;
     let mut record = stage.record(2);
-    record.server = "http://elsewhere:8188/".to_owned();
-    stage.jobs.create(record).await.unwrap();
+    record.servers = vec![ELSEWHERE.to_owned()];
+    stage.jobs.create(record, &OwnerId::random()).await.unwrap();
     let engine = stage.engine();
     assert_eq!(engine.recover().await.unwrap(), 0);
     engine.shutdown().await;
@@ -156,10 +159,10 @@ async fn a_job_of_a_dead_process_is_stopped_by_whoever_cancels_it() {
 async fn a_job_at_another_server_is_not_said_to_be_cancelled() {
     let stage = Stage::new().await;
     let mut record = stage.record(2);
-    record.server = "http://elsewhere:8188/".to_owned();
+    record.servers = vec![ELSEWHERE.to_owned()];
     let id = record.id;
-    stage.jobs.create(record).await.unwrap();
-    stage.jobs.append(&id, Event::SubmitStarted, Timestamp::now()).await.unwrap();
+    stage.jobs.create(record, &OwnerId::random()).await.unwrap();
+    stage.jobs.append(&id, Event::SubmitStarted { server: ELSEWHERE.to_owned() }, Timestamp::now()).await.unwrap();
     let engine = stage.engine();
     let refused = engine.cancel(&id).await;
     assert!(

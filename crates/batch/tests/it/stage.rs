@@ -10,10 +10,11 @@ use std::{
 
 use async_trait::async_trait;
 use batch::{
-    Engine, EngineOptions, Event, Failure, FinishError, Finisher, Job, JobId, JobPage, JobQuery,
-    JobRecord, JobStore, MemoryJobs, Progress, State, StoreError,
+    Adoption, Engine, EngineOptions, Event, Failure, FinishError, Finished, Finisher, Job, JobId,
+    JobPage, JobQuery, JobRecord, JobStore, MemoryJobs, OwnerId, Progress, Retention,
+    ServerOptions, State, StoreError, Unsure,
 };
-use comfy_client::{Client, ClientOptions, Ended};
+use comfy_client::{Client, ClientOptions};
 use comfy_sim::{Sim, SimOptions};
 use jiff::{Timestamp, ToSpan as _};
 use uuid::Uuid;
@@ -34,7 +35,17 @@ impl Stage {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::new(self.sim.url().parse().unwrap(), ClientOptions::default()).unwrap()
+        client(&self.sim)
+    }
+
+    /// The address of the server as a log names it.
+    pub(crate) fn url(&self) -> String {
+        self.client().url().to_string()
+    }
+
+    /// What a log says when the job is sent.
+    pub(crate) fn submit_started(&self) -> Event {
+        Event::SubmitStarted { server: self.url() }
     }
 
     pub(crate) fn store(&self) -> Arc<dyn JobStore> {
@@ -46,15 +57,25 @@ impl Stage {
     }
 
     pub(crate) fn engine_with(&self, store: Arc<dyn JobStore>, options: EngineOptions) -> Engine {
+        self.engine_on(vec![server(&self.sim)], store, options)
+    }
+
+    /// An engine with several servers.
+    pub(crate) fn engine_on(
+        &self,
+        servers: Vec<ServerOptions>,
+        store: Arc<dyn JobStore>,
+        options: EngineOptions,
+    ) -> Engine {
         let keep = Keep { store: Arc::clone(&store), failures_left: AtomicUsize::new(0) };
-        Engine::new(self.client(), store, Arc::new(keep), options)
+        Engine::new(servers, store, Arc::new(keep), options)
     }
 
     /// An engine that cannot keep results the first time it tries.
     pub(crate) fn engine_that_fetches_twice(&self) -> Engine {
         let store = self.store();
         let keep = Keep { store: Arc::clone(&store), failures_left: AtomicUsize::new(1) };
-        Engine::new(self.client(), store, Arc::new(keep), options())
+        Engine::new(vec![server(&self.sim)], store, Arc::new(keep), options())
     }
 
     /// A job of one sampler with that many steps.
@@ -74,10 +95,7 @@ impl Stage {
 
     pub(crate) fn record_of(&self, workflow: &str) -> JobRecord {
         let workflow = Json::parse(workflow.as_bytes()).unwrap();
-        JobRecord {
-            server: self.client().url().to_string(),
-            ..JobRecord::new(JobId::from(Uuid::now_v7()), Timestamp::now(), workflow)
-        }
+        JobRecord::new(JobId::from(Uuid::now_v7()), Timestamp::now(), workflow)
     }
 
     pub(crate) async fn job(&self, id: &JobId) -> Job {
@@ -100,11 +118,20 @@ impl Stage {
     }
 }
 
+pub(crate) fn client(sim: &Sim) -> Client {
+    Client::new(sim.url().parse().unwrap(), ClientOptions::default()).unwrap()
+}
+
+pub(crate) fn server(sim: &Sim) -> ServerOptions {
+    ServerOptions { in_flight_max: 3, ..ServerOptions::new("workstation", client(sim)) }
+}
+
 pub(crate) fn options() -> EngineOptions {
     EngineOptions {
         running_time_max: Duration::from_mins(1),
-        in_flight_max: 3,
         unfinished_max: 10,
+        lease: Duration::from_secs(10),
+        unsure: Unsure::Lost,
         submit_grace: Duration::from_mins(2),
         server_away_max: Duration::from_mins(1),
         clock: Timestamp::now,
@@ -128,10 +155,14 @@ pub(crate) fn ended(engine: &Engine, id: &JobId) -> impl Future<Output = Option<
     }
 }
 
+pub(crate) fn is_connected(engine: &Engine) -> bool {
+    engine.servers().iter().all(|server| server.is_connected)
+}
+
 /// Waits until the engine's socket is up again after it was cut.
 pub(crate) async fn reconnected(engine: &Engine) {
     let up = async {
-        while !engine.is_connected() {
+        while !is_connected(engine) {
             tokio::task::yield_now().await;
         }
     };
@@ -164,13 +195,14 @@ struct Keep {
 
 #[async_trait]
 impl Finisher for Keep {
-    async fn finish(&self, job: &Job, ended: &Ended) -> Result<State, FinishError> {
-        assert_eq!(ended.outputs().flat_map(comfy_client::NodeOutput::files).count(), 1);
+    async fn finish(&self, finished: Finished<'_>) -> Result<State, FinishError> {
+        assert_eq!(finished.ended.outputs().flat_map(comfy_client::NodeOutput::files).count(), 1);
         if take_one(&self.failures_left) {
             let failure = Failure::new("results_unreachable", "the connection was reset");
             return Err(FinishError::Results { failure, try_again: true });
         }
-        Ok(self.store.append(&job.record.id, Event::Finished, Timestamp::now()).await?)
+        let event = Event::Finished { nodes: finished.nodes.to_vec() };
+        Ok(self.store.append(&finished.job.record.id, event, Timestamp::now()).await?)
     }
 }
 
@@ -201,9 +233,9 @@ impl Killed {
 
 #[async_trait]
 impl JobStore for Killed {
-    async fn create(&self, record: JobRecord) -> Result<(), StoreError> {
+    async fn create(&self, record: JobRecord, owner: &OwnerId) -> Result<(), StoreError> {
         self.write()?;
-        self.jobs.create(record).await
+        self.jobs.create(record, owner).await
     }
 
     async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError> {
@@ -219,7 +251,19 @@ impl JobStore for Killed {
         self.jobs.list(query).await
     }
 
-    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError> {
-        self.jobs.unfinished(server).await
+    async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {
+        self.jobs.renew(owner, until).await
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<Vec<Job>, StoreError> {
+        self.jobs.adopt(adoption).await
+    }
+
+    async fn leave(&self, owner: &OwnerId) -> Result<(), StoreError> {
+        self.jobs.leave(owner).await
+    }
+
+    async fn prune(&self, keep: &Retention) -> Result<u64, StoreError> {
+        self.jobs.prune(keep).await
     }
 }

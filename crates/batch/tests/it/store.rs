@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use batch::{
-    Event, InvalidJobId, JobCursor, JobId, JobRecord, JobStore, MemoryJobs, StoreError,
+    Event, InvalidJobId, JobCursor, JobId, JobRecord, JobStore, MemoryJobs, OwnerId, StoreError,
     store::conformance,
 };
 use workflow_graph::Json;
@@ -24,8 +24,8 @@ async fn refusals_name_the_job_and_what_would_work() {
 
     let unknown = jobs.append(&id, Event::Accepted { warnings: Vec::new() }, at).await.unwrap_err();
     insta::assert_snapshot!(chain(&unknown), @"there is no job 0197f1ce-3c5a-7000-8000-00000000002a");
-    jobs.create(record.clone()).await.unwrap();
-    let duplicate = jobs.create(record).await.unwrap_err();
+    jobs.create(record.clone(), &OwnerId::random()).await.unwrap();
+    let duplicate = jobs.create(record, &OwnerId::random()).await.unwrap_err();
     insta::assert_snapshot!(chain(&duplicate), @"job 0197f1ce-3c5a-7000-8000-00000000002a is already recorded; every job needs an id of its own");
     let illegal = jobs.append(&id, Event::Accepted { warnings: Vec::new() }, at).await.unwrap_err();
     insta::assert_snapshot!(chain(&illegal), @"the event was not added to the log of job 0197f1ce-3c5a-7000-8000-00000000002a: a job that is recorded takes no event `accepted`; it takes submit_started, cancelled, timed_out");
