@@ -1,10 +1,14 @@
 //! The tables `jobs` and `job_log`.
 
+mod owners;
+mod retention;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use batch::{
-    Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore, State, StoreError,
+    Adoption, Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore, OwnerId,
+    Retention, State, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::{
@@ -20,8 +24,9 @@ use crate::{
 
 #[async_trait]
 impl JobStore for SqliteStore {
-    async fn create(&self, record: JobRecord) -> Result<(), StoreError> {
-        let created = self.write(move |connection| create(connection, &record)).await;
+    async fn create(&self, record: JobRecord, owner: &OwnerId) -> Result<(), StoreError> {
+        let owner = *owner;
+        let created = self.write(move |connection| create(connection, &record, &owner)).await;
         created.map_err(|error| error.in_job_store("record a job"))
     }
 
@@ -54,27 +59,28 @@ impl JobStore for SqliteStore {
         listed.map_err(|error| error.in_job_store("list jobs"))
     }
 
-    async fn unfinished(&self, server: &str) -> Result<Vec<Job>, StoreError> {
-        let server = server.to_owned();
-        let found = self.read(move |connection| {
-            let finals = states_json(State::ALL.into_iter().filter(State::is_final));
-            let jobs = select_each(
-                &connection.transaction()?,
-                // A state of a newer version, which is not known here, is left to the reading.
-                "WHERE server = :server AND state NOT IN (SELECT value FROM json_each(:finals))
-                 ORDER BY created_at, id",
-                named_params! {":server": server, ":finals": finals},
-            )?;
-            let readable = |job: Result<Job, StoreError>| match job {
-                Ok(job) => Some(job),
-                Err(error) => {
-                    tracing::error!(%error, "an unfinished job is left as it is");
-                    None
-                }
-            };
-            Ok(jobs.into_iter().filter_map(readable).collect())
-        });
-        found.await.map_err(|error| error.in_job_store("read the unfinished jobs"))
+    async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {
+        let owner = *owner;
+        let renewed = self.write(move |connection| owners::renew(connection, &owner, until)).await;
+        renewed.map_err(|error| error.in_job_store("renew a lease"))
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<Vec<Job>, StoreError> {
+        let adoption = adoption.clone();
+        let adopted = self.write(move |connection| owners::adopt(connection, &adoption)).await;
+        adopted.map_err(|error| error.in_job_store("take over unfinished jobs"))
+    }
+
+    async fn leave(&self, owner: &OwnerId) -> Result<(), StoreError> {
+        let owner = *owner;
+        let left = self.write(move |connection| owners::leave(connection, &owner)).await;
+        left.map_err(|error| error.in_job_store("end a lease"))
+    }
+
+    async fn prune(&self, keep: &Retention) -> Result<u64, StoreError> {
+        let keep = *keep;
+        let pruned = self.write(move |connection| retention::prune(connection, &keep)).await;
+        pruned.map_err(|error| error.in_job_store("forget old jobs"))
     }
 }
 
@@ -102,44 +108,54 @@ pub(crate) fn append(
              SELECT ?1, count(*), ?2, ?3 FROM job_log WHERE job = ?1",
         )?
         .execute((&job, timestamp_text(at), event.to_json().to_string()))?;
+    // Where a job is, too, stands in its log: the state and the server only repeat it.
+    let server = match event {
+        Event::SubmitStarted { server } => Some(server.as_str()),
+        _ if next == State::Recorded => Some(""),
+        _ => None,
+    };
     transaction
-        .prepare_cached("UPDATE jobs SET state = ?2 WHERE id = ?1")?
-        .execute((&job, next.as_str()))?;
+        .prepare_cached("UPDATE jobs SET state = ?2, server = coalesce(?3, server) WHERE id = ?1")?
+        .execute((&job, next.as_str(), server))?;
     Ok(next)
 }
 
-fn create(connection: &Connection, record: &JobRecord) -> Result<(), Fault> {
+fn create(connection: &Connection, record: &JobRecord, owner: &OwnerId) -> Result<(), Fault> {
     let targets = record.targets.as_ref().map(|targets| texts_json(targets).to_string());
     // What is beyond 64 bits of milliseconds is for ever, as the largest number is.
     let running_ms_max =
         record.running_time_max.map(|max| u64::try_from(max.as_millis()).unwrap_or(u64::MAX));
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO jobs (id, created_at, state, server, workflow, ui_workflow,
-                 workflow_digest, targets, parameters, seed, template, model, tool, label,
-                 notes, running_ms_max)
-             VALUES (:id, :created_at, :state, :server, :workflow, :ui_workflow,
-                 :workflow_digest, :targets, :parameters, :seed, :template, :model, :tool, :label,
-                 :notes, :running_ms_max)
+            "INSERT INTO jobs (id, created_at, state, server, servers, workflow, ui_workflow,
+                 workflow_digest, shape_digest, targets, parameters, seed, template, model, tool,
+                 service, caller, priority, notes, running_ms_max, owner)
+             VALUES (:id, :created_at, :state, '', :servers, :workflow, :ui_workflow,
+                 :workflow_digest, :shape_digest, :targets, :parameters, :seed, :template, :model,
+                 :tool, :service, :caller, :priority, :notes, :running_ms_max, :owner)
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(named_params! {
             ":id": record.id.to_string(),
             ":created_at": timestamp_text(record.created_at),
             ":state": State::Recorded.as_str(),
-            ":server": record.server,
+            ":servers": texts_json(&record.servers).to_string(),
             ":workflow": record.workflow.to_string(),
             ":ui_workflow": record.ui_workflow.as_ref().map(Json::to_string),
             ":workflow_digest": record.workflow_digest,
+            ":shape_digest": record.shape_digest,
             ":targets": targets,
             ":parameters": record.parameters.to_string(),
             ":seed": record.seed.map(|seed| seed.to_string()),
             ":template": record.template,
             ":model": record.model,
             ":tool": record.tool,
-            ":label": record.label,
+            ":service": record.service,
+            ":caller": record.caller,
+            ":priority": record.priority,
             ":notes": texts_json(&record.notes).to_string(),
             ":running_ms_max": running_ms_max.map(|max| max.to_string()),
+            ":owner": owner.to_string(),
         })?;
     match inserted {
         0 => Err(StoreError::Duplicate { id: record.id }.into()),
@@ -147,24 +163,40 @@ fn create(connection: &Connection, record: &JobRecord) -> Result<(), Fault> {
     }
 }
 
+/// What a query asks for, apart from the page.
+const MATCHES: &str = "(:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+    AND (:service IS NULL OR service = :service)
+    AND (:workflow_digest IS NULL OR workflow_digest = :workflow_digest)
+    AND (:shape_digest IS NULL OR shape_digest = :shape_digest)";
+
 fn list(connection: &mut Connection, query: &JobQuery) -> Result<JobPage, Fault> {
     let transaction = connection.transaction()?;
     let states = (!query.states.is_empty()).then(|| states_json(query.states.iter().copied()));
     let total: i64 = transaction
-        .prepare_cached(
-            "SELECT count(*) FROM jobs
-             WHERE ?1 IS NULL OR state IN (SELECT value FROM json_each(?1))",
-        )?
-        .query_row([&states], |row| row.get(0))?;
+        .prepare_cached(&format!("SELECT count(*) FROM jobs WHERE {MATCHES}"))?
+        .query_row(
+            named_params! {
+                ":states": states,
+                ":service": query.service,
+                ":workflow_digest": query.workflow_digest,
+                ":shape_digest": query.shape_digest,
+            },
+            |row| row.get(0),
+        )?;
 
     let page_size = query.page_size();
     let mut jobs = select(
         &transaction,
-        "WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-             AND (:created_at IS NULL OR (created_at, id) < (:created_at, :id))
-         ORDER BY created_at DESC, id DESC LIMIT :limit",
+        &format!(
+            "WHERE {MATCHES}
+                 AND (:created_at IS NULL OR (created_at, id) < (:created_at, :id))
+             ORDER BY created_at DESC, id DESC LIMIT :limit"
+        ),
         named_params! {
             ":states": states,
+            ":service": query.service,
+            ":workflow_digest": query.workflow_digest,
+            ":shape_digest": query.shape_digest,
             ":created_at": query.cursor.map(|cursor| timestamp_text(cursor.created_at)),
             ":id": query.cursor.map(|cursor| cursor.id.to_string()),
             // One more than asked for tells whether there is another page.
@@ -192,7 +224,7 @@ fn select(
 }
 
 /// The same, and of each that cannot be read why.
-fn select_each(
+pub(crate) fn select_each(
     transaction: &Transaction<'_>,
     condition: &str,
     values: &[(&str, &dyn rusqlite::ToSql)],
@@ -213,6 +245,11 @@ fn read_job(row: &Row<'_>, log: Result<Log, Problem>) -> Result<Job, Problem> {
     let job = Job::replay(record, log?).map_err(|error| columns::problem("log", &error))?;
     if job.state != state {
         return Err(format!("the log ends at {}, but the state is {state}", job.state));
+    }
+    let server: String = columns::get(row, "server")?;
+    if job.server().unwrap_or_default() != server {
+        let logged = job.server().unwrap_or("no server");
+        return Err(format!("the log ends at {logged}, but the server is `{server}`"));
     }
     Ok(job)
 }
@@ -250,17 +287,20 @@ fn read_record(row: &Row<'_>) -> Result<(JobRecord, State), Problem> {
     let record = JobRecord {
         id: columns::parsed(row, "id")?,
         created_at: columns::parsed(row, "created_at")?,
-        server: columns::get(row, "server")?,
+        servers: read_texts("servers", &columns::json(row, "servers")?)?,
         workflow: columns::json(row, "workflow")?,
         ui_workflow: columns::optional_json(row, "ui_workflow")?,
         workflow_digest: columns::get(row, "workflow_digest")?,
+        shape_digest: columns::get(row, "shape_digest")?,
         targets: targets.map(|targets| read_texts("targets", &targets)).transpose()?,
         parameters: columns::json(row, "parameters")?,
         seed: columns::optional_parsed(row, "seed")?,
         template: columns::get(row, "template")?,
         model: columns::get(row, "model")?,
         tool: columns::get(row, "tool")?,
-        label: columns::get(row, "label")?,
+        service: columns::get(row, "service")?,
+        caller: columns::get(row, "caller")?,
+        priority: columns::get(row, "priority")?,
         notes: read_texts("notes", &columns::json(row, "notes")?)?,
         running_time_max: running_ms_max.map(Duration::from_millis),
     };
@@ -277,7 +317,7 @@ fn read_texts(column: &str, json: &Json) -> Result<Vec<String>, Problem> {
         .ok_or_else(|| columns::problem(column, &"not a list of texts"))
 }
 
-fn states_json(states: impl Iterator<Item = State>) -> String {
+pub(crate) fn states_json(states: impl Iterator<Item = State>) -> String {
     Json::Array(states.map(|state| Json::from(state.as_str())).collect()).to_string()
 }
 

@@ -4,7 +4,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use assets::{Asset, AssetQuery, AssetStore, BlobDigest, Origin};
-//! use batch::{Event, JobId, JobRecord, JobStore, State};
+//! use batch::{Event, JobId, JobRecord, JobStore, OwnerId, State};
 //! use store_sqlite::SqliteStore;
 //! use uuid::Uuid;
 //! use workflow_graph::Json;
@@ -13,13 +13,15 @@
 //! let store = SqliteStore::open(folder.path().join("factory.db")).await?;
 //! let at = "2026-01-02T03:04:05Z".parse()?;
 //! let id = JobId::from(Uuid::now_v7());
-//! store.create(JobRecord::new(id, at, Json::parse(b"{}")?)).await?;
-//! store.append(&id, Event::SubmitStarted, at).await?;
+//! store.create(JobRecord::new(id, at, Json::parse(b"{}")?), &OwnerId::random()).await?;
+//! let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
+//! store.append(&id, sent, at).await?;
 //! store.append(&id, Event::Accepted { warnings: Vec::new() }, at).await?;
 //!
 //! let origin = Origin::new(id.as_uuid(), "9", 0);
 //! let asset = Asset::new(Uuid::now_v7().into(), BlobDigest::of(b"fox"), origin, at);
-//! assert_eq!(store.finish_job(&id, Event::Finished, at, vec![asset]).await?, State::Succeeded);
+//! let finished = Event::Finished { nodes: Vec::new() };
+//! assert_eq!(store.finish_job(&id, finished, at, vec![asset]).await?, State::Succeeded);
 //!
 //! let of_job = AssetQuery { job: Some(id.as_uuid()), ..AssetQuery::default() };
 //! assert_eq!(AssetStore::list(&store, &of_job).await?.total, 1);
@@ -34,7 +36,7 @@
 //! # What it does not do
 //!
 //! Bytes are not in the database but in a [`BlobStore`](assets::BlobStore). Nothing is ever
-//! removed from the log of a job.
+//! removed from the log of a job; a finished job may be forgotten as a whole.
 
 mod asset_table;
 mod columns;
@@ -67,9 +69,9 @@ pub use crate::error::Error;
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use batch::JobStore;
+/// use batch::{JobQuery, JobStore};
 /// let store = store_sqlite::SqliteStore::open_in_memory()?;
-/// assert!(store.unfinished("http://127.0.0.1:8188/").await?.is_empty());
+/// assert_eq!(JobStore::list(&store, &JobQuery::default()).await?.total, 0);
 /// # Ok(())
 /// # }
 /// ```

@@ -18,7 +18,7 @@ const APPLICATION_ID: i32 = 0x4d46_4143;
 /// Times are text with nine digits of the second, whose order is that of time. Seeds are text,
 /// because SQLite's integers end at 63 bits. JSON is text as ComfyUI was sent it, because SQLite's
 /// own JSON knows neither `NaN` nor the spelling of numbers.
-const MIGRATIONS: [&str; 1] = [
+const MIGRATIONS: [&str; 2] = [
     // `jobs.state` repeats what the log says, for lists; it is written with the log and checked
     // against it on every read.
     "
@@ -82,6 +82,29 @@ const MIGRATIONS: [&str; 1] = [
     CREATE INDEX assets_by_age ON assets (created_at, id);
     CREATE INDEX assets_by_blob ON assets (blob);
     CREATE INDEX assets_by_expiry ON assets (expires_at, id) WHERE expires_at IS NOT NULL;
+    ",
+    // `jobs.server` was where a job should go; now it repeats what the log says, like the state,
+    // and `servers` is where it may go. An owner that is not in `owners` is dead.
+    "
+    ALTER TABLE jobs ADD COLUMN servers TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE jobs ADD COLUMN shape_digest TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN service TEXT;
+    ALTER TABLE jobs ADD COLUMN caller TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs DROP COLUMN label;
+    UPDATE jobs SET servers = json_array(server);
+    UPDATE job_log SET event = json_set(event, '$.server',
+        (SELECT server FROM jobs WHERE id = job_log.job))
+        WHERE event = '{\"version\":1,\"event\":\"submit_started\"}';
+    UPDATE jobs SET server = '' WHERE state = 'recorded'
+        OR NOT EXISTS (SELECT 1 FROM job_log WHERE job = jobs.id AND event LIKE '%submit_started%');
+    CREATE INDEX jobs_by_workflow ON jobs (workflow_digest, created_at);
+    CREATE INDEX jobs_by_shape ON jobs (shape_digest, created_at);
+    CREATE TABLE owners (
+        id TEXT NOT NULL PRIMARY KEY,
+        alive_until TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
     ",
 ];
 
@@ -153,7 +176,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::apply;
+    use super::{MIGRATIONS, apply};
     use crate::Error;
 
     const FIRST: &str = "CREATE TABLE a (x)";
@@ -184,6 +207,36 @@ mod tests {
         }
         let refused = migrate(&mut connection, &[FIRST]);
         assert!(matches!(refused, Err(Error::Newer { found: 2, supported: 1, .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn jobs_of_the_first_schema_keep_their_servers() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &MIGRATIONS[..1]).unwrap();
+        connection
+            .execute_batch(
+                r#"INSERT INTO jobs (id, created_at, state, server, workflow, workflow_digest,
+                       parameters, tool, notes)
+                   VALUES ('a', '', 'recorded', 'http://one/', '{}', '', '{}', '', '[]'),
+                       ('b', '', 'submitting', 'http://two/', '{}', '', '{}', '', '[]');
+                   INSERT INTO job_log (job, seq, at, event)
+                   VALUES ('b', 0, '', '{"version":1,"event":"submit_started"}');"#,
+            )
+            .unwrap();
+        migrate(&mut connection, &MIGRATIONS).unwrap();
+        let told: String = connection
+            .query_row(
+                "SELECT group_concat(id || ' ' || servers || ' ' || server, '; ' ORDER BY id)
+                     || '; ' || (SELECT event FROM job_log) FROM jobs",
+                (),
+                |row| row.get(0),
+            )
+            .unwrap();
+        let event = r#"{"version":1,"event":"submit_started","server":"http://two/"}"#;
+        assert_eq!(
+            told,
+            format!(r#"a ["http://one/"] ; b ["http://two/"] http://two/; {event}"#)
+        );
     }
 
     #[test]

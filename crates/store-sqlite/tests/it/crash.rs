@@ -10,12 +10,12 @@ use std::{
 };
 
 use assets::{Asset, AssetQuery, AssetStore, BlobDigest, BlobStore as _, FolderBlobs, Origin};
-use batch::{Event, JobId, JobQuery, JobRecord, JobStore, State};
+use batch::{Event, JobId, JobQuery, JobRecord, JobStore, OwnerId, State};
 use store_sqlite::SqliteStore;
 use uuid::Uuid;
 use workflow_graph::Json;
 
-use crate::moment;
+use crate::{finished, moment, submit_started};
 
 /// Set for the child only: the folder it writes to.
 const FOLDER_VARIABLE: &str = "STORE_SQLITE_CRASH_TEST_FOLDER";
@@ -45,10 +45,10 @@ async fn child_that_writes_until_it_is_killed() {
     let blobs = FolderBlobs::open(folder.join("blobs")).await.unwrap();
     loop {
         let id = JobId::from(Uuid::now_v7());
-        store.create(JobRecord::new(id, moment(), Json::Null)).await.unwrap();
+        store.create(JobRecord::new(id, moment(), Json::Null), &OwnerId::random()).await.unwrap();
         acknowledge(id, 0);
         for (count, event) in
-            [Event::SubmitStarted, Event::Accepted { warnings: Vec::new() }].into_iter().enumerate()
+            [submit_started(), Event::Accepted { warnings: Vec::new() }].into_iter().enumerate()
         {
             store.append(&id, event, moment()).await.unwrap();
             acknowledge(id, count + 1);
@@ -60,7 +60,7 @@ async fn child_that_writes_until_it_is_killed() {
             Asset::new(Uuid::now_v7().into(), stored.digest, origin, moment())
         };
         let assets = (0..3).map(asset).collect();
-        store.finish_job(&id, Event::Finished, moment(), assets).await.unwrap();
+        store.finish_job(&id, finished(), moment(), assets).await.unwrap();
         acknowledge(id, 3);
     }
 }

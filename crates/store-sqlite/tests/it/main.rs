@@ -8,10 +8,10 @@ mod damage;
 mod opening;
 mod sharing;
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use assets::{Asset, BlobDigest, Origin};
-use batch::{Event, JobId, JobRecord, JobStore as _};
+use batch::{Adoption, Event, Job, JobId, JobRecord, JobStore as _, OwnerId};
 use jiff::Timestamp;
 use store_sqlite::SqliteStore;
 use uuid::Uuid;
@@ -24,11 +24,34 @@ fn moment() -> Timestamp {
 /// Records a job that ComfyUI has accepted.
 async fn queued_job(store: &SqliteStore) -> JobId {
     let id = JobId::from(Uuid::now_v7());
-    store.create(JobRecord::new(id, moment(), Json::Null)).await.unwrap();
-    for event in [Event::SubmitStarted, Event::Accepted { warnings: Vec::new() }] {
+    store.create(JobRecord::new(id, moment(), Json::Null), &OwnerId::random()).await.unwrap();
+    for event in [submit_started(), Event::Accepted { warnings: Vec::new() }] {
         store.append(&id, event, moment()).await.unwrap();
     }
     id
+}
+
+const SERVER: &str = "http://127.0.0.1:8188/";
+
+fn submit_started() -> Event {
+    Event::SubmitStarted { server: SERVER.to_owned() }
+}
+
+fn finished() -> Event {
+    Event::Finished { nodes: Vec::new() }
+}
+
+/// What a process finds that starts long after all others are dead.
+async fn orphans(store: &SqliteStore) -> Vec<Job> {
+    let adoption = Adoption {
+        owner: OwnerId::random(),
+        servers: vec![SERVER.to_owned()],
+        now: moment(),
+        lease_max: Duration::from_secs(10),
+        only: None,
+        limit: 100,
+    };
+    store.adopt(&adoption).await.unwrap()
 }
 
 fn asset_of(job: &JobId, output_index: u32, bytes: &[u8]) -> Asset {

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use rusqlite::Connection;
 use store_sqlite::{Error, SqliteStore};
 
-use crate::{asset_of, chain, moment, queued_job};
+use crate::{asset_of, chain, finished, moment, orphans, queued_job};
 
 #[tokio::test]
 async fn what_was_written_is_there_after_opening_again() {
@@ -37,7 +37,7 @@ async fn a_new_database_has_these_tables() {
     SqliteStore::open(&path).await.unwrap().close().await;
     let connection = Connection::open(&path).unwrap();
     let number = |sql| connection.query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(number("PRAGMA user_version"), 1);
+    assert_eq!(number("PRAGMA user_version"), 2);
     assert_eq!(number("PRAGMA application_id"), i64::from(u32::from_be_bytes(*b"MFAC")));
     let mut statement = connection
         .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
@@ -55,7 +55,7 @@ async fn many_may_open_a_new_file_at_once() {
     for store in &stores {
         queued_job(store.as_ref().unwrap()).await;
     }
-    assert_eq!(stores[0].as_ref().unwrap().unfinished("").await.unwrap().len(), 8);
+    assert_eq!(orphans(stores[0].as_ref().unwrap()).await.len(), 8);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_newer_database_is_refused_and_left_as_it_is() {
     let before = fs::read(&path).unwrap();
     insta::assert_snapshot!(
         refusal(&path, folder.path()).await,
-        @"the database [folder]/factory.db has schema version 7, but this program knows up to 1; use a newer MediaFactory"
+        @"the database [folder]/factory.db has schema version 7, but this program knows up to 2; use a newer MediaFactory"
     );
     assert_eq!(fs::read(&path).unwrap(), before);
 }
@@ -140,7 +140,7 @@ async fn a_closed_store_answers_that_it_is_closed() {
         let error = clone.insert(Vec::new()).await.unwrap_err();
         assert_eq!(chain(&error), "the asset store cannot record assets: the database is closed");
         let error =
-            clone.finish_job(&job, batch::Event::Finished, moment(), Vec::new()).await.unwrap_err();
+            clone.finish_job(&job, finished(), moment(), Vec::new()).await.unwrap_err();
         assert!(matches!(error, Error::Closed), "{error:?}");
     }
 }

@@ -5,14 +5,14 @@ use batch::{Event, Failure, JobStore, State, StoreError};
 use futures::future::{join, join_all};
 use store_sqlite::{Error, SqliteStore};
 
-use crate::{asset_of, chain, moment, queued_job};
+use crate::{asset_of, chain, finished, moment, orphans, queued_job};
 
 #[tokio::test]
 async fn a_job_and_its_assets_finish_together() {
     let store = SqliteStore::open_in_memory().unwrap();
     let job = queued_job(&store).await;
     let assets = vec![asset_of(&job, 0, b"one"), asset_of(&job, 1, b"two")];
-    let state = store.finish_job(&job, Event::Finished, moment(), assets.clone()).await.unwrap();
+    let state = store.finish_job(&job, finished(), moment(), assets.clone()).await.unwrap();
     assert_eq!(state, State::Succeeded);
     let of_job = AssetQuery { job: Some(job.as_uuid()), ..AssetQuery::default() };
     assert_eq!(AssetStore::list(&store, &of_job).await.unwrap().total, 2);
@@ -24,7 +24,7 @@ async fn an_asset_that_cannot_be_recorded_leaves_the_job_unfinished() {
     let job = queued_job(&store).await;
     store.insert(vec![asset_of(&job, 1, b"other bytes")]).await.unwrap();
     let assets = vec![asset_of(&job, 0, b"one"), asset_of(&job, 1, b"two")];
-    let error = store.finish_job(&job, Event::Finished, moment(), assets).await.unwrap_err();
+    let error = store.finish_job(&job, finished(), moment(), assets).await.unwrap_err();
     assert!(matches!(error, Error::Asset(assets::Error::OutputTaken { .. })), "{error:?}");
     let found = JobStore::get(&store, &job).await.unwrap().unwrap();
     assert_eq!((found.state, found.log.len()), (State::Queued, 2));
@@ -38,7 +38,7 @@ async fn a_job_does_not_finish_with_the_assets_of_another() {
     let other = queued_job(&store).await;
     let assets = vec![asset_of(&job, 0, b"one"), asset_of(&other, 0, b"two")];
     let asset = assets[1].id.to_string();
-    let error = store.finish_job(&job, Event::Finished, moment(), assets).await.unwrap_err();
+    let error = store.finish_job(&job, finished(), moment(), assets).await.unwrap_err();
     let shown = chain(&error).replace(&job.to_string(), "[job]").replace(&asset, "[asset]");
     let shown = shown.replace(&other.to_string(), "[other]");
     insta::assert_snapshot!(shown, @"asset [asset] is of job [other], not of job [job] that is to finish with it");
@@ -51,8 +51,8 @@ async fn a_job_that_is_finished_again_keeps_what_it_has() {
     let store = SqliteStore::open_in_memory().unwrap();
     let job = queued_job(&store).await;
     let assets = vec![asset_of(&job, 0, b"one")];
-    store.finish_job(&job, Event::Finished, moment(), assets.clone()).await.unwrap();
-    let again = store.finish_job(&job, Event::Finished, moment(), assets.clone()).await;
+    store.finish_job(&job, finished(), moment(), assets.clone()).await.unwrap();
+    let again = store.finish_job(&job, finished(), moment(), assets.clone()).await;
     assert!(matches!(again, Err(Error::Job(StoreError::Illegal { .. }))), "{again:?}");
     let of_job = AssetQuery { job: Some(job.as_uuid()), ..AssetQuery::default() };
     assert_eq!(AssetStore::list(&store, &of_job).await.unwrap().assets, assets);
@@ -63,9 +63,9 @@ async fn an_event_that_cannot_follow_leaves_no_assets() {
     let store = SqliteStore::open_in_memory().unwrap();
     let job = queued_job(&store).await;
     let failure = Failure::new("execution_error", "no");
-    store.append(&job, Event::ExecutionFailed { failure }, moment()).await.unwrap();
+    store.append(&job, Event::ExecutionFailed { failure, nodes: Vec::new() }, moment()).await.unwrap();
     let assets = vec![asset_of(&job, 0, b"one")];
-    let error = store.finish_job(&job, Event::Finished, moment(), assets).await.unwrap_err();
+    let error = store.finish_job(&job, finished(), moment(), assets).await.unwrap_err();
     let shown = chain(&error).replace(&job.to_string(), "[job]");
     insta::assert_snapshot!(shown, @"the event was not added to the log of job [job]: a job that is failed takes no event `finished`; that state is final");
     assert_eq!(store.uses(&BlobDigest::of(b"one")).await.unwrap(), 0);
@@ -81,7 +81,7 @@ async fn two_stores_on_one_file_see_each_other() {
     assert_eq!(other.append(&job, Event::Started, moment()).await.unwrap(), State::Running);
     assert_eq!(JobStore::get(&one, &job).await.unwrap().unwrap().state, State::Running);
     one.close().await;
-    assert_eq!(other.append(&job, Event::Finished, moment()).await.unwrap(), State::Succeeded);
+    assert_eq!(other.append(&job, finished(), moment()).await.unwrap(), State::Succeeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +94,7 @@ async fn of_two_stores_that_end_a_job_one_wins() {
         let job = queued_job(&one).await;
         let asset = asset_of(&job, 0, b"fox");
         let (finished, cancelled) = join(
-            one.finish_job(&job, Event::Finished, moment(), vec![asset.clone()]),
+            one.finish_job(&job, finished(), moment(), vec![asset.clone()]),
             other.append(&job, Event::Cancelled, moment()),
         )
         .await;
@@ -120,11 +120,11 @@ async fn many_writers_and_readers_at_once_lose_nothing() {
         let job = queued_job(&store).await;
         JobStore::get(&store, &job).await.unwrap().unwrap();
         let asset = asset_of(&job, 0, b"fox");
-        store.finish_job(&job, Event::Finished, moment(), vec![asset]).await.unwrap();
+        store.finish_job(&job, finished(), moment(), vec![asset]).await.unwrap();
     });
     join_all(work).await;
     assert_eq!(store.uses(&BlobDigest::of(b"fox")).await.unwrap(), 40);
-    assert_eq!(store.unfinished("").await.unwrap(), []);
+    assert_eq!(orphans(&store).await, []);
 }
 
 #[tokio::test]
