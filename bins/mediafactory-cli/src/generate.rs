@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 use clap::{Args, value_parser};
 use mediafactory::{GenerateRequest, Json, config::Resolved};
 
-use crate::{failure::Failure, input, output, report, server::Workplace};
+use crate::{failure::Failure, input, output, place::Place, report, server::Workplace};
 
 /// A week, as in the configuration.
 pub(crate) const TIMEOUT_SECONDS_MAX: u64 = 7 * 24 * 3600;
@@ -45,6 +45,8 @@ pub(crate) struct Generate {
     /// How long it may take
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=TIMEOUT_SECONDS_MAX))]
     timeout: Option<u64>,
+    #[command(flatten)]
+    place: Place,
     /// Print one JSON object instead of lines
     #[arg(long)]
     json: bool,
@@ -98,6 +100,7 @@ impl Generate {
             model: self.model,
             parameters,
             timeout: self.timeout.map(Duration::from_secs),
+            placing: self.place.into_placing(),
         })
     }
 }

@@ -12,6 +12,7 @@ mod generate;
 mod input;
 mod models;
 mod output;
+mod place;
 mod report;
 mod run;
 mod server;

@@ -37,7 +37,7 @@ fn lines(factory: &Factory, report: &JobReport, simulated: bool) -> String {
     row("seed", report.seed.map(|seed| seed.to_string()));
     row("template", report.template.clone());
     row("model", report.model.clone());
-    row("server", Some(report.server.clone()));
+    row("server", report.server.clone());
     row("simulated", simulated.then(|| "yes: drawn, not generated".to_owned()));
     row("time", seconds(report).map(|seconds| format!("{seconds:.1} s")));
     if report.assets.is_empty() {
@@ -52,7 +52,8 @@ fn json(factory: &Factory, report: &JobReport, simulated: bool) -> Json {
     Json::object([
         ("job", Json::from(report.job.to_string())),
         ("state", Json::from(report.state.as_str())),
-        ("server", Json::from(report.server.as_str())),
+        ("server", text(&report.server)),
+        ("backend", text(&report.backend)),
         ("simulated", Json::from(simulated)),
         ("template", text(&report.template)),
         ("model", text(&report.model)),

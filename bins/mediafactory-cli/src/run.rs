@@ -6,7 +6,7 @@ use clap::{Args, value_parser};
 use mediafactory::{JobReport, RunWorkflow, config::Resolved};
 
 use crate::{
-    failure::Failure, follow, generate::TIMEOUT_SECONDS_MAX, input, output, report,
+    failure::Failure, follow, generate::TIMEOUT_SECONDS_MAX, input, output, place::Place, report,
     server::Workplace,
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct Run {
     /// How long it may take
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=TIMEOUT_SECONDS_MAX))]
     timeout: Option<u64>,
+    #[command(flatten)]
+    place: Place,
     /// Print one JSON object instead of lines
     #[arg(long)]
     json: bool,
@@ -39,6 +41,7 @@ pub(crate) async fn perform(task: Run, resolved: &Resolved) -> Result<ExitCode, 
         ui_workflow,
         targets: (!task.targets.is_empty()).then_some(task.targets),
         timeout: task.timeout.map(Duration::from_secs),
+        placing: task.place.into_placing(),
     };
     let workplace = Workplace::for_making(resolved).await?;
     let told = match make(&workplace, request).await {

@@ -147,9 +147,15 @@ impl State {
     fn takes(self) -> &'static [&'static str] {
         match self {
             Self::Recorded => &["submit_started", "cancelled", "timed_out"],
-            Self::Submitting => {
-                &["accepted", "refused", "returned", "stop_requested", "cancelled", "timed_out", "lost"]
-            }
+            Self::Submitting => &[
+                "accepted",
+                "refused",
+                "returned",
+                "stop_requested",
+                "cancelled",
+                "timed_out",
+                "lost",
+            ],
             Self::Queued => &[
                 "returned",
                 "started",

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use mediafactory::{
-    Error, Factory, FailureCode, GenerateRequest, JobId, JobReport, Json, RunWorkflow, StartedJob,
-    Waited,
+    Error, Factory, FailureCode, GenerateRequest, JobId, JobReport, Json, Placing, RunWorkflow,
+    StartedJob, Waited,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -132,6 +132,7 @@ impl Generate {
             model: self.model,
             parameters,
             timeout: None,
+            placing: Placing::default(),
         })
     }
 }
@@ -176,6 +177,7 @@ async fn execute_workflow(
         ui_workflow: ui_workflow.transpose()?,
         targets: arguments.targets,
         timeout: None,
+        placing: Placing::default(),
     };
     let started = call.factory.start_workflow(run).await?;
     follow(&call, started, at_most, on_cancel).await

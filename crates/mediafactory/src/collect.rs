@@ -9,8 +9,8 @@ use std::{
 
 use assets::{Asset, AssetId, BlobStore, Origin, ServerFile, media};
 use async_trait::async_trait;
-use batch::{Event, Failure, FinishError, Finisher, Job, State, StoreError};
-use comfy_client::{Client, Ended, FileRef, Folder, Limits};
+use batch::{Event, Failure, FinishError, Finished, Finisher, Job, State, StoreError};
+use comfy_client::{Client, FileRef, Folder, Limits};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use store_sqlite::SqliteStore;
@@ -25,7 +25,6 @@ const HEAD_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Fetches what a finished job left on the server and records it.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    pub(crate) client: Client,
     pub(crate) store: SqliteStore,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) output_dir: PathBuf,
@@ -34,7 +33,8 @@ pub(crate) struct Collector {
 
 #[async_trait]
 impl Finisher for Collector {
-    async fn finish(&self, job: &Job, ended: &Ended) -> Result<State, FinishError> {
+    async fn finish(&self, finished: Finished<'_>) -> Result<State, FinishError> {
+        let Finished { job, ended, client, nodes } = finished;
         let mut found = Vec::new();
         let mut next_index: HashMap<&str, u32> = HashMap::new();
         for output in ended.outputs() {
@@ -43,7 +43,7 @@ impl Finisher for Collector {
             let node = real_node.unwrap_or(output.node.as_str());
             for file in output.files().filter(|file| file.folder != Folder::Input) {
                 let index = next_index.entry(node).or_default();
-                found.push(self.asset(job, node, *index, file).await?);
+                found.push(self.asset(job, client, node, *index, file).await?);
                 *index = index.saturating_add(1);
             }
         }
@@ -52,8 +52,8 @@ impl Finisher for Collector {
                 tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
             }
         }
-        let finished =
-            self.store.finish_job(&job.record.id, Event::Finished, Timestamp::now(), found);
+        let event = Event::Finished { nodes: nodes.to_vec() };
+        let finished = self.store.finish_job(&job.record.id, event, Timestamp::now(), found);
         finished.await.map_err(|error| FinishError::Store(in_job_store(error)))
     }
 }
@@ -62,11 +62,12 @@ impl Collector {
     async fn asset(
         &self,
         job: &Job,
+        client: &Client,
         node: &str,
         index: u32,
         file: &FileRef,
     ) -> Result<Asset, FinishError> {
-        let view = self.client.view(file).await.map_err(|error| unreachable(file, node, &error))?;
+        let view = client.view(file).await.map_err(|error| unreachable(file, node, &error))?;
         let interrupted = Arc::new(OnceLock::new());
         let why = Arc::clone(&interrupted);
         // What a piece of the download fails with, the store can only pass on as text.
@@ -94,7 +95,7 @@ impl Collector {
             seed: record.seed,
             model: record.model.clone(),
             template: record.template.clone(),
-            server: record.server.clone(),
+            server: job.server().unwrap_or_default().to_owned(),
             server_file: ServerFile {
                 filename: file.filename.clone(),
                 subfolder: file.subfolder.clone(),

@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 
 use comfy_client::Client;
 
-use crate::{config::Config, error::Error, factory};
+use crate::{config::Config, error::Error, servers};
 
 /// One thing that was looked at.
 ///
@@ -117,5 +117,5 @@ pub async fn comfyui_answers(config: &Config, within: Duration) -> bool {
 fn client(config: &Config, patience: Duration) -> Result<Client, Error> {
     let connect_timeout = config.connect_timeout.min(patience);
     let reply_timeout = config.reply_timeout.min(patience);
-    factory::client(&Config { connect_timeout, reply_timeout, ..config.clone() })
+    servers::first_client(&Config { connect_timeout, reply_timeout, ..config.clone() })
 }

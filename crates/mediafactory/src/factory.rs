@@ -3,29 +3,25 @@
 use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
 use assets::{BlobStore, FolderBlobs};
-use batch::{Engine, EngineOptions, JobStore};
-use comfy_client::{Client, ClientOptions, Limits, ServerUrl};
+use batch::{Engine, EngineOptions, JobStore, ServerOptions};
 use jiff::Timestamp;
 use store_sqlite::SqliteStore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     collect::Collector,
-    config::{Backend, Config},
+    config::{Config, NamedServer},
     error::{Error, FailureCode},
-    failure,
-    nodes::NodeCache,
+    failure, retention,
+    servers::Server,
     templates::Templates,
 };
-
-/// How many unfinished jobs one process takes on. Each costs a task and a few kilobytes; the
-/// limit is for callers that loop.
-const UNFINISHED_JOBS_MAX: usize = 1000;
 
 /// How much longer than a request may take a job that is being sent is left to its sender: the
 /// clocks of two processes differ, and a machine may be busy.
 const SUBMIT_MARGIN: Duration = Duration::from_secs(30);
 
-/// MediaFactory as a library: one ComfyUI server, one database, one folder of results. Clones
+/// MediaFactory as a library: its ComfyUI servers, one database, one folder of results. Clones
 /// share all of it.
 ///
 /// ```
@@ -47,21 +43,28 @@ pub struct Factory {
 
 pub(crate) struct Parts {
     pub(crate) config: Config,
-    pub(crate) client: Client,
+    /// In the order of the configuration; never empty.
+    pub(crate) servers: Vec<Server>,
     pub(crate) store: SqliteStore,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) engine: Engine,
     pub(crate) templates: Templates,
-    pub(crate) nodes: NodeCache,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
 }
 
 impl Factory {
-    /// Opens the database and the folders. The server is not needed for that: it is asked when
-    /// the first job or question needs it. Unfinished jobs of earlier processes are left as they
+    /// Opens the database and the folders. No server is needed for that: it is asked when the
+    /// first job or question needs it. Unfinished jobs of earlier processes are left as they
     /// are until [`resume`](Self::resume).
     pub async fn open(config: Config) -> Result<Self, Error> {
         let templates = Templates::own()?;
-        let client = client(&config)?;
+        let named = config.all_servers().map_err(|error| {
+            Error::new(FailureCode::ValidationError, "the default server is no URL")
+                .with_source(error)
+        })?;
+        let servers = (0..).zip(&named).map(|(place, named)| Server::new(&config, named, place));
+        let servers: Vec<Server> = servers.collect::<Result<_, _>>()?;
         for folder in [&config.data_dir, &config.output_dir] {
             tokio::fs::create_dir_all(folder).await.map_err(|error| no_folder(folder, error))?;
         }
@@ -73,7 +76,6 @@ impl Factory {
             .map_err(|error| failure::storage("cannot open the folder of results", error))?;
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         let collector = Collector {
-            client: client.clone(),
             store: store.clone(),
             blobs: Arc::clone(&blobs),
             output_dir: config.output_dir.clone(),
@@ -82,21 +84,30 @@ impl Factory {
         let jobs: Arc<dyn JobStore> = Arc::new(store.clone());
         let options = EngineOptions {
             running_time_max: config.job_timeout,
-            in_flight_max: usize::try_from(config.max_concurrent_jobs).unwrap_or(usize::MAX),
-            unfinished_max: UNFINISHED_JOBS_MAX,
+            unfinished_max: size(config.max_unfinished_jobs),
+            lease: config.job_lease,
+            unsure: config.unsure,
             submit_grace: config.connect_timeout + config.reply_timeout + SUBMIT_MARGIN,
             server_away_max: config.server_away_max,
             clock: Timestamp::now,
         };
-        let engine = Engine::new(client.clone(), jobs, Arc::new(collector), options);
-        let nodes = NodeCache::default();
-        let parts = Parts { config, client, store, blobs, engine, templates, nodes };
+        let work = servers.iter().zip(&named).map(|(server, named)| share(&config, server, named));
+        let engine = Engine::new(work.collect(), jobs, Arc::new(collector), options);
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let parts = Parts { config, servers, store, blobs, engine, templates, tasks, stopping };
         Ok(Self { parts: Arc::new(parts) })
     }
 
-    /// Takes up the unfinished jobs of this server, whichever process left them, and says how
-    /// many they are. Those that were never sent are sent; the others are looked up.
+    /// Takes up the unfinished jobs of these servers that no living process has, and says how many
+    /// they are: those that were never sent are sent, the others are looked up. From here on it
+    /// takes over from every process that dies, and forgets finished jobs as configured. For
+    /// programs that stay.
     pub async fn resume(&self) -> Result<usize, Error> {
+        let parts = &self.parts;
+        if parts.tasks.is_empty() && retention::is_wanted(&parts.config) {
+            let (store, config) = (parts.store.clone(), parts.config.clone());
+            parts.tasks.spawn(retention::keep(store, config, parts.stopping.clone()));
+        }
         let taken = self.parts.engine.recover().await;
         taken.map_err(|error| failure::storage("cannot read the unfinished jobs", error))
     }
@@ -114,6 +125,9 @@ impl Factory {
     /// Takes no more jobs, stops following those that run, and closes the database. The jobs go
     /// on at the server; the next process on the same folder takes them up.
     pub async fn shutdown(&self) {
+        self.parts.stopping.cancel();
+        self.parts.tasks.close();
+        self.parts.tasks.wait().await;
         self.parts.engine.shutdown().await;
         self.parts.store.close().await;
     }
@@ -125,24 +139,17 @@ impl fmt::Debug for Factory {
     }
 }
 
-pub(crate) fn client(config: &Config) -> Result<Client, Error> {
-    let Backend { url, auth } = match &config.comfyui {
-        Some(backend) => backend.clone(),
-        None => Backend { url: default_server()?, auth: None },
-    };
-    let limits = Limits {
-        connect_timeout: config.connect_timeout,
-        reply_timeout: config.reply_timeout,
-        gone_after: config.server_away_max,
-        ..Limits::default()
-    };
-    Client::new(url, ClientOptions { auth, limits }).map_err(failure::client)
+/// How much of the work a server gets.
+fn share(config: &Config, server: &Server, named: &NamedServer) -> ServerOptions {
+    ServerOptions {
+        weight: named.weight,
+        in_flight_max: size(named.in_flight_max.unwrap_or(config.max_concurrent_jobs)),
+        ..ServerOptions::new(server.name.as_str(), server.client.clone())
+    }
 }
 
-fn default_server() -> Result<ServerUrl, Error> {
-    Config::default_server().parse().map_err(|error| {
-        Error::new(FailureCode::ValidationError, "the default server is no URL").with_source(error)
-    })
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn no_folder(folder: &Path, error: io::Error) -> Error {

@@ -86,11 +86,12 @@ impl Factory {
             .ok_or_else(|| unknown(id))?;
         let assets = self.assets_of(id).await?;
         let progress = self.progress(id).map(|progress| progress.borrow().clone());
-        Ok(report(job, assets, progress))
+        let backend = job.server().and_then(|url| self.server_name(url)).map(str::to_owned);
+        Ok(JobReport { backend, ..report(job, assets, progress) })
     }
 
     /// All assets of a job, in the order in which the server listed them.
-    async fn assets_of(&self, id: &JobId) -> Result<Vec<Asset>, Error> {
+    pub(crate) async fn assets_of(&self, id: &JobId) -> Result<Vec<Asset>, Error> {
         let mut query = AssetQuery {
             job: Some(id.as_uuid()),
             limit: AssetQuery::LIMIT_MAX,
@@ -119,7 +120,7 @@ impl Factory {
             CancelError::UnknownJob(id) => unknown(&id),
             CancelError::Server(error) => failure::client(error),
             CancelError::OtherServer { server } => {
-                let message = format!("job {id} is at {server}, which is not the server used here");
+                let message = format!("job {id} is at {server}, which is none of the servers here");
                 Error::new(FailureCode::Forbidden, message)
                     .with_hint("use that server, with COMFYUI_URL, to cancel it")
             }
@@ -178,7 +179,10 @@ fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport
         state: job.state,
         started_at: job.started_at(),
         finished_at: job.finished_at(),
-        server: job.record.server,
+        server: job.server().map(str::to_owned),
+        backend: None,
+        service: job.record.service.clone(),
+        nodes: job.nodes().to_vec(),
         template: job.record.template,
         model: job.record.model,
         seed: job.record.seed,

@@ -21,7 +21,7 @@
 //!
 //! # What it does not do
 //!
-//! It starts no ComfyUI and no simulator, reads no environment, and uses one server at a time.
+//! It starts no ComfyUI and no simulator, and reads no environment.
 
 mod collect;
 pub mod config;
@@ -35,22 +35,24 @@ mod nodes;
 mod prepare;
 mod requests;
 mod results;
+mod retention;
 mod server;
+mod servers;
 mod start;
 mod templates;
 pub mod workflows;
 
 pub use assets::{Asset, AssetId, Origin, ServerFile};
-pub use batch::{Failure, JobId, NodeProgress, Progress, State};
-pub use comfy_client::{Auth, Secret, ServerUrl};
+pub use batch::{Failure, JobId, NodeProgress, NodeRun, Progress, State, Unsure};
+pub use comfy_client::{Auth, InvalidServerUrl, Secret, ServerUrl};
 pub use workflow_graph::{Json, Workflow};
 
 pub use crate::{
     error::{Error, FailureCode, Retry},
     factory::Factory,
     requests::{
-        AssetFilter, Device, GenerateRequest, Health, InlinePicture, JobReport, ModelList,
-        NodeMatch, Page, RunWorkflow, StartedJob, Waited,
+        AssetFilter, BackendReport, Device, GenerateRequest, Health, InlinePicture, JobReport,
+        ModelList, NodeMatch, Page, Placing, RunWorkflow, StartedJob, Waited,
     },
     templates::{
         FilledTemplate, Parameter, ParameterKind, Target, Template, TemplateModel, Templates,

@@ -10,6 +10,7 @@ use crate::{
     factory::Factory,
     failure, nearest,
     requests::{NodeMatch, Page},
+    servers::Server,
     workflows::{Rulebook, Rules},
 };
 
@@ -38,11 +39,12 @@ struct Fetched {
 impl Factory {
     /// The definition of one node class, as the server gives it.
     pub async fn node_info(&self, class: &str) -> Result<Json, Error> {
-        let info = self.parts.client.object_info_of(class).await.map_err(failure::client)?;
+        let info =
+            self.first_server()?.client.object_info_of(class).await.map_err(failure::client)?;
         if let Some(info) = info {
             return Ok(info);
         }
-        let all = self.object_info().await?;
+        let all = self.first_server()?.object_info().await?;
         let names = || all.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str));
         let near = nearest::names(class, names(), 5);
         let details = Json::object([("nearest", failure::list(near))]);
@@ -60,7 +62,7 @@ impl Factory {
         if words.is_empty() {
             return Err(failure::argument("the query must have at least one word"));
         }
-        let all = self.object_info().await?;
+        let all = self.first_server()?.object_info().await?;
         let classes = all.as_object().into_iter().flatten();
         let mut found: Vec<(u32, NodeMatch)> = classes
             .filter_map(|(class, definition)| {
@@ -77,9 +79,16 @@ impl Factory {
         Ok(Page { items, total, next_cursor: None })
     }
 
-    /// What workflows are held against: the server's node classes and the rules of its version,
-    /// at most five minutes old.
+    /// What workflows are held against: the first server's node classes and the rules of its
+    /// version, at most five minutes old.
     pub async fn rulebook(&self) -> Result<Rulebook, Error> {
+        self.first_server()?.rulebook().await
+    }
+}
+
+impl Server {
+    /// What workflows are held against, at most five minutes old.
+    pub(crate) async fn rulebook(&self) -> Result<Rulebook, Error> {
         self.rulebook_within(CACHE_TIME).await
     }
 
@@ -89,12 +98,12 @@ impl Factory {
     }
 
     async fn rulebook_within(&self, age_max: Duration) -> Result<Rulebook, Error> {
-        let mut latest = self.parts.nodes.latest.lock().await;
+        let mut latest = self.nodes.latest.lock().await;
         let fetched = self.fetched(&mut latest, age_max).await?;
         if let Some(rulebook) = &fetched.rulebook {
             return Ok(rulebook.clone());
         }
-        let client = &self.parts.client;
+        let client = &self.client;
         let stats = client.system_stats().await.map_err(failure::client)?;
         let replacements = client.node_replacements().await.map_err(failure::client)?;
         let rules = Rules::of_version(stats.comfyui_version.as_deref().unwrap_or_default());
@@ -104,7 +113,7 @@ impl Factory {
     }
 
     async fn object_info(&self) -> Result<Arc<Json>, Error> {
-        let mut latest = self.parts.nodes.latest.lock().await;
+        let mut latest = self.nodes.latest.lock().await;
         let fetched = self.fetched(&mut latest, CACHE_TIME).await?;
         Ok(Arc::clone(&fetched.definitions))
     }
@@ -118,7 +127,7 @@ impl Factory {
         let fetched = match kept {
             Some(fetched) => fetched,
             None => {
-                let answer = self.parts.client.object_info().await.map_err(failure::client)?;
+                let answer = self.client.object_info().await.map_err(failure::client)?;
                 Fetched { at: Instant::now(), definitions: Arc::new(answer), rulebook: None }
             }
         };

@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use workflow_graph::{Json, NodeId, Workflow, json::Object};
 
 use crate::{
     error::{Error, FailureCode},
     factory::Factory,
     failure, nearest,
-    requests::RunWorkflow,
+    requests::{Placing, RunWorkflow},
+    servers::Server,
     workflows::{self, Converted, Objection, Refused, Rulebook, Validation},
 };
 
@@ -19,6 +21,15 @@ pub(crate) struct Ready {
     pub(crate) ui_workflow: Option<Json>,
     pub(crate) targets: Option<Vec<String>>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) placing: Placing,
+    pub(crate) foreseen: Foreseen,
+}
+
+/// What will happen to a workflow, by what the servers have now.
+#[derive(Debug, Default)]
+pub(crate) struct Foreseen {
+    /// The servers that would take it.
+    pub(crate) servers: Vec<String>,
     /// What was done to it, and what is probably not meant in it.
     pub(crate) notes: Vec<String>,
 }
@@ -28,73 +39,118 @@ const TOLD_MAX: usize = 5;
 
 impl Factory {
     pub(crate) async fn prepare(&self, run: RunWorkflow) -> Result<Ready, Error> {
-        let RunWorkflow { workflow, ui_workflow, targets, timeout } = run;
+        let RunWorkflow { workflow, ui_workflow, targets, timeout, placing } = run;
         check_ui(ui_workflow.as_ref())?;
-        let mut ready = if workflows::is_ui(&workflow) {
-            self.engine_connects().await?;
-            let (converted, notes) = self.converted(&workflow).await?;
-            let ui_workflow = ui_workflow.or(Some(workflow));
-            Ready { workflow: converted, ui_workflow, targets, timeout, notes }
+        let servers = self.placed(placing.backend.as_deref())?;
+        let (workflow, ui_workflow, mut notes, servers) = if workflows::is_ui(&workflow) {
+            let servers = self.reachable(servers).await?;
+            let (converted, notes) = converted_by_one_of(&servers, &workflow).await?;
+            (converted, ui_workflow.or(Some(workflow)), notes, servers)
         } else {
             let workflow = workflows::api(&workflow)?;
-            Ready { workflow, ui_workflow, targets, timeout, notes: Vec::new() }
+            (workflow, ui_workflow, Vec::new(), self.reachable(servers).await?)
         };
-        check_targets(&ready.workflow, ready.targets.as_deref())?;
-        self.engine_connects().await?;
-        let notes = self.foresee(&ready.workflow, ready.targets.as_deref()).await?;
-        ready.notes.extend(notes);
-        Ok(ready)
+        check_targets(&workflow, targets.as_deref())?;
+        let mut foreseen = foresee(&servers, &workflow, targets.as_deref()).await?;
+        notes.append(&mut foreseen.notes);
+        foreseen.notes = notes;
+        Ok(Ready { workflow, ui_workflow, targets, timeout, placing, foreseen })
     }
+}
 
-    async fn engine_connects(&self) -> Result<(), Error> {
-        self.parts.engine.connect().await.map_err(failure::client)
+/// A workflow as the first server converts it that has all of its classes.
+async fn converted_by_one_of(
+    servers: &[&Server],
+    ui: &Json,
+) -> Result<(Workflow, Vec<String>), Error> {
+    let mut refusal = None;
+    for server in servers {
+        match converted(server, ui).await {
+            Ok(converted) => return Ok(converted),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
     }
+    Err(refusal.unwrap_or_else(|| failure::argument("there is no server to convert it for")))
+}
 
-    /// A pack may have been installed since the node classes were read, so what does not convert
-    /// is tried once more with those of now.
-    async fn converted(&self, ui: &Json) -> Result<(Workflow, Vec<String>), Error> {
-        let mut converted = self.rulebook().await?.convert(ui.clone())?;
-        if converted.is_blocked() {
-            converted = self.fresh_rulebook().await?.convert(ui.clone())?;
-        }
-        if converted.is_blocked() {
-            return Err(blocked(&converted));
-        }
-        if converted.workflow.as_object().is_some_and(Object::is_empty) {
-            return Err(failure::argument(
-                "nothing of the saved workflow runs: it has no nodes, or all are muted or bypassed",
-            ));
-        }
-        let notes = converted.findings.iter().map(|finding| finding.message.clone());
-        let notes = std::iter::once("converted from UI format".to_owned()).chain(notes).collect();
-        Ok((workflows::api(&converted.workflow)?, notes))
+/// A pack may have been installed since the node classes were read, so what does not convert is
+/// tried once more with those of now.
+async fn converted(server: &Server, ui: &Json) -> Result<(Workflow, Vec<String>), Error> {
+    let mut converted = server.rulebook().await?.convert(ui.clone())?;
+    if converted.is_blocked() {
+        converted = server.fresh_rulebook().await?.convert(ui.clone())?;
     }
+    if converted.is_blocked() {
+        return Err(blocked(&converted));
+    }
+    if converted.workflow.as_object().is_some_and(Object::is_empty) {
+        return Err(failure::argument(
+            "nothing of the saved workflow runs: it has no nodes, or all are muted or bypassed",
+        ));
+    }
+    let notes = converted.findings.iter().map(|finding| finding.message.clone());
+    let notes = std::iter::once("converted from UI format".to_owned()).chain(notes).collect();
+    Ok((workflows::api(&converted.workflow)?, notes))
+}
 
-    /// Refuses what the server would refuse, by what the server has now. What it would take and
-    /// that yet is probably not meant comes back as notes.
-    pub(crate) async fn foresee(
-        &self,
-        workflow: &Workflow,
-        targets: Option<&[String]>,
-    ) -> Result<Vec<String>, Error> {
-        let json = workflow.to_json();
-        let judge = |rulebook: &Rulebook| match targets {
-            Some(targets) => rulebook.validate_targets(&json, targets),
-            None => rulebook.validate(&json),
-        };
-        let known = match self.rulebook().await {
-            Ok(rulebook) => judge(&rulebook),
-            // The server's own answer is then the first one.
-            Err(error) => return Ok(vec![format!("it was not checked beforehand: {error}")]),
-        };
-        let verdict = if known.valid && known.errors.is_empty() {
-            known
-        } else {
-            // A model or a pack may have come since: only the present answer refuses.
-            self.fresh_rulebook().await.map_or(known, |rulebook| judge(&rulebook))
-        };
-        if verdict.valid { Ok(notes(&verdict)) } else { Err(refused(&verdict)) }
+/// Which of the servers would take a workflow; why not, when none would. What the first of them
+/// takes and that yet is probably not meant comes back as notes.
+pub(crate) async fn foresee(
+    servers: &[&Server],
+    workflow: &Workflow,
+    targets: Option<&[String]>,
+) -> Result<Foreseen, Error> {
+    let judged = servers.iter().map(|server| judge(server, workflow, targets));
+    let judged = join_all(judged).await;
+    let mut foreseen = Foreseen::default();
+    let mut refusal = None;
+    let mut left_out = Vec::new();
+    for (server, judged) in servers.iter().zip(judged) {
+        match judged {
+            Ok(notes) => {
+                if foreseen.servers.is_empty() {
+                    foreseen.notes = notes;
+                }
+                foreseen.servers.push(server.url());
+            }
+            Err(error) => {
+                left_out.push(format!("server {} would not take it: {error}", server.name));
+                refusal = refusal.or(Some(error));
+            }
+        }
     }
+    match refusal {
+        Some(error) if foreseen.servers.is_empty() => Err(error),
+        _ => {
+            foreseen.notes.append(&mut left_out);
+            Ok(foreseen)
+        }
+    }
+}
+
+/// Refuses what the server would refuse, by what it has now.
+async fn judge(
+    server: &Server,
+    workflow: &Workflow,
+    targets: Option<&[String]>,
+) -> Result<Vec<String>, Error> {
+    let json = workflow.to_json();
+    let judge = |rulebook: &Rulebook| match targets {
+        Some(targets) => rulebook.validate_targets(&json, targets),
+        None => rulebook.validate(&json),
+    };
+    let known = match server.rulebook().await {
+        Ok(rulebook) => judge(&rulebook),
+        // The server's own answer is then the first one.
+        Err(error) => return Ok(vec![format!("it was not checked beforehand: {error}")]),
+    };
+    let verdict = if known.valid && known.errors.is_empty() {
+        known
+    } else {
+        // A model or a pack may have come since: only the present answer refuses.
+        server.fresh_rulebook().await.map_or(known, |rulebook| judge(&rulebook))
+    };
+    if verdict.valid { Ok(notes(&verdict)) } else { Err(refused(&verdict)) }
 }
 
 fn blocked(converted: &Converted) -> Error {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use assets::Asset;
-use batch::{Failure, JobId, Progress, State};
+use batch::{Failure, JobId, NodeRun, Progress, State};
 use jiff::Timestamp;
 use workflow_graph::Json;
 
@@ -28,6 +28,8 @@ pub struct GenerateRequest {
     pub parameters: BTreeMap<String, Json>,
     /// How long it may run; the configured deadline when not given.
     pub timeout: Option<Duration>,
+    /// Where, how urgently and for whom.
+    pub placing: Placing,
 }
 
 impl GenerateRequest {
@@ -56,6 +58,29 @@ pub struct RunWorkflow {
     pub targets: Option<Vec<String>>,
     /// How long it may run; the configured deadline when not given.
     pub timeout: Option<Duration>,
+    /// Where, how urgently and for whom.
+    pub placing: Placing,
+}
+
+/// Where a job runs, how urgent it is, and whose it is.
+///
+/// ```
+/// use mediafactory::Placing;
+/// let urgent = Placing { backend: Some("gpu-1".to_owned()), priority: 10, ..Placing::default() };
+/// assert!(!urgent.reuse);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placing {
+    /// The name or a tag of a server, the number of its GPU, or `auto`, which is also meant when
+    /// it is not given: whichever of those that can run it is likely to begin first.
+    pub backend: Option<String>,
+    /// Of the jobs that wait here, those with the highest number come first.
+    pub priority: i32,
+    /// Whose job it is. Callers take turns, however many jobs each of them has.
+    pub caller: String,
+    /// Whether the results of an earlier job will do that ran the very same workflow, on one of
+    /// these servers, and has its results still.
+    pub reuse: bool,
 }
 
 impl RunWorkflow {
@@ -80,6 +105,8 @@ pub struct StartedJob {
     pub parameters: Json,
     /// What was chosen for the caller and why, in sentences.
     pub notes: Vec<String>,
+    /// Whether it is an earlier job, whose results are here already.
+    pub is_reused: bool,
 }
 
 /// All that is known of one job.
@@ -89,8 +116,12 @@ pub struct JobReport {
     pub job: JobId,
     /// Where it stands.
     pub state: State,
-    /// The server it runs on, without credentials.
-    pub server: String,
+    /// The server that it is or was at, without credentials; `None` while it waits for one.
+    pub server: Option<String>,
+    /// What that server is called, as long as it is configured.
+    pub backend: Option<String>,
+    /// The configured service that it is a call of.
+    pub service: Option<String>,
     /// The template it was made from.
     pub template: Option<String>,
     /// The model file it uses.
@@ -111,6 +142,8 @@ pub struct JobReport {
     pub progress: Option<Progress>,
     /// Why it did not succeed.
     pub failure: Option<Failure>,
+    /// What was seen of its nodes, when it came to an end at its server.
+    pub nodes: Vec<NodeRun>,
     /// What came out of it.
     pub assets: Vec<Asset>,
 }
@@ -209,6 +242,39 @@ pub struct Health {
     pub devices: Vec<Device>,
     /// How many jobs stand in each state, without the states that no job is in.
     pub jobs: Vec<(State, u64)>,
+}
+
+/// What is known of one of the servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendReport {
+    /// What it is called.
+    pub name: String,
+    /// Its address, without credentials.
+    pub url: String,
+    /// Words by which it can be asked for.
+    pub tags: Vec<String>,
+    /// The number by which its GPU can be asked for.
+    pub gpu_id: u32,
+    /// Its ComfyUI version.
+    pub version: Option<String>,
+    /// Whether it is `comfy-sim`: pictures are drawn, not generated.
+    pub simulated: bool,
+    /// Its devices.
+    pub devices: Vec<Device>,
+    /// Why it gave no answer just now, when it gave none.
+    pub problem: Option<String>,
+    /// Why it gets no jobs, while it gets none: it failed, and is asked again and again.
+    pub set_aside: Option<String>,
+    /// Whether its socket is open.
+    pub socket_open: bool,
+    /// How many jobs of this process it has.
+    pub in_flight: u32,
+    /// How many it may have.
+    pub in_flight_max: u32,
+    /// How many prompts are in its queue, whoever sent them; `None` while its socket is closed.
+    pub queue_remaining: Option<u64>,
+    /// The model files of the job that it got last from this process.
+    pub warm_models: Vec<String>,
 }
 
 /// One device of a server.

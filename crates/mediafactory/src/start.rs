@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use batch::{JobId, JobRecord, StartError};
+use batch::{JobId, JobQuery, JobRecord, JobStore, StartError, State};
 use jiff::Timestamp;
 use uuid::Uuid;
 use workflow_graph::{Json, Workflow};
@@ -11,7 +11,9 @@ use crate::{
     error::{Error, FailureCode, Retry},
     factory::Factory,
     failure, nearest,
-    requests::{GenerateRequest, RunWorkflow, StartedJob},
+    prepare::foresee,
+    requests::{GenerateRequest, Placing, RunWorkflow, StartedJob},
+    servers::Server,
     templates::{FilledTemplate, ParameterKind, Template, TemplateModel},
 };
 
@@ -37,12 +39,14 @@ impl Factory {
     /// Makes a picture from words: picks a template where none is named, sets its parameters and
     /// starts the job. When this answers, the job is recorded and survives a crash.
     pub async fn start_generate(&self, request: GenerateRequest) -> Result<StartedJob, Error> {
-        self.parts.engine.connect().await.map_err(failure::client)?;
-        let choice = self.choose(&request).await?;
+        let servers = self.reachable(self.placed(request.placing.backend.as_deref())?).await?;
+        let choice = self.choose_for_one_of(&servers, &request).await?;
         let filled = choice.template.fill(&choice.given, random_seed()?)?;
-        let mut notes = choice.notes;
-        notes.extend(self.foresee(&filled.workflow, None).await?);
+        let foreseen = foresee(&servers, &filled.workflow, None).await?;
+        let notes = choice.notes.into_iter().chain(foreseen.notes).collect();
+        let reuse = request.placing.reuse;
         let record = JobRecord {
+            servers: foreseen.servers,
             parameters: filled.parameters.clone(),
             seed: filled.seed,
             template: Some(choice.template.name.clone()),
@@ -50,9 +54,9 @@ impl Factory {
             tool: "generate".to_owned(),
             notes,
             running_time_max: Some(request.timeout.unwrap_or(self.parts.config.job_timeout)),
-            ..self.record(&filled.workflow)
+            ..record(&filled.workflow, request.placing)
         };
-        self.start(record).await
+        self.start(record, reuse).await
     }
 
     /// Runs a workflow of either format: one in UI format is converted as the front end does. What
@@ -60,16 +64,18 @@ impl Factory {
     /// job is recorded and survives a crash.
     pub async fn start_workflow(&self, run: RunWorkflow) -> Result<StartedJob, Error> {
         let ready = self.prepare(run).await?;
+        let reuse = ready.placing.reuse;
         let record = JobRecord {
+            servers: ready.foreseen.servers,
             ui_workflow: ready.ui_workflow,
             targets: ready.targets,
             seed: only_seed(&ready.workflow),
             tool: "execute_workflow".to_owned(),
-            notes: ready.notes,
+            notes: ready.foreseen.notes,
             running_time_max: Some(ready.timeout.unwrap_or(self.parts.config.job_timeout)),
-            ..self.record(&ready.workflow)
+            ..record(&ready.workflow, ready.placing)
         };
-        self.start(record).await
+        self.start(record, reuse).await
     }
 
     /// A template with its parameters set, without running it.
@@ -81,17 +87,11 @@ impl Factory {
         self.templates().get(name)?.fill(parameters, random_seed()?)
     }
 
-    fn record(&self, workflow: &Workflow) -> JobRecord {
-        let id = JobId::from(Uuid::now_v7());
-        JobRecord {
-            server: self.parts.client.url().to_string(),
-            workflow_digest: workflow.digest().to_string(),
-            ..JobRecord::new(id, Timestamp::now(), workflow.to_json())
+    async fn start(&self, mut record: JobRecord, reuse: bool) -> Result<StartedJob, Error> {
+        if reuse && let Some(earlier) = self.same_work(&record).await? {
+            return Ok(earlier);
         }
-    }
-
-    async fn start(&self, mut record: JobRecord) -> Result<StartedJob, Error> {
-        if self.is_simulated().await? {
+        if self.may_be_simulated(&record.servers).await? {
             record.notes.push(SIMULATED_NOTE.to_owned());
         }
         let started = StartedJob {
@@ -101,12 +101,70 @@ impl Factory {
             seed: record.seed,
             parameters: record.parameters.clone(),
             notes: record.notes.clone(),
+            is_reused: false,
         };
         self.parts.engine.start(record).await.map_err(not_started)?;
         Ok(started)
     }
 
-    async fn choose(&self, request: &GenerateRequest) -> Result<Choice, Error> {
+    /// An earlier job with the same workflow on one of the same servers, whose results are here.
+    async fn same_work(&self, record: &JobRecord) -> Result<Option<StartedJob>, Error> {
+        let query = JobQuery {
+            states: vec![State::Succeeded],
+            workflow_digest: Some(record.workflow_digest.clone()),
+            ..JobQuery::default()
+        };
+        let page = JobStore::list(&self.parts.store, &query).await;
+        let page = page.map_err(|error| failure::storage("the jobs cannot be read", error))?;
+        for job in page.jobs {
+            let is_there =
+                job.server().is_some_and(|at| record.servers.iter().any(|url| url == at));
+            let is_same = job.record.targets == record.targets;
+            if !(is_there && is_same) || self.assets_of(&job.record.id).await?.is_empty() {
+                continue;
+            }
+            let made_at = job.record.created_at;
+            let note =
+                format!("this very workflow ran before, at {made_at}: nothing was run again");
+            return Ok(Some(StartedJob {
+                job: job.record.id,
+                template: job.record.template,
+                model: job.record.model,
+                seed: job.record.seed,
+                parameters: job.record.parameters,
+                notes: vec![note],
+                is_reused: true,
+            }));
+        }
+        Ok(None)
+    }
+
+    async fn may_be_simulated(&self, urls: &[String]) -> Result<bool, Error> {
+        for server in self.parts.servers.iter().filter(|server| urls.contains(&server.url())) {
+            if server.is_simulated().await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What the first server can make that can make it.
+    async fn choose_for_one_of(
+        &self,
+        servers: &[&Server],
+        request: &GenerateRequest,
+    ) -> Result<Choice, Error> {
+        let mut refusal = None;
+        for server in servers {
+            match self.choose(server, request).await {
+                Ok(choice) => return Ok(choice),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| failure::argument("there is no server to choose for")))
+    }
+
+    async fn choose(&self, server: &Server, request: &GenerateRequest) -> Result<Choice, Error> {
         let mut given = request.parameters.clone();
         let named = [
             ("prompt", Some(&request.prompt)),
@@ -119,7 +177,7 @@ impl Factory {
                 return Err(failure::argument(format!("`{name}` is given twice")));
             }
         }
-        let mut installed = Installed { factory: self, folders: HashMap::new() };
+        let mut installed = Installed { server, folders: HashMap::new() };
         if let Some(name) = &request.template {
             let template = self.templates().get(name)?.clone();
             installed.require(&template, &given).await?;
@@ -220,14 +278,14 @@ impl Factory {
 
 /// The server's model files, asked for once a folder.
 struct Installed<'a> {
-    factory: &'a Factory,
+    server: &'a Server,
     folders: HashMap<String, Vec<String>>,
 }
 
 impl Installed<'_> {
     async fn files(&mut self, folder: &str) -> Result<&Vec<String>, Error> {
         if !self.folders.contains_key(folder) {
-            let files = self.factory.parts.client.models(folder).await.map_err(failure::client)?;
+            let files = self.server.client.models(folder).await.map_err(failure::client)?;
             self.folders.insert(folder.to_owned(), files.unwrap_or_default());
         }
         self.folders.get(folder).ok_or_else(|| failure::argument(format!("no folder `{folder}`")))
@@ -301,6 +359,17 @@ fn named_instead<'a>(
                 .any(|target| target.node == model.node && target.input == model.input)
     })?;
     given.get(&parameter.name)?.as_str()
+}
+
+fn record(workflow: &Workflow, placing: Placing) -> JobRecord {
+    let id = JobId::from(Uuid::now_v7());
+    JobRecord {
+        workflow_digest: workflow.digest().to_string(),
+        shape_digest: workflow.shape_digest().to_string(),
+        caller: placing.caller,
+        priority: placing.priority,
+        ..JobRecord::new(id, Timestamp::now(), workflow.to_json())
+    }
 }
 
 fn model_folder(template: &Template) -> Option<&str> {

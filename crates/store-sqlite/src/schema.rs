@@ -233,10 +233,7 @@ mod tests {
             )
             .unwrap();
         let event = r#"{"version":1,"event":"submit_started","server":"http://two/"}"#;
-        assert_eq!(
-            told,
-            format!(r#"a ["http://one/"] ; b ["http://two/"] http://two/; {event}"#)
-        );
+        assert_eq!(told, format!(r#"a ["http://one/"] ; b ["http://two/"] http://two/; {event}"#));
     }
 
     #[test]

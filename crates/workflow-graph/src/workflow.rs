@@ -161,12 +161,25 @@ impl Workflow {
 
     /// The identity of what the workflow computes.
     pub fn digest(&self) -> WorkflowDigest {
+        self.digest_of(Input::to_json)
+    }
+
+    /// The identity of its graph, whatever values are set on it: workflows of one template that
+    /// differ in their prompt or seed have the same.
+    pub fn shape_digest(&self) -> WorkflowDigest {
+        self.digest_of(|input| match input {
+            Input::Link { .. } => input.to_json(),
+            Input::Literal(_) => Json::Null,
+        })
+    }
+
+    fn digest_of(&self, part: impl Fn(&Input) -> Json) -> WorkflowDigest {
         let nodes: BTreeMap<&str, Json> = self
             .nodes
             .iter()
             .map(|(id, node)| {
                 let inputs: BTreeMap<&String, &Input> = node.inputs.iter().collect();
-                let inputs = inputs.into_iter().map(|(name, input)| (&**name, input.to_json()));
+                let inputs = inputs.into_iter().map(|(name, input)| (&**name, part(input)));
                 let class_type = Json::from(node.class_type.as_str());
                 (id.as_str(), Json::Array(vec![class_type, sorted(&Json::object(inputs))]))
             })

@@ -142,8 +142,9 @@ impl Dispatch {
 impl Board {
     fn places_of(&self, urls: &[String]) -> Vec<usize> {
         let places = self.places.iter().enumerate();
-        let fitting = places
-            .filter(|(_, place)| urls.is_empty() || urls.iter().any(|url| *url == place.server.url));
+        let fitting = places.filter(|(_, place)| {
+            urls.is_empty() || urls.iter().any(|url| *url == place.server.url)
+        });
         fitting.map(|(at, _)| at).collect()
     }
 

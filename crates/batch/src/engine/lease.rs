@@ -31,10 +31,7 @@ impl Shared {
 
     /// Takes up the jobs that nobody alive owns, and says how many they are. Only who is alive
     /// may own any.
-    pub(super) async fn adopt(
-        self: &Arc<Self>,
-        only: Option<JobId>,
-    ) -> Result<usize, StoreError> {
+    pub(super) async fn adopt(self: &Arc<Self>, only: Option<JobId>) -> Result<usize, StoreError> {
         let adoption = Adoption {
             owner: self.owner,
             servers: self.servers.iter().map(|server| server.url.clone()).collect(),

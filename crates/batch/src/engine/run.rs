@@ -214,10 +214,7 @@ impl Run {
     }
 
     /// `None`: the job is to stop.
-    async fn open_watch(
-        &self,
-        server: &Server,
-    ) -> Option<Result<(Watch, ClientId), Arc<Error>>> {
+    async fn open_watch(&self, server: &Server) -> Option<Result<(Watch, ClientId), Arc<Error>>> {
         let open = async {
             let session = server.link.session().await?;
             Ok((session.watch(&self.prompt).await, session.client_id()))

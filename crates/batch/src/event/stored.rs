@@ -84,7 +84,10 @@ pub(super) fn text(json: &Json, member: &'static str) -> Result<String, Unreadab
     optional_text(json, member)?.ok_or(UnreadableEvent::Member { member, expected: "a string" })
 }
 
-pub(super) fn optional_text(json: &Json, member: &'static str) -> Result<Option<String>, UnreadableEvent> {
+pub(super) fn optional_text(
+    json: &Json,
+    member: &'static str,
+) -> Result<Option<String>, UnreadableEvent> {
     match json.get(member) {
         None => Ok(None),
         Some(value) => value

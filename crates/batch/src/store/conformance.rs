@@ -166,8 +166,7 @@ async fn jobs_of_the_dead_are_adopted_oldest_first(store: &dyn JobStore) {
     store.renew(&alive, moment(15)).await.expect("a lease");
     let create = async |second, servers: &[&str], owner: &OwnerId| {
         let servers = servers.iter().map(|server| (*server).to_owned()).collect();
-        let record =
-            JobRecord { servers, ..JobRecord::new(new_id(), moment(second), Json::Null) };
+        let record = JobRecord { servers, ..JobRecord::new(new_id(), moment(second), Json::Null) };
         store.create(record.clone(), owner).await.expect("create");
         record.id
     };
@@ -241,7 +240,10 @@ async fn only_finished_jobs_are_forgotten(store: &dyn JobStore) {
 async fn pages_follow_each_other_without_gap(store: &dyn JobStore) {
     let same_moment = moment(2_000);
     for _ in 0..5 {
-        store.create(JobRecord::new(new_id(), same_moment, Json::Null), &owner()).await.expect("create");
+        store
+            .create(JobRecord::new(new_id(), same_moment, Json::Null), &owner())
+            .await
+            .expect("create");
     }
     let whole = JobQuery { limit: JobQuery::LIMIT_MAX, ..JobQuery::default() };
     let all = store.list(&whole).await.expect("listing");

@@ -129,10 +129,12 @@ impl JobStore for MemoryJobs {
         let finished = kept.jobs.values().filter(|owned| owned.job.state.is_final());
         let mut finished: Vec<_> = finished.map(|owned| place(&owned.job)).collect();
         finished.sort_by_key(|place| std::cmp::Reverse(*place));
-        let jobs_max = keep.jobs_max.map_or(usize::MAX, |most| most.try_into().unwrap_or(usize::MAX));
+        let jobs_max =
+            keep.jobs_max.map_or(usize::MAX, |most| most.try_into().unwrap_or(usize::MAX));
         let is_too_old =
             |place: &JobCursor| keep.recorded_since.is_some_and(|since| place.created_at < since);
-        let gone = finished.iter().enumerate().filter(|(at, place)| *at >= jobs_max || is_too_old(place));
+        let gone =
+            finished.iter().enumerate().filter(|(at, place)| *at >= jobs_max || is_too_old(place));
         let gone: Vec<_> = gone.map(|(_, place)| place.id).collect();
         gone.iter().for_each(|id| drop(kept.jobs.remove(id)));
         Ok(gone.len().try_into().unwrap_or(u64::MAX))

@@ -162,7 +162,11 @@ async fn a_job_at_another_server_is_not_said_to_be_cancelled() {
     record.servers = vec![ELSEWHERE.to_owned()];
     let id = record.id;
     stage.jobs.create(record, &OwnerId::random()).await.unwrap();
-    stage.jobs.append(&id, Event::SubmitStarted { server: ELSEWHERE.to_owned() }, Timestamp::now()).await.unwrap();
+    stage
+        .jobs
+        .append(&id, Event::SubmitStarted { server: ELSEWHERE.to_owned() }, Timestamp::now())
+        .await
+        .unwrap();
     let engine = stage.engine();
     let refused = engine.cancel(&id).await;
     assert!(

@@ -25,7 +25,8 @@ use std::{
     time::Duration,
 };
 
-use comfy_client::{Auth, Secret, ServerUrl};
+use batch::Unsure;
+use comfy_client::{Auth, InvalidServerUrl, Secret, ServerUrl};
 
 pub use self::{
     error::{Error, Problem},
@@ -51,6 +52,8 @@ pub struct Config {
     /// The ComfyUI server. `None` when nothing names one: [`Config::default_server`] is then used,
     /// and a program may put the simulator in its place.
     pub comfyui: Option<Backend>,
+    /// Further ComfyUI servers, or all of them where `comfyui` names none.
+    pub servers: Vec<NamedServer>,
     /// The folder of the database and of what was made.
     pub data_dir: PathBuf,
     /// The folder where finished files also stand under readable names.
@@ -61,8 +64,21 @@ pub struct Config {
     pub job_timeout: Duration,
     /// How long a server that has one of our jobs may give no answer before the job is lost.
     pub server_away_max: Duration,
-    /// How many jobs this process gives to the server at the same time; the others wait here.
+    /// How many jobs this process gives to one server at the same time; the others wait here.
     pub max_concurrent_jobs: u32,
+    /// How many jobs this process may have unfinished.
+    pub max_unfinished_jobs: u32,
+    /// How long a process that was killed keeps others from its unfinished jobs.
+    pub job_lease: Duration,
+    /// What becomes of a job whose sending was broken off, when the server says that it does not
+    /// have it.
+    pub unsure: Unsure,
+    /// How long finished jobs stay on record; `None` keeps them for ever.
+    pub max_job_age: Option<Duration>,
+    /// How many finished jobs stay on record; `None` keeps all.
+    pub max_jobs: Option<u64>,
+    /// How often finished jobs that are too old or too many are forgotten.
+    pub cleanup_interval: Duration,
     /// How long opening a connection to ComfyUI may take.
     pub connect_timeout: Duration,
     /// How long ComfyUI may take to answer one request.
@@ -87,6 +103,45 @@ pub struct Backend {
     pub url: ServerUrl,
     /// What to identify with, when the server asks for it.
     pub auth: Option<Auth>,
+}
+
+/// One of several ComfyUI servers.
+///
+/// ```
+/// use mediafactory::config::NamedServer;
+/// let server = NamedServer::new("gpu-1", "http://gpu-1:8188".parse()?);
+/// assert!(server.tags.is_empty() && server.in_flight_max.is_none());
+/// # Ok::<(), mediafactory::InvalidServerUrl>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct NamedServer {
+    /// What people and callers call it.
+    pub name: String,
+    /// Where it is, and how to be let in.
+    pub backend: Backend,
+    /// How much faster it is than one of weight 1.
+    pub weight: f64,
+    /// Words that callers may ask for instead of the name, such as `video`.
+    pub tags: Vec<String>,
+    /// How many jobs this process gives to it at the same time; [`Config::max_concurrent_jobs`]
+    /// when not given.
+    pub in_flight_max: Option<u32>,
+    /// The number by which callers ask for its GPU; its place in the list when not given.
+    pub gpu_id: Option<u32>,
+}
+
+impl NamedServer {
+    /// A server of weight 1 without tags.
+    pub fn new(name: impl Into<String>, url: ServerUrl) -> Self {
+        Self {
+            name: name.into(),
+            backend: Backend { url, auth: None },
+            weight: 1.0,
+            tags: Vec::new(),
+            in_flight_max: None,
+            gpu_id: None,
+        }
+    }
 }
 
 /// What only the HTTP server needs.
@@ -126,6 +181,9 @@ pub enum Simulate {
     Always,
 }
 
+/// What the server is called that `comfyui.url` names.
+const DEFAULT_NAME: &str = "default";
+
 /// Where a ComfyUI listens that was started without further arguments.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8188";
 
@@ -135,13 +193,21 @@ impl Config {
         let data_dir = data_dir.into();
         Self {
             comfyui: None,
+            servers: Vec::new(),
             output_dir: data_dir.join("output"),
             model_cache_dir: data_dir.join("models"),
             data_dir,
             asset_ttl: None,
             job_timeout: Duration::from_mins(10),
             server_away_max: Duration::from_mins(10),
-            max_concurrent_jobs: 3,
+            // One more than a server runs keeps it busy.
+            max_concurrent_jobs: 2,
+            max_unfinished_jobs: 1000,
+            job_lease: Duration::from_secs(10),
+            unsure: Unsure::Lost,
+            max_job_age: None,
+            max_jobs: None,
+            cleanup_interval: Duration::from_hours(1),
             connect_timeout: Duration::from_secs(10),
             reply_timeout: Duration::from_mins(1),
             import_dirs: Vec::new(),
@@ -149,6 +215,24 @@ impl Config {
             log: "warn".to_owned(),
             simulate: Simulate::Never,
         }
+    }
+
+    /// All servers: the one of `comfyui`, which is called `default`, and those of `servers`. Where
+    /// neither names one, it is [`Config::default_server`].
+    pub(crate) fn all_servers(&self) -> Result<Vec<NamedServer>, InvalidServerUrl> {
+        let first = match &self.comfyui {
+            Some(backend) => Some(backend.clone()),
+            None if self.servers.is_empty() => {
+                Some(Backend { url: DEFAULT_SERVER.parse()?, auth: None })
+            }
+            None => None,
+        };
+        let first = first.map(|backend| {
+            let auth = backend.auth.clone();
+            let named = NamedServer::new(DEFAULT_NAME, backend.url);
+            NamedServer { backend: Backend { auth, ..named.backend }, ..named }
+        });
+        Ok(first.into_iter().chain(self.servers.iter().cloned()).collect())
     }
 
     /// The server that is used when none is configured: this machine's own, at ComfyUI's usual port.

@@ -25,17 +25,12 @@ pub(super) fn renew(
 }
 
 pub(super) fn leave(connection: &Connection, owner: &OwnerId) -> Result<(), Fault> {
-    connection
-        .prepare_cached("DELETE FROM owners WHERE id = ?1")?
-        .execute([owner.to_string()])?;
+    connection.prepare_cached("DELETE FROM owners WHERE id = ?1")?.execute([owner.to_string()])?;
     Ok(())
 }
 
 /// Which jobs are free and whose they become are one transaction: of two heirs, each job has one.
-pub(super) fn adopt(
-    connection: &mut Connection,
-    adoption: &Adoption,
-) -> Result<Vec<Job>, Fault> {
+pub(super) fn adopt(connection: &mut Connection, adoption: &Adoption) -> Result<Vec<Job>, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     bury(&transaction, adoption)?;
     let free = select_each(

@@ -139,8 +139,7 @@ async fn a_closed_store_answers_that_it_is_closed() {
         assert_eq!(chain(&error), "the job store cannot read a job: the database is closed");
         let error = clone.insert(Vec::new()).await.unwrap_err();
         assert_eq!(chain(&error), "the asset store cannot record assets: the database is closed");
-        let error =
-            clone.finish_job(&job, finished(), moment(), Vec::new()).await.unwrap_err();
+        let error = clone.finish_job(&job, finished(), moment(), Vec::new()).await.unwrap_err();
         assert!(matches!(error, Error::Closed), "{error:?}");
     }
 }

@@ -63,7 +63,10 @@ async fn an_event_that_cannot_follow_leaves_no_assets() {
     let store = SqliteStore::open_in_memory().unwrap();
     let job = queued_job(&store).await;
     let failure = Failure::new("execution_error", "no");
-    store.append(&job, Event::ExecutionFailed { failure, nodes: Vec::new() }, moment()).await.unwrap();
+    store
+        .append(&job, Event::ExecutionFailed { failure, nodes: Vec::new() }, moment())
+        .await
+        .unwrap();
     let assets = vec![asset_of(&job, 0, b"one")];
     let error = store.finish_job(&job, finished(), moment(), assets).await.unwrap_err();
     let shown = chain(&error).replace(&job.to_string(), "[job]");

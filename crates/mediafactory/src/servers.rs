@@ -1,0 +1,189 @@
+//! The ComfyUI servers that there are, and which of them a job may go to.
+
+use comfy_client::{Client, ClientOptions, Limits, SystemStats};
+use futures::future::join_all;
+use workflow_graph::Json;
+
+use crate::{
+    config::{Config, NamedServer},
+    error::{Error, FailureCode},
+    factory::Factory,
+    failure, nearest,
+    nodes::NodeCache,
+    requests::{BackendReport, Device},
+};
+
+/// What a server says it was deployed as when it is our simulator.
+const SIMULATOR: &str = "comfy-sim";
+
+/// What callers say who leave the choice to us.
+const AUTO: &str = "auto";
+
+/// One server, and what was learned of its node classes.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) client: Client,
+    tags: Vec<String>,
+    gpu_id: u32,
+    pub(crate) nodes: NodeCache,
+}
+
+impl Server {
+    /// The `place` is that in the list of all servers.
+    pub(crate) fn new(config: &Config, named: &NamedServer, place: u32) -> Result<Self, Error> {
+        Ok(Self {
+            name: named.name.clone(),
+            client: client(config, named)?,
+            tags: named.tags.clone(),
+            gpu_id: named.gpu_id.unwrap_or(place),
+            nodes: NodeCache::default(),
+        })
+    }
+
+    /// Its address, as the log of a job names it.
+    pub(crate) fn url(&self) -> String {
+        self.client.url().to_string()
+    }
+
+    /// Whether it is our simulator. It is asked each time: another server may have been started
+    /// at the same address.
+    pub(crate) async fn is_simulated(&self) -> Result<bool, Error> {
+        let stats = self.client.system_stats().await.map_err(failure::client)?;
+        Ok(is_simulator(&stats))
+    }
+}
+
+impl Factory {
+    /// The server that is asked where a question names none.
+    pub(crate) fn first_server(&self) -> Result<&Server, Error> {
+        self.parts.servers.first().ok_or_else(|| {
+            Error::new(FailureCode::ComfyuiUnreachable, "no ComfyUI server is configured")
+        })
+    }
+
+    /// The servers that a caller's word stands for: a name, a tag, the number of a GPU, or `auto`
+    /// for all of them.
+    pub(crate) fn placed(&self, placement: Option<&str>) -> Result<Vec<&Server>, Error> {
+        let all: Vec<&Server> = self.parts.servers.iter().collect();
+        let Some(word) = placement.filter(|word| *word != AUTO) else { return Ok(all) };
+        if let Some(named) = all.iter().find(|server| server.name == word) {
+            return Ok(vec![named]);
+        }
+        let gpu_id = word.parse().ok();
+        let meant = |server: &&&Server| {
+            server.tags.iter().any(|tag| tag == word) || Some(server.gpu_id) == gpu_id
+        };
+        let found: Vec<&Server> = all.iter().filter(meant).copied().collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let names = all.iter().map(|server| server.name.as_str());
+        let words: Vec<&str> = names
+            .chain(all.iter().flat_map(|server| server.tags.iter().map(String::as_str)))
+            .chain([AUTO])
+            .collect();
+        Err(failure::argument(format!("no ComfyUI server has the name, tag or GPU `{word}`"))
+            .with_hint(nearest::hint("names and tags", word, words.iter().copied())))
+    }
+
+    /// Those of `servers` that answer; why not, when none does.
+    pub(crate) async fn reachable<'a>(
+        &self,
+        servers: Vec<&'a Server>,
+    ) -> Result<Vec<&'a Server>, Error> {
+        let tries = servers.iter().map(|server| async {
+            let url = server.url();
+            self.parts.engine.connect(&url).await.unwrap_or(Ok(())).map_err(failure::client)
+        });
+        let tried: Vec<_> = servers.iter().copied().zip(join_all(tries).await).collect();
+        let mut failed = None;
+        let mut answering = Vec::new();
+        for (server, outcome) in tried {
+            match outcome {
+                Ok(()) => answering.push(server),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match failed {
+            Some(error) if answering.is_empty() => Err(error),
+            _ => Ok(answering),
+        }
+    }
+
+    /// Every server: what it is, whether it answers, and what it does.
+    pub async fn backends(&self) -> Vec<BackendReport> {
+        let known = self.parts.engine.servers();
+        let asked = self.parts.servers.iter().map(|server| async move {
+            (server, server.client.system_stats().await.map_err(failure::client))
+        });
+        let reports = join_all(asked).await.into_iter().map(|(server, stats)| {
+            let url = server.url();
+            let status = known.iter().find(|status| status.url == url).cloned();
+            let (stats, problem) = match stats {
+                Ok(stats) => (Some(stats), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            BackendReport {
+                name: server.name.clone(),
+                url,
+                tags: server.tags.clone(),
+                gpu_id: server.gpu_id,
+                version: stats.as_ref().and_then(|stats| stats.comfyui_version.clone()),
+                simulated: stats.as_ref().is_some_and(is_simulator),
+                devices: stats.map(devices).unwrap_or_default(),
+                problem,
+                set_aside: status.as_ref().and_then(|status| status.set_aside.clone()),
+                socket_open: status.as_ref().is_some_and(|status| status.is_connected),
+                in_flight: count(status.as_ref().map(|status| status.in_flight)),
+                in_flight_max: count(status.as_ref().map(|status| status.in_flight_max)),
+                queue_remaining: status.as_ref().and_then(|status| status.queue_remaining),
+                warm_models: status.map(|status| status.warm_models).unwrap_or_default(),
+            }
+        });
+        reports.collect()
+    }
+
+    /// The name of the server at this address, as long as it is configured.
+    pub(crate) fn server_name(&self, url: &str) -> Option<&str> {
+        let server = self.parts.servers.iter().find(|server| server.url() == url)?;
+        Some(&server.name)
+    }
+}
+
+pub(crate) fn is_simulator(stats: &SystemStats) -> bool {
+    let deployed = stats.raw.at(&["system", "deploy_environment"]).and_then(Json::as_str);
+    deployed == Some(SIMULATOR)
+}
+
+pub(crate) fn devices(stats: SystemStats) -> Vec<Device> {
+    let devices = stats.devices.into_iter().map(|device| Device {
+        name: device.name,
+        kind: device.kind,
+        vram_total_bytes: device.vram_total_bytes,
+        vram_free_bytes: device.vram_free_bytes,
+    });
+    devices.collect()
+}
+
+fn count(number: Option<usize>) -> u32 {
+    u32::try_from(number.unwrap_or_default()).unwrap_or(u32::MAX)
+}
+
+/// The way to the server that is asked where a question names none.
+pub(crate) fn first_client(config: &Config) -> Result<Client, Error> {
+    let all = config.all_servers().map_err(|error| failure::argument(error.to_string()))?;
+    let first = all.first().ok_or_else(|| failure::argument("no ComfyUI server is configured"))?;
+    client(config, first)
+}
+
+fn client(config: &Config, named: &NamedServer) -> Result<Client, Error> {
+    let limits = Limits {
+        connect_timeout: config.connect_timeout,
+        reply_timeout: config.reply_timeout,
+        gone_after: config.server_away_max,
+        ..Limits::default()
+    };
+    let options = ClientOptions { auth: named.backend.auth.clone(), limits };
+    Client::new(named.backend.url.clone(), options).map_err(failure::client)
+}
