@@ -9,4 +9,5 @@
 mod engine;
 mod recovery;
 mod stage;
+mod servers;
 mod store;
