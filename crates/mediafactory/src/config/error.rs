@@ -104,6 +104,14 @@ pub enum Problem {
         /// The setting whose name is nearest.
         nearest: Option<String>,
     },
+    /// A further server has the name of the one that `comfyui.url` names.
+    #[error("{place}: a server is called `{name}`, like the one of `comfyui.url`; give it another name")]
+    TwinServers {
+        /// Where the further server stands.
+        place: Source,
+        /// The name.
+        name: String,
+    },
     /// A variable whose name begins like ours, but is none.
     #[error("environment variable {name} is not one of MediaFactory's{}", did_you_mean(nearest.as_deref()))]
     UnknownVariable {

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 use super::{
     Problem, SETTINGS, Setting, Source,
@@ -69,6 +72,19 @@ impl Reader<'_> {
     }
 }
 
+fn list(items: &[Spanned<DeValue<'_>>]) -> Raw {
+    let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+    if let Some(texts) = texts.collect() {
+        return Raw::List(texts);
+    }
+    let tables = items.iter().map(|item| {
+        let members = item.get_ref().as_table()?.iter();
+        Some(members.map(|(name, value)| (name.get_ref().to_string(), raw(value.get_ref()))).collect())
+    });
+    let mixed = || Raw::Other("a list in which not every member is text".to_owned());
+    tables.collect::<Option<_>>().map_or_else(mixed, Raw::Tables)
+}
+
 fn raw(value: &DeValue<'_>) -> Raw {
     match value {
         DeValue::String(text) => Raw::Text(text.clone().into_owned()),
@@ -78,13 +94,6 @@ fn raw(value: &DeValue<'_>) -> Raw {
         DeValue::Boolean(flag) => Raw::Other(flag.to_string()),
         DeValue::Datetime(_) => Raw::Other("a date".to_owned()),
         DeValue::Table(_) => Raw::Other("a table".to_owned()),
-        DeValue::Array(items) => items
-            .iter()
-            .map(|item| item.get_ref().as_str().map(str::to_owned))
-            .collect::<Option<_>>()
-            .map_or_else(
-                || Raw::Other("a list in which not every member is text".to_owned()),
-                Raw::List,
-            ),
+        DeValue::Array(items) => list(items),
     }
 }

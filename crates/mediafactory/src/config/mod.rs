@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod load;
 mod resolve;
+mod servers;
 mod settings;
 mod source;
 
@@ -233,6 +234,13 @@ impl Config {
             NamedServer { backend: Backend { auth, ..named.backend }, ..named }
         });
         Ok(first.into_iter().chain(self.servers.iter().cloned()).collect())
+    }
+
+    /// The name that two servers have, of which `comfyui` is one.
+    pub(crate) fn twin_server(&self) -> Option<&str> {
+        self.comfyui.as_ref()?;
+        let twin = self.servers.iter().find(|server| server.name == DEFAULT_NAME)?;
+        Some(&twin.name)
     }
 
     /// The server that is used when none is configured: this machine's own, at ComfyUI's usual port.

@@ -10,7 +10,8 @@ use comfy_client::{Auth, Secret, ServerUrl};
 use super::{
     Backend, Config, Error, Problem, SETTINGS, Setting, Source, file,
     load::is_name_of_ours,
-    settings::{Draft, Kind, simulate},
+    servers,
+    settings::{Draft, Kind, simulate, unsure},
     source::{Given, Raw},
 };
 
@@ -223,6 +224,9 @@ fn finished(
         }
         (None, _) => {}
     }
+    if let Some(twin) = config.twin_server() {
+        problems.push(Problem::TwinServers { place: source_of("servers"), name: twin.to_owned() });
+    }
     if source_of("output_dir") == Source::Default {
         config.output_dir = config.data_dir.join("output");
     }
@@ -315,7 +319,7 @@ impl Value<'_> {
                 let number = match self.raw {
                     Raw::Words(words) => words.trim().parse().ok(),
                     Raw::Whole(number) => u64::try_from(*number).ok(),
-                    Raw::Text(_) | Raw::List(_) | Raw::Other(_) => None,
+                    Raw::Text(_) | Raw::List(_) | Raw::Tables(_) | Raw::Other(_) => None,
                 };
                 let number = number.filter(|number| (minimum..=maximum).contains(&number));
                 set(&mut draft.config, number.ok_or_else(|| self.wrong())?);
@@ -326,6 +330,13 @@ impl Value<'_> {
             }
             Kind::List { set, .. } => set(&mut draft.config, self.list()?),
             Kind::Text { set, .. } => set(&mut draft.config, self.text()?.to_owned()),
+            Kind::Servers => {
+                let read = servers::read(self.raw).map_err(|found| self.wrong_because(&found));
+                draft.config.servers = read?;
+            }
+            Kind::Unsure => {
+                draft.config.unsure = unsure(self.text()?).ok_or_else(|| self.wrong())?;
+            }
             Kind::Simulate => {
                 draft.config.simulate = simulate(self.text()?).ok_or_else(|| self.wrong())?;
             }
@@ -374,7 +385,9 @@ impl Value<'_> {
         let items: Vec<String> = match self.raw {
             Raw::Words(words) => words.split(',').map(|item| item.trim().to_owned()).collect(),
             Raw::List(items) => items.clone(),
-            Raw::Text(_) | Raw::Whole(_) | Raw::Other(_) => return Err(self.wrong()),
+            Raw::Text(_) | Raw::Whole(_) | Raw::Tables(_) | Raw::Other(_) => {
+                return Err(self.wrong());
+            }
         };
         if items.iter().any(|item| item.trim().is_empty()) {
             return Err(self.wrong_because("a list with an empty member"));

@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use batch::Unsure;
 use comfy_client::{Auth, Secret, ServerUrl};
 
-use super::{Config, Simulate};
+use super::{Config, Simulate, servers};
 
 /// One setting: its names, what it takes, and where its value goes.
 ///
@@ -87,6 +88,10 @@ pub(super) enum Kind {
     List { of: &'static str, set: fn(&mut Config, Vec<String>) },
     /// A text.
     Text { of: &'static str, set: fn(&mut Config, String) },
+    /// A list of servers.
+    Servers,
+    /// One of a few words.
+    Unsure,
     /// One of a few words.
     Simulate,
 }
@@ -107,6 +112,8 @@ impl Kind {
             Self::Socket { .. } => "an IP address with a port, such as 127.0.0.1:8080".to_owned(),
             Self::List { of, .. } => format!("a list of {of}"),
             Self::Text { of, .. } => (*of).to_owned(),
+            Self::Servers => servers::EXPECTED.to_owned(),
+            Self::Unsure => "`lost` or `send_again`".to_owned(),
             Self::Simulate => "`never`, `fallback` or `always`".to_owned(),
         }
     }
@@ -252,8 +259,8 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "max_concurrent_jobs",
         environment: &["MEDIAFACTORY_MAX_CONCURRENT_JOBS", "COMFYUI_MCP_MAX_CONCURRENT_JOBS"],
-        default: "3",
-        description: "How many jobs this process gives to the server at the same time; the others wait.",
+        default: "2",
+        description: "How many jobs this process gives to one server at the same time; the others wait.",
         kind: Kind::Whole {
             minimum: 1,
             maximum: 64,
@@ -264,6 +271,97 @@ pub static SETTINGS: &[Setting] = &[
             },
         },
         show: |config| Some(config.max_concurrent_jobs.to_string()),
+    },
+    Setting {
+        key: "servers",
+        environment: &["MEDIAFACTORY_SERVERS"],
+        default: "",
+        description: "Further ComfyUI servers, or all of them where `comfyui.url` names none.",
+        kind: Kind::Servers,
+        show: |config| {
+            let servers = config.servers.iter();
+            let shown = servers.map(|server| format!("{}={}", server.name, server.backend.url));
+            joined(&shown.collect::<Vec<_>>())
+        },
+    },
+    Setting {
+        key: "max_unfinished_jobs",
+        environment: &["MEDIAFACTORY_MAX_UNFINISHED_JOBS"],
+        default: "1000",
+        description: "How many jobs of this process may be unfinished; more are refused.",
+        kind: Kind::Whole {
+            minimum: 1,
+            maximum: 100_000,
+            unit: "",
+            set: |config, jobs| {
+                config.max_unfinished_jobs = u32::try_from(jobs).unwrap_or(u32::MAX);
+            },
+        },
+        show: |config| Some(config.max_unfinished_jobs.to_string()),
+    },
+    Setting {
+        key: "job_lease_seconds",
+        environment: &["MEDIAFACTORY_JOB_LEASE_SECONDS"],
+        default: "10",
+        description: "How long a process that was killed keeps others from its unfinished jobs.",
+        kind: Kind::Whole {
+            minimum: 1,
+            maximum: 3600,
+            unit: "seconds",
+            set: |config, seconds| config.job_lease = Duration::from_secs(seconds),
+        },
+        show: |config| Some(config.job_lease.as_secs().to_string()),
+    },
+    Setting {
+        key: "when_unsure",
+        environment: &["MEDIAFACTORY_WHEN_UNSURE"],
+        default: "lost",
+        description: "What becomes of a job whose sending was broken off, when the server says \
+                      that it does not have it: `lost` leaves it to whoever asked for it, \
+                      `send_again` sends it again.",
+        kind: Kind::Unsure,
+        show: |config| Some(unsure_name(config.unsure).to_owned()),
+    },
+    Setting {
+        key: "max_job_age_hours",
+        environment: &["MEDIAFACTORY_MAX_JOB_AGE_HOURS"],
+        default: "0",
+        description: "How long finished jobs stay on record, in hours; 0 keeps them for ever. Their assets stay.",
+        kind: Kind::Whole {
+            minimum: 0,
+            maximum: TTL_HOURS_MAX,
+            unit: "hours",
+            set: |config, hours| {
+                config.max_job_age = (hours > 0).then(|| Duration::from_hours(hours));
+            },
+        },
+        show: |config| Some(config.max_job_age.map_or(0, |age| age.as_secs() / 3600).to_string()),
+    },
+    Setting {
+        key: "max_jobs",
+        environment: &["MEDIAFACTORY_MAX_JOBS"],
+        default: "0",
+        description: "How many finished jobs stay on record; 0 keeps all. Their assets stay.",
+        kind: Kind::Whole {
+            minimum: 0,
+            maximum: 100_000_000,
+            unit: "",
+            set: |config, jobs| config.max_jobs = (jobs > 0).then_some(jobs),
+        },
+        show: |config| Some(config.max_jobs.unwrap_or(0).to_string()),
+    },
+    Setting {
+        key: "cleanup_interval_seconds",
+        environment: &["MEDIAFACTORY_CLEANUP_INTERVAL_SECONDS"],
+        default: "3600",
+        description: "How often finished jobs that are too old or too many are forgotten.",
+        kind: Kind::Whole {
+            minimum: 1,
+            maximum: JOB_SECONDS_MAX,
+            unit: "seconds",
+            set: |config, seconds| config.cleanup_interval = Duration::from_secs(seconds),
+        },
+        show: |config| Some(config.cleanup_interval.as_secs().to_string()),
     },
     Setting {
         key: "simulate",
@@ -341,6 +439,18 @@ pub static SETTINGS: &[Setting] = &[
 
 fn joined(list: &[String]) -> Option<String> {
     (!list.is_empty()).then(|| list.join(","))
+}
+
+fn unsure_name(unsure: Unsure) -> &'static str {
+    match unsure {
+        Unsure::Lost => "lost",
+        Unsure::SendAgain => "send_again",
+    }
+}
+
+/// Reads the words of [`Kind::Unsure`].
+pub(super) fn unsure(word: &str) -> Option<Unsure> {
+    [Unsure::Lost, Unsure::SendAgain].into_iter().find(|choice| unsure_name(*choice) == word)
 }
 
 /// Reads the words of [`Kind::Simulate`].

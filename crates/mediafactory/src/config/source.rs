@@ -64,6 +64,8 @@ pub(super) enum Raw {
     Whole(i64),
     /// A list of strings in the file.
     List(Vec<String>),
+    /// A list of tables in the file, members in their order.
+    Tables(Vec<Vec<(String, Raw)>>),
     /// Anything else in the file, as it is described to people.
     Other(String),
 }
@@ -76,7 +78,7 @@ impl Raw {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Words(text) | Self::Text(text) => Some(text),
-            Self::Whole(_) | Self::List(_) | Self::Other(_) => None,
+            Self::Whole(_) | Self::List(_) | Self::Tables(_) | Self::Other(_) => None,
         }
     }
 }
@@ -92,6 +94,7 @@ impl fmt::Display for Raw {
             }
             Self::Whole(number) => write!(f, "{number}"),
             Self::List(_) => f.write_str("a list"),
+            Self::Tables(_) => f.write_str("a list of tables"),
             Self::Other(description) => f.write_str(description),
         }
     }

@@ -280,3 +280,64 @@ fn a_variable_of_ours_that_is_not_unicode_is_wrong_and_a_foreign_one_is_not() {
     let error = load(ours, Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "environment variable COMFYUI_URL does not hold valid Unicode");
 }
+
+#[test]
+fn servers_are_read_from_tables_and_from_words() {
+    let text = r#"
+[[servers]]
+name = "gpu-1"
+url = "http://gpu-1:8188"
+token = "s3cret"
+weight = 2
+tags = ["video", "fast"]
+max_concurrent_jobs = 4
+gpu_id = 7
+
+[[servers]]
+name = "gpu-2"
+url = "http://gpu-2:8188"
+weight = 0.5
+"#;
+    let resolved = resolve(with_file(text));
+    let servers = resolved.unwrap().config.servers;
+    let told = servers.iter().map(|server| {
+        let NamedServer { name, weight, tags, in_flight_max, gpu_id, .. } = server;
+        format!("{name} {weight} {tags:?} {in_flight_max:?} {gpu_id:?} {:?}", server.backend)
+    });
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
+    let words = "a=http://one:8188, b=http://two:8188";
+    let resolved = resolve(with_environment(&[("MEDIAFACTORY_SERVERS", words)]));
+    let shown = resolved.unwrap().settings.into_iter().find(|setting| setting.key == "servers");
+    assert_eq!(shown.unwrap().value.unwrap(), "a=http://one:8188/,b=http://two:8188/");
+}
+
+#[test]
+fn what_is_wrong_with_a_server_is_said() {
+    let wrong = [
+        r#"servers = "gpu""#,
+        r#"servers = ["http://gpu:8188"]"#,
+        r#"servers = ["auto=http://gpu:8188"]"#,
+        r#"servers = ["a=http://gpu:8188", "a=http://gpu-2:8188"]"#,
+        r#"servers = ["default=http://gpu:8188"]
+comfyui.url = "http://one:8188""#,
+        r#"[[servers]]
+url = "http://gpu:8188""#,
+        r#"[[servers]]
+name = "a"
+address = "http://gpu:8188""#,
+        r#"[[servers]]
+name = "a"
+url = "gopher://gpu""#,
+        r#"[[servers]]
+name = "a"
+url = "http://gpu:8188"
+weight = 0"#,
+        r#"[[servers]]
+name = "a"
+url = "http://ann:pw@gpu:8188"
+token = "s3cret""#,
+    ];
+    let told = wrong.map(|text| resolve(with_file(text)).unwrap_err().to_string());
+    assert!(!told.join("").contains("s3cret"), "{told:?}");
+    insta::assert_snapshot!(told.join("\n"));
+}
