@@ -1,6 +1,9 @@
 //! The one place that sends requests, checks statuses, bounds bodies and adds credentials.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
@@ -30,6 +33,8 @@ pub(crate) struct Http {
     /// Marked as sensitive, so that no library prints it.
     authorization: Option<HeaderValue>,
     auth: Option<Auth>,
+    /// Whether the server was found to have no route that cancels a job.
+    cannot_cancel_jobs: AtomicBool,
 }
 
 /// What is sent with a `POST`.
@@ -65,7 +70,23 @@ impl Http {
             .build()
             .map_err(|source| Error::Setup { source: source.into() })?;
         let authorization = auth.as_ref().map(|auth| authorization(&client, auth)).transpose()?;
-        Ok(Self { client, server, limits, authorization, auth })
+        let cannot_cancel_jobs = AtomicBool::new(false);
+        Ok(Self { client, server, limits, authorization, auth, cannot_cancel_jobs })
+    }
+
+    /// Whether the server may have a route that cancels a job.
+    pub(crate) fn may_cancel_jobs(&self) -> bool {
+        !self.cannot_cancel_jobs.load(Ordering::Relaxed)
+    }
+
+    /// Remembers whether the server has a route that cancels a job.
+    pub(crate) fn note_cancels_jobs(&self, has_route: bool) {
+        self.cannot_cancel_jobs.store(!has_route, Ordering::Relaxed);
+    }
+
+    /// Another version of the server may answer from here on.
+    pub(crate) fn forget_abilities(&self) {
+        self.note_cancels_jobs(true);
     }
 
     /// The value of `Authorization`, for the WebSocket handshake.

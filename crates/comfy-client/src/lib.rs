@@ -38,7 +38,9 @@
 //! It does not repeat a submission, choose between servers, check a workflow against the server's
 //! nodes, or write files. It ignores proxy settings of the environment and follows no redirect.
 
+mod advice;
 mod auth;
+mod cancel;
 mod client;
 mod error;
 mod excerpt;
@@ -47,6 +49,7 @@ mod history;
 mod http;
 mod ids;
 mod limits;
+mod log;
 mod nodes;
 mod outcome;
 mod outputs;
@@ -55,25 +58,30 @@ mod rejection;
 mod session;
 mod submit;
 mod system;
+mod timings;
 mod url;
 mod watch;
 pub mod wire;
 
 pub use crate::{
+    advice::{Advice, Cause},
     auth::{Auth, Secret},
+    cancel::Cancelled,
     client::{Client, ClientOptions},
     error::{BoxError, Call, Error, Method, Retry},
     files::{FileRef, Folder, OnConflict, Upload, View},
     history::{HistoryEntry, HistoryMessage},
     ids::{ClientId, InvalidPromptId, PromptId},
     limits::Limits,
+    log::LogLine,
     outcome::{ExecutionError, Outcome},
     outputs::{NodeOutput, OutputItem},
     queue::{Free, Queue, QueueItem},
     rejection::{NodeError, NodeErrors, Rejection},
     session::Session,
     submit::{Accepted, Previews, QueuePlace, Submission},
-    system::{Device, Features, SystemStats},
+    system::{Device, Features, ServerProfile, SystemStats},
+    timings::{NodeTiming, NodeTimings},
     url::{InvalidServerUrl, ServerUrl, UrlProblem},
     watch::{Ended, Event, Watch},
 };

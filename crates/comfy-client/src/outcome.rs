@@ -2,6 +2,8 @@
 
 use workflow_graph::{Json, NodeId};
 
+use crate::advice::Cause;
+
 /// How a prompt ended, as the history tells it. No event of the socket decides this.
 ///
 /// ```
@@ -91,11 +93,10 @@ impl ExecutionError {
         }
     }
 
-    /// Whether the GPU ran out of memory. The server then unloads all models; a smaller picture
-    /// or batch may do.
+    /// Whether memory ran out. When it is the GPU's, the server then unloads all models; a smaller
+    /// picture or batch may do.
     pub fn is_out_of_memory(&self) -> bool {
-        self.exception_type.ends_with("OutOfMemoryError")
-            || self.message.contains("you ran out of memory on your GPU")
+        self.cause() == Cause::OutOfMemory
     }
 
     /// Whether a node only blocked what depends on it. The prompt goes on after this one.

@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
+    time::Instant,
 };
 
 use self::driver::{Command, Driver};
@@ -88,7 +89,7 @@ impl Session {
         if self.commands.send(command).await.is_err() || is_added.await.is_err() {
             tracing::error!(prompt = %prompt, "the task of the session has ended");
             let reason = "the task of the session has ended".to_owned();
-            mailbox.put(Event::SocketLost { reason }, 0);
+            mailbox.put(Event::SocketLost { reason }, 0, Instant::now().into_std());
         }
         Watch::new(self.client.clone(), *prompt, mailbox)
     }

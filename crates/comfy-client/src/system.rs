@@ -143,6 +143,39 @@ impl Features {
     }
 }
 
+/// What is known of a server before anything is asked of it: its version and what it can do.
+///
+/// ```
+/// use comfy_client::ServerProfile;
+/// let profile = ServerProfile { version: Some("0.33.0".to_owned()), ..ServerProfile::default() };
+/// assert!(profile.is_at_least([0, 9]) && !profile.is_at_least([1, 0]));
+/// assert!(!ServerProfile::default().is_at_least([0, 0]), "a server that does not say is none");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerProfile {
+    /// The version of ComfyUI in the server's words, if it says one.
+    pub version: Option<String>,
+    /// What else it can do.
+    pub features: Features,
+    /// Whether it has a route that cancels a job wherever it is. [`Client::cancel`] does without
+    /// where it has not.
+    pub cancels_jobs: bool,
+}
+
+impl ServerProfile {
+    /// Whether the server is of this version, given as major and minor number, or of a later
+    /// one. One whose version is not known or no number is not.
+    pub fn is_at_least(&self, [major, minor]: [u64; 2]) -> bool {
+        self.numbers().is_some_and(|numbers| numbers >= (major, minor))
+    }
+
+    fn numbers(&self) -> Option<(u64, u64)> {
+        let version = self.version.as_deref()?;
+        let mut numbers = version.strip_prefix('v').unwrap_or(version).split('.');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+}
+
 impl Client {
     /// Versions, memory and devices.
     pub async fn system_stats(&self) -> Result<SystemStats, Error> {
@@ -157,5 +190,36 @@ impl Client {
         }
         let reply = reply.success(&self.http)?;
         Ok(Features::from_json(reply.json(&self.http)?))
+    }
+
+    /// The server's version and what it can do. Three requests; what an old version or a fork
+    /// does not say counts as absent. A [`Client`] does not need this to be asked first.
+    pub async fn profile(&self) -> Result<ServerProfile, Error> {
+        let version = self.system_stats().await?.comfyui_version;
+        let features = self.features().await?;
+        Ok(ServerProfile { version, features, cancels_jobs: self.probe_cancelling().await? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(version: &str, is_at_least: [u64; 2], expected: bool) {
+        let version = Some(version.to_owned());
+        let profile = ServerProfile { version, ..ServerProfile::default() };
+        assert_eq!(profile.is_at_least(is_at_least), expected);
+    }
+
+    #[test]
+    fn versions_compare_by_number() {
+        check("0.8.0", [0, 33], false);
+        check("0.33.0", [0, 8], true);
+        check("v0.33", [0, 33], true);
+        check("0.33.0+local.7", [0, 33], true);
+        check("1.0.0-rc1", [0, 99], true);
+        check("nightly", [0, 0], false);
+        check("0", [0, 0], false);
     }
 }

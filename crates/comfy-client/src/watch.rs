@@ -16,7 +16,7 @@ use self::{
 };
 use crate::{
     client::Client, error::Error, history::HistoryEntry, ids::PromptId, outcome::Outcome,
-    outputs::NodeOutput,
+    outputs::NodeOutput, timings::NodeTimings,
 };
 
 /// Follows one prompt: its events as they come, and at the end its outcome.
@@ -47,8 +47,9 @@ pub struct Watch {
 ///
 /// ```
 /// use comfy_client::{Ended, Outcome};
-/// let ended = Ended { outcome: Outcome::Lost, entry: None, unrecorded: Vec::new() };
+/// let ended = Ended::new(Outcome::Lost);
 /// assert_eq!(ended.outputs().count(), 0);
+/// assert!(ended.entry.is_none() && !ended.server_was_away);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
@@ -59,9 +60,24 @@ pub struct Ended {
     /// What nodes reported over the socket and the history does not have. Should nodes have
     /// reported thousands of outputs or many megabytes, only the latest are here.
     pub unrecorded: Vec<NodeOutput>,
+    /// How long the nodes took, as far as it was seen.
+    pub timings: NodeTimings,
+    /// See [`Watch::server_was_away`].
+    pub server_was_away: bool,
 }
 
 impl Ended {
+    /// An end of which nothing more is known.
+    pub fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            entry: None,
+            unrecorded: Vec::new(),
+            timings: NodeTimings::default(),
+            server_was_away: false,
+        }
+    }
+
     /// Everything that nodes reported, from the history first. A prompt that failed has what was
     /// made before.
     pub fn outputs(&self) -> impl Iterator<Item = &NodeOutput> {
@@ -125,6 +141,24 @@ impl Watch {
         &self.prompt
     }
 
+    /// How long the nodes took so far, by the times at which the events came in, however late
+    /// they are read. A copy: it has a line for each node.
+    pub fn timings(&self) -> NodeTimings {
+        self.mailbox.timings()
+    }
+
+    /// Whether the server went away and came back while the prompt was watched: the socket was
+    /// lost, and then nobody took connections at its address for a while.
+    ///
+    /// ComfyUI tells nothing by which one run of it could be told from the next. It stops to take
+    /// connections only when it ends, though, and a new run of it knows no prompt of the one
+    /// before. So a prompt that is [`Outcome::Lost`] after this was lost by a restart, and one
+    /// that is lost without it was most likely deleted. By itself this proves nothing: a tunnel
+    /// that broke looks the same.
+    pub fn server_was_away(&self) -> bool {
+        self.mailbox.was_away()
+    }
+
     /// The next event; `None` when the prompt has ended or its server is gone, which
     /// [`Watch::finish`] then tells. The future may be dropped and the call made again.
     pub async fn next(&mut self) -> Option<Event> {
@@ -153,7 +187,9 @@ impl Watch {
             if self.next().await.is_none()
                 && let Some(end) = self.end.take()
             {
-                return end.map(|end| ended(end, self.seen));
+                let end = end?;
+                let (timings, server_was_away) = (self.timings(), self.server_was_away());
+                return Ok(Ended { timings, server_was_away, ..ended(end, self.seen) });
             }
         }
     }
@@ -304,7 +340,7 @@ fn ended(end: End, seen: Seen) -> Ended {
         entry.iter().flat_map(|entry| &entry.outputs).any(|known| known.node == output.node)
     };
     let unrecorded = seen.into_outputs().filter(|output| !is_recorded(output)).collect();
-    Ended { outcome, entry, unrecorded }
+    Ended { entry, unrecorded, ..Ended::new(outcome) }
 }
 
 impl fmt::Debug for Watch {

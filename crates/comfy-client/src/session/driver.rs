@@ -1,6 +1,6 @@
 //! The task that owns the socket.
 
-use std::{collections::HashMap, mem, pin::pin, time::Duration};
+use std::{collections::HashMap, io, mem, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
@@ -22,7 +22,7 @@ use crate::{
         event::{Event, News},
         mailbox::Check,
     },
-    wire::{self, Binary},
+    wire::{self, Binary, DecodeError, NodeStateReader},
 };
 
 /// The first wait before reconnecting; each further one is twice as long. Not zero, so that the
@@ -44,10 +44,13 @@ pub(crate) struct Driver {
     commands: mpsc::Receiver<Command>,
     state: watch::Sender<Connection>,
     readers: HashMap<PromptId, Vec<Reader>>,
+    /// The node states that were told last, of prompts that somebody watches.
+    states: HashMap<PromptId, NodeStateReader>,
     /// The prompt that runs for this socket: pictures of old servers say nothing of theirs.
     running: Option<PromptId>,
     /// Why the socket is not up.
     down: Option<String>,
+    absence: Absence,
     /// Whether the server may still hold an older socket with this client id. It forgets the id,
     /// and with it the new socket, when it notices the end of the old one.
     is_id_in_doubt: bool,
@@ -62,6 +65,15 @@ struct Loss {
     reason: String,
     /// Whether the server may not have noticed.
     is_silent: bool,
+}
+
+/// What shows that the server is away, and who should know.
+#[derive(Default)]
+struct Absence {
+    /// Whether nobody took connections where the server should be.
+    is_seen: bool,
+    /// Who read when the socket was lost.
+    readers: Vec<Reader>,
 }
 
 impl Loss {
@@ -84,8 +96,10 @@ impl Driver {
             commands,
             state,
             readers: HashMap::new(),
+            states: HashMap::new(),
             running: None,
             down: None,
+            absence: Absence::default(),
             is_id_in_doubt: false,
             has_skipped_frames: false,
         }
@@ -162,6 +176,7 @@ impl Driver {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot reconnect yet");
+                    self.absence.is_seen |= shows_absence(&error);
                     // The server may take this socket in when nobody is there any more.
                     self.is_id_in_doubt |= matches!(error, Error::Timeout { .. });
                 }
@@ -195,10 +210,12 @@ impl Driver {
             readers.retain(|reader| reader.strong_count() > 0);
             !readers.is_empty()
         });
+        // This reader has to be told the states of all nodes.
+        self.states.retain(|other, _| *other != prompt && self.readers.contains_key(other));
         if let Some(reason) = &self.down
             && let Some(mailbox) = reader.upgrade()
         {
-            mailbox.put(Event::SocketLost { reason: reason.clone() }, 0);
+            mailbox.put(Event::SocketLost { reason: reason.clone() }, 0, now());
         }
         self.readers.entry(prompt).or_default().push(reader);
     }
@@ -220,9 +237,7 @@ impl Driver {
     fn take_in(&mut self, frame: Message) {
         let bytes = frame.len();
         let taken = match frame {
-            Message::Text(text) => {
-                wire::decode_text(text.as_bytes()).map(|message| self.take_message(message, bytes))
-            }
+            Message::Text(text) => self.take_text(text.into()),
             Message::Binary(binary) => {
                 wire::decode_binary(&binary).map(|binary| self.take_binary(binary, bytes))
             }
@@ -238,6 +253,32 @@ impl Driver {
         }
     }
 
+    /// Frames of node states grow with the graph and are most of what comes, so they are not
+    /// decoded as a whole.
+    fn take_text(&mut self, text: Bytes) -> Result<(), DecodeError> {
+        if let Some(prompt) = NodeStateReader::prompt_of(&text) {
+            match prompt.parse() {
+                Ok(prompt) => self.take_states(prompt, &text),
+                Err(_) => Ok(()),
+            }
+        } else {
+            let message = wire::decode_text(&text)?;
+            self.take_message(message, text.len());
+            Ok(())
+        }
+    }
+
+    fn take_states(&mut self, prompt: PromptId, frame: &Bytes) -> Result<(), DecodeError> {
+        self.running = Some(prompt);
+        if self.readers.contains_key(&prompt) {
+            let changed = self.states.entry(prompt).or_default().read(frame)?;
+            if !changed.is_empty() {
+                self.tell(&prompt, Event::NodeStates(changed), frame.len());
+            }
+        }
+        Ok(())
+    }
+
     fn take_message(&mut self, message: wire::Message, bytes: usize) {
         if let wire::Message::Status { queue_remaining, .. } = message {
             self.state.send_modify(|state| state.queue_remaining = queue_remaining);
@@ -247,9 +288,10 @@ impl Driver {
         let Ok(prompt) = prompt.parse::<PromptId>() else { return };
         self.running = Some(prompt).filter(|_| !may_have_ended);
         if let Some(event) = event {
-            self.tell(&prompt, &event, bytes);
+            self.tell(&prompt, event, bytes);
         }
         if may_have_ended {
+            self.states.remove(&prompt);
             self.ask(&prompt, Check::History);
         }
     }
@@ -271,14 +313,17 @@ impl Driver {
             }
         };
         if let Some(prompt) = prompt {
-            self.tell(&prompt, &event, bytes);
+            self.tell(&prompt, event, bytes);
         }
     }
 
     fn lost(&mut self, Loss { reason, is_silent }: Loss) {
         tracing::warn!(server = %self.client.url(), reason, "the socket is lost");
         self.running = None;
+        self.states.clear();
         self.down = Some(reason.clone());
+        let readers = self.readers.values().flatten().cloned().collect();
+        self.absence = Absence { is_seen: false, readers };
         self.is_id_in_doubt |= is_silent;
         self.state.send_modify(|state| state.is_up = false);
         self.tell_all(&Event::SocketLost { reason });
@@ -287,6 +332,12 @@ impl Driver {
     fn back(&mut self, queue_remaining: Option<u64>) {
         tracing::info!(server = %self.client.url(), "the socket is back");
         self.down = None;
+        // It may be another version now.
+        self.client.http.forget_abilities();
+        let Absence { is_seen, readers } = mem::take(&mut self.absence);
+        if is_seen {
+            readers.iter().filter_map(Reader::upgrade).for_each(|mailbox| mailbox.note_absence());
+        }
         self.state.send_modify(|state| {
             state.is_up = true;
             state.queue_remaining = queue_remaining;
@@ -294,9 +345,18 @@ impl Driver {
         self.tell_all(&Event::SocketBack);
     }
 
-    fn tell(&self, prompt: &PromptId, event: &Event, bytes: usize) {
+    fn tell(&self, prompt: &PromptId, event: Event, bytes: usize) {
+        let now = now();
         let readers = self.readers.get(prompt).into_iter().flatten();
-        readers.filter_map(Reader::upgrade).for_each(|mailbox| mailbox.put(event.clone(), bytes));
+        let mut mailboxes = readers.filter_map(Reader::upgrade).peekable();
+        let mut event = Some(event);
+        while let Some(mailbox) = mailboxes.next() {
+            let is_last = mailboxes.peek().is_none();
+            let told = if is_last { event.take() } else { event.clone() };
+            if let Some(event) = told {
+                mailbox.put(event, bytes, now);
+            }
+        }
     }
 
     fn ask(&self, prompt: &PromptId, check: Check) {
@@ -307,8 +367,25 @@ impl Driver {
     /// Events may have been missed, and the server may have been restarted.
     fn tell_all(&self, event: &Event) {
         for prompt in self.readers.keys() {
-            self.tell(prompt, event, 0);
+            self.tell(prompt, event.clone(), 0);
             self.ask(prompt, Check::HistoryAndQueue);
         }
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Whether nobody listens where the server should be, as a proxy may say in its place. A running
+/// server is slow at times, but it never stops to take connections.
+fn shows_absence(error: &Error) -> bool {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only these of many errors show it")]
+    match error {
+        Error::Connect { source, .. } => source
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused),
+        Error::Status { status, .. } => matches!(status, 502 | 503),
+        _ => false,
     }
 }

@@ -46,7 +46,9 @@ pub enum Event {
         /// Of how much.
         max: f64,
     },
-    /// How far all nodes are that have begun. A slow reader gets only the latest.
+    /// How far the nodes are whose state changed, in the order they began. The first of these
+    /// events, and the first after [`Event::SocketBack`], tells of all nodes that have begun; to
+    /// a slow reader one event tells the latest of all that changed meanwhile.
     NodeStates(Vec<NodeProgress>),
     /// A picture made on the way. A slow reader gets only the latest JPEG, but every PNG: those
     /// can be results.

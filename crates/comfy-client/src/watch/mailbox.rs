@@ -4,11 +4,18 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
+use indexmap::IndexMap;
 use tokio::sync::Notify;
+use workflow_graph::NodeId;
 
 use super::event::Event;
+use crate::{
+    timings::NodeTimings,
+    wire::{NodeProgress, NodeState},
+};
 
 /// How many events may wait. A prompt has about three for each node that cannot be left out, so
 /// this is out of reach for a reader that reads at all.
@@ -16,6 +23,9 @@ const EVENTS_MAX: usize = 16_384;
 
 /// How many bytes the frames may have had whose events wait.
 const BYTES_MAX: usize = 256 << 20;
+
+/// How many bytes the node states may have that wait: those of some hundred thousand nodes.
+const STATES_BYTES_MAX: usize = 32 << 20;
 
 /// What the reader should look up next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,18 +52,26 @@ pub(crate) struct Letter {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Node states have only their place here.
     letters: VecDeque<Letter>,
     bytes: usize,
+    /// The states that changed since the reader last took them.
+    states: IndexMap<NodeId, NodeProgress>,
+    states_bytes: usize,
+    timings: NodeTimings,
+    was_away: bool,
     missed: u64,
     check: Option<Check>,
     heard: bool,
 }
 
 impl Mailbox {
-    /// Puts an event in. Of progress and previews only the latest is kept.
-    pub(crate) fn put(&self, event: Event, bytes: usize) {
+    /// Puts an event in that came at a time. Of progress and previews only the latest is kept,
+    /// and of node states the latest of each node.
+    pub(crate) fn put(&self, event: Event, bytes: usize, at: Instant) {
         let mut state = self.lock();
         state.heard |= !matches!(event, Event::SocketLost { .. });
+        state.timings.observe(&event, at);
         state.put(Letter { event, bytes });
         drop(state);
         self.changed.notify_one();
@@ -70,6 +88,21 @@ impl Mailbox {
     /// The oldest event.
     pub(crate) fn take(&self) -> Option<Letter> {
         self.lock().take()
+    }
+
+    /// How long the nodes took so far.
+    pub(crate) fn timings(&self) -> NodeTimings {
+        self.lock().timings.clone()
+    }
+
+    /// Notes that the server went away and came back.
+    pub(crate) fn note_absence(&self) {
+        self.lock().was_away = true;
+    }
+
+    /// Whether the server went away and came back.
+    pub(crate) fn was_away(&self) -> bool {
+        self.lock().was_away
     }
 
     /// What should be looked up; asked for once.
@@ -94,7 +127,11 @@ impl Mailbox {
 }
 
 impl State {
-    fn put(&mut self, letter: Letter) {
+    fn put(&mut self, mut letter: Letter) {
+        if let Event::NodeStates(nodes) = &mut letter.event {
+            self.note_states(mem::take(nodes));
+            letter.bytes = 0;
+        }
         if only_latest_counts(&letter.event) {
             let same = mem::discriminant(&letter.event);
             let older = self.letters.iter().rposition(|old| {
@@ -118,6 +155,20 @@ impl State {
         self.letters.push_back(letter);
     }
 
+    /// Keeps the latest state of each node.
+    fn note_states(&mut self, nodes: Vec<NodeProgress>) {
+        for node in nodes {
+            let before = self.states.get(&node.node).map_or(0, bytes_of);
+            let bytes = self.states_bytes.saturating_sub(before).saturating_add(bytes_of(&node));
+            if bytes > STATES_BYTES_MAX {
+                self.missed = self.missed.saturating_add(1);
+                continue;
+            }
+            self.states_bytes = bytes;
+            self.states.insert(node.node.clone(), node);
+        }
+    }
+
     fn remove(&mut self, index: usize) {
         if let Some(letter) = self.letters.remove(index) {
             self.bytes = self.bytes.saturating_sub(letter.bytes);
@@ -125,13 +176,24 @@ impl State {
     }
 
     fn take(&mut self) -> Option<Letter> {
-        let Some(letter) = self.letters.pop_front() else {
+        let Some(mut letter) = self.letters.pop_front() else {
             let events = mem::take(&mut self.missed);
             return (events > 0).then_some(Letter { event: Event::Missed { events }, bytes: 0 });
         };
         self.bytes = self.bytes.saturating_sub(letter.bytes);
+        if let Event::NodeStates(nodes) = &mut letter.event {
+            *nodes = mem::take(&mut self.states).into_values().collect();
+            self.states_bytes = 0;
+        }
         Some(letter)
     }
+}
+
+fn bytes_of(progress: &NodeProgress) -> usize {
+    let word = if let NodeState::Other(word) = &progress.state { word.len() } else { 0 };
+    let display = progress.display_node.as_ref().map_or(0, |node| node.as_str().len());
+    // The name is also the key.
+    size_of::<NodeProgress>() + 2 * progress.node.as_str().len() + display + word
 }
 
 fn only_latest_counts(event: &Event) -> bool {
@@ -169,6 +231,21 @@ mod tests {
         Event::Preview { node: None, display_node: None, image }
     }
 
+    fn put(mailbox: &Mailbox, event: Event, bytes: usize) {
+        mailbox.put(event, bytes, Instant::now());
+    }
+
+    fn states(nodes: &[(&str, f64)]) -> Event {
+        let state = |(node, value): &(&str, f64)| NodeProgress {
+            node: node.parse().unwrap(),
+            display_node: None,
+            state: NodeState::Running,
+            value: *value,
+            max: 9.0,
+        };
+        Event::NodeStates(nodes.iter().map(state).collect())
+    }
+
     fn drain(mailbox: &Mailbox) -> Vec<Event> {
         std::iter::from_fn(|| mailbox.take()).map(|letter| letter.event).collect()
     }
@@ -189,17 +266,49 @@ mod tests {
             progress(3.0),
         ];
         for event in events {
-            mailbox.put(event, 1);
+            put(&mailbox, event, 1);
         }
         let new = picture("image/jpeg", Bytes::from_static(b"new"));
         assert_eq!(drain(&mailbox), [executing, png.clone(), new, png, progress(3.0)]);
     }
 
     #[test]
+    fn a_slow_reader_gets_the_latest_state_of_each_node() {
+        let mailbox = Mailbox::default();
+        let executing = Event::Executing { node: "3".parse().unwrap(), display_node: None };
+        let events = [
+            states(&[("4", 0.0)]),
+            executing.clone(),
+            states(&[("4", 9.0), ("3", 1.0)]),
+            states(&[("3", 2.0)]),
+        ];
+        for event in events {
+            put(&mailbox, event, 1);
+        }
+        assert_eq!(drain(&mailbox), [executing, states(&[("4", 9.0), ("3", 2.0)])]);
+        put(&mailbox, states(&[("3", 3.0)]), 0);
+        assert_eq!(drain(&mailbox), [states(&[("3", 3.0)])]);
+    }
+
+    #[test]
+    fn a_server_that_makes_up_nodes_fills_no_memory() {
+        let mailbox = Mailbox::default();
+        let (name, long) = ("n".repeat(1 << 20), STATES_BYTES_MAX >> 20);
+        for node in 0..long {
+            put(&mailbox, states(&[(&format!("{node}{name}"), 0.0)]), 0);
+        }
+        let events = drain(&mailbox);
+        assert!(matches!(&events[..], [Event::NodeStates(told), Event::Missed { .. }]
+            if told.len() < long / 2));
+        put(&mailbox, states(&[(&name, 0.0)]), 0);
+        assert_eq!(drain(&mailbox).len(), 1, "reading makes room");
+    }
+
+    #[test]
     fn what_does_not_fit_is_counted_and_told_last() {
         let mailbox = Mailbox::default();
         for _ in 0..EVENTS_MAX + 2 {
-            mailbox.put(Event::SocketBack, 0);
+            put(&mailbox, Event::SocketBack, 0);
         }
         let events = drain(&mailbox);
         assert_eq!(events.len(), EVENTS_MAX + 1);
@@ -210,10 +319,10 @@ mod tests {
     fn all_events_are_bounded_in_bytes_and_reading_makes_room() {
         let mailbox = Mailbox::default();
         let half = BYTES_MAX / 2 + 1;
-        mailbox.put(picture("image/png", Bytes::new()), half);
-        mailbox.put(Event::Cached { nodes: Vec::new() }, half);
+        put(&mailbox, picture("image/png", Bytes::new()), half);
+        put(&mailbox, Event::Cached { nodes: Vec::new() }, half);
         assert_eq!(drain(&mailbox).last(), Some(&Event::Missed { events: 1 }));
-        mailbox.put(Event::Cached { nodes: Vec::new() }, half);
+        put(&mailbox, Event::Cached { nodes: Vec::new() }, half);
         assert_eq!(drain(&mailbox).len(), 1);
     }
 
@@ -221,10 +330,10 @@ mod tests {
     fn progress_and_previews_give_way_to_what_happened() {
         let mailbox = Mailbox::default();
         let half = BYTES_MAX / 2;
-        mailbox.put(picture("image/jpeg", Bytes::new()), half);
-        mailbox.put(progress(1.0), half);
-        mailbox.put(Event::SocketBack, 1);
-        mailbox.put(Event::Cached { nodes: Vec::new() }, half);
+        put(&mailbox, picture("image/jpeg", Bytes::new()), half);
+        put(&mailbox, progress(1.0), half);
+        put(&mailbox, Event::SocketBack, 1);
+        put(&mailbox, Event::Cached { nodes: Vec::new() }, half);
         let missed = Event::Missed { events: 2 };
         assert_eq!(drain(&mailbox), [Event::SocketBack, Event::Cached { nodes: vec![] }, missed]);
     }

@@ -16,6 +16,7 @@
 //! the frame is not in the protocol's envelope at all.
 
 mod binary;
+mod states;
 mod text;
 
 use thiserror::Error;
@@ -23,6 +24,7 @@ use workflow_graph::json::ParseError;
 
 pub use self::{
     binary::{Binary, PreviewImage, decode_binary},
+    states::NodeStateReader,
     text::{Message, NodeProgress, NodeState, decode_text, feature_flags},
 };
 

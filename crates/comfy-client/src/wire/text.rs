@@ -247,21 +247,23 @@ pub(super) fn node_id(json: &Json) -> Option<NodeId> {
 }
 
 fn node_states(nodes: &Object) -> Vec<NodeProgress> {
-    let number = |node: &Json, name| node.get(name).and_then(Json::as_number).map(Number::as_f64);
-    let read = |(id, node): (&String, &Json)| {
-        Some(NodeProgress {
-            node: id.parse().ok()?,
-            display_node: node.get("display_node_id").and_then(node_id),
-            state: match node.get("state")?.as_str()? {
-                "running" => NodeState::Running,
-                "finished" => NodeState::Finished,
-                other => NodeState::Other(other.to_owned()),
-            },
-            value: number(node, "value")?,
-            max: number(node, "max")?,
-        })
-    };
-    nodes.iter().filter_map(read).collect()
+    nodes.iter().filter_map(|(id, state)| node_state(id, state)).collect()
+}
+
+/// How far one node is, when its state has what that needs.
+pub(super) fn node_state(id: &str, state: &Json) -> Option<NodeProgress> {
+    let number = |name| state.get(name).and_then(Json::as_number).map(Number::as_f64);
+    Some(NodeProgress {
+        node: id.parse().ok()?,
+        display_node: state.get("display_node_id").and_then(node_id),
+        state: match state.get("state")?.as_str()? {
+            "running" => NodeState::Running,
+            "finished" => NodeState::Finished,
+            other => NodeState::Other(other.to_owned()),
+        },
+        value: number("value")?,
+        max: number("max")?,
+    })
 }
 
 #[cfg(test)]

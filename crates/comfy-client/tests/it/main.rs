@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, in its helper functions too, and says when it skips"
 )]
 
+mod cancel;
 mod faults;
 mod recordings;
 mod requests;

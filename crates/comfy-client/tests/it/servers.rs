@@ -22,7 +22,7 @@ pub(crate) fn client_of(url: &str) -> Client {
     Client::new(url.parse().unwrap(), ClientOptions::default()).unwrap()
 }
 
-async fn on_each(check: impl AsyncFn(Client)) {
+pub(crate) async fn on_each(check: impl AsyncFn(Client)) {
     let sim = Sim::start(SimOptions::default()).await.unwrap();
     check(client_of(&sim.url())).await;
     sim.stop().await;
@@ -173,6 +173,9 @@ async fn a_server_tells_what_it_is_and_has() {
         assert_eq!(seed[1].get("max").and_then(Json::as_u64), Some(u64::MAX));
         assert_eq!(client.object_info_of("no/such class").await.unwrap(), None);
         assert_eq!(client.history_of(&fresh()).await.unwrap(), None);
+        if let Some(log) = client.log().await.unwrap() {
+            assert!(log.iter().any(|line| !line.time.is_empty() && line.text.contains('\n')));
+        }
         client.interrupt_prompt(&fresh()).await.unwrap();
         client.delete_from_queue(&[fresh()]).await.unwrap();
     })

@@ -1,0 +1,65 @@
+//! The latest lines of a server's log.
+
+use workflow_graph::Json;
+
+use crate::{client::Client, error::Error};
+
+/// One piece of a server's log, mostly a line.
+///
+/// ```
+/// use comfy_client::LogLine;
+/// let line = LogLine { time: "2026-09-22T10:00:00.5".to_owned(), text: "got prompt\n".to_owned() };
+/// assert_eq!(line.text.trim_end(), "got prompt");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was written, by the server's clock and without a time zone, as it says.
+    pub time: String,
+    /// What was written, with its line break, and with colors where the server uses them.
+    pub text: String,
+}
+
+impl LogLine {
+    /// Reads the `entries` of an answer or of a [`Message::Logs`](crate::wire::Message::Logs).
+    /// What is no entry is left out.
+    pub fn all_from_json(json: &Json) -> Vec<Self> {
+        let entries = json.get("entries").and_then(Json::as_array).unwrap_or_default();
+        entries.iter().filter_map(Self::read).collect()
+    }
+
+    fn read(json: &Json) -> Option<Self> {
+        let text = |name| Some(json.get(name)?.as_str()?.to_owned());
+        Some(Self { time: text("t").unwrap_or_default(), text: text("m")? })
+    }
+}
+
+impl Client {
+    /// The latest of what the server wrote to its log, oldest first: some 300 lines. For a look
+    /// at why something failed; paths of the server and texts of all its users stand in it.
+    ///
+    /// `None` from a server without this route, which is meant for ComfyUI's own pages.
+    pub async fn log(&self) -> Result<Option<Vec<LogLine>>, Error> {
+        let reply = self.http.get(&["internal", "logs", "raw"], &[]).await?;
+        if matches!(reply.status, 404 | 405) {
+            return Ok(None);
+        }
+        let json = reply.success(&self.http)?.json(&self.http)?;
+        Ok(Some(LogLine::all_from_json(&json)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_line_is_left_out() {
+        let json = Json::parse(
+            br#"{"entries": [{"t": "1", "m": "a\n"}, null, {"t": "2"}, {"m": "b"}], "size": {}}"#,
+        );
+        let lines = LogLine::all_from_json(&json.unwrap());
+        let texts: Vec<_> = lines.iter().map(|line| (&*line.time, &*line.text)).collect();
+        assert_eq!(texts, [("1", "a\n"), ("", "b")]);
+        assert_eq!(LogLine::all_from_json(&Json::Null), []);
+    }
+}
