@@ -7,6 +7,7 @@ mod stored;
 use thiserror::Error;
 use workflow_graph::json::ParseError;
 
+pub(crate) use self::node_run::NODES_MAX;
 pub use self::{failure::Failure, node_run::NodeRun};
 
 /// One thing that happened to a job. The log of a job is a list of these, and its state is

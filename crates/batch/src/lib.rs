@@ -21,6 +21,7 @@
 //! ```
 
 mod engine;
+mod estimate;
 mod event;
 mod ids;
 mod job;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use comfy_client::{Event, wire::NodeState};
 use workflow_graph::{Input, Json, Node, NodeId, Workflow};
 
-use crate::{NodeRun, State};
+use crate::{State, estimate::Expected};
 
 /// How far one job is.
 ///
@@ -29,6 +29,9 @@ pub struct Progress {
     pub nodes_total: u32,
     /// The node that runs.
     pub node: Option<NodeProgress>,
+    /// How many seconds it will still run, by what earlier jobs of the same graph shape took;
+    /// `None` before it began and when there were none.
+    pub seconds_left: Option<f64>,
 }
 
 /// How far the node is that runs.
@@ -56,6 +59,7 @@ impl Progress {
             nodes_done: 0,
             nodes_total: 0,
             node: None,
+            seconds_left: None,
         }
     }
 }
@@ -67,6 +71,8 @@ pub(crate) struct Tracker {
     weight_total: f64,
     done: HashSet<String>,
     weight_done: f64,
+    expected: Option<Expected>,
+    seconds_pending: f64,
     progress: Progress,
 }
 
@@ -93,7 +99,7 @@ impl Tracker {
         let mut progress = Progress::waiting(state);
         progress.nodes_total = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
         let weight_total = nodes.values().map(|known| known.weight).sum();
-        Self { nodes, weight_total, done: HashSet::new(), weight_done: 0.0, progress }
+        Self { nodes, weight_total, done: HashSet::new(), weight_done: 0.0, expected: None, seconds_pending: 0.0, progress }
     }
 
     pub(crate) fn progress(&self) -> &Progress {
@@ -107,6 +113,7 @@ impl Tracker {
         }
         if state.is_final() {
             self.progress.node = None;
+            self.progress.seconds_left = None;
         }
         if state == State::Succeeded {
             self.progress.percent = 100.0;
@@ -122,6 +129,7 @@ impl Tracker {
         let Some(known) = self.nodes.get(id) else { return };
         if self.done.insert(id.to_owned()) {
             self.weight_done += known.weight;
+            self.seconds_pending -= self.expected.as_ref().map_or(0.0, |of| of.seconds(id));
             self.progress.nodes_done = self.progress.nodes_done.saturating_add(1);
         }
         if self.progress.node.as_ref().is_some_and(|node| node.id == id) {
@@ -183,14 +191,28 @@ impl Tracker {
         }
     }
 
-    /// What was seen of the nodes so far.
-    pub(crate) fn node_runs(&self) -> Vec<NodeRun> {
-        Vec::new()
+    /// Takes in what earlier jobs of the same shape took.
+    pub(crate) fn expect(&mut self, expected: Option<Expected>) {
+        let Some(expected) = expected else { return };
+        let pending = self.nodes.keys().filter(|id| !self.done.contains(*id));
+        self.seconds_pending = pending.map(|id| expected.seconds(id)).sum();
+        self.expected = Some(expected);
+        self.estimate();
+    }
+
+    /// How long what is not done takes, without going through all nodes again: this is called for
+    /// every step of each of them.
+    fn estimate(&mut self) {
+        let Some(expected) = &self.expected else { return };
+        let running = self.progress.node.as_ref().filter(|node| !self.done.contains(&node.id));
+        let done = running.map(|node| expected.seconds(&node.id) * node.step / node.steps);
+        self.progress.seconds_left = Some((self.seconds_pending - done.unwrap_or(0.0)).max(0.0));
     }
 
     fn advance(&mut self, under_way: f64) {
         let percent = 100.0 * (self.weight_done + under_way) / self.weight_total.max(1.0);
         self.progress.percent = self.progress.percent.max(percent.clamp(0.0, 100.0));
+        self.estimate();
     }
 }
 
@@ -257,6 +279,25 @@ mod tests {
         assert_eq!((tracker.progress().percent, tracker.progress().nodes_done), (90.0, 2));
         tracker.enter(State::Succeeded);
         assert_eq!((tracker.progress().percent, &tracker.progress().node), (100.0, &None));
+    }
+
+    #[test]
+    fn earlier_runs_tell_how_long_it_will_take() {
+        let mut tracker = tracker();
+        tracker.enter(State::Running);
+        assert_eq!(tracker.progress().seconds_left, None);
+        tracker.done("4");
+        let seconds = [("4", 2.0), ("3", 8.0), ("9", 1.0), ("no longer there", 5.0)];
+        tracker.expect(Some(Expected::from_iter(seconds)));
+        assert_eq!(tracker.progress().seconds_left, Some(9.0));
+        tracker.step("3", 6.0, 8.0);
+        assert_eq!(tracker.progress().seconds_left, Some(3.0));
+        tracker.done("3");
+        assert_eq!(tracker.progress().seconds_left, Some(1.0));
+        tracker.done("9");
+        assert_eq!(tracker.progress().seconds_left, Some(0.0));
+        tracker.enter(State::Succeeded);
+        assert_eq!(tracker.progress().seconds_left, None);
     }
 
     #[test]

@@ -234,11 +234,13 @@ fn failed(job: &JobId, failure: Option<&Failure>) -> Error {
     error.with_details(details).with_retry(retry)
 }
 
+/// What the client calls a node that did not find the memory it needs.
+const OUT_OF_MEMORY: &str = "out_of_memory";
+
 /// What a failure means for whoever asked.
 fn explain(failure: &Failure) -> (FailureCode, Option<&'static str>, Retry) {
-    if is_out_of_memory(failure) {
-        let hint = "use a smaller picture, fewer frames or a smaller batch, or free memory first";
-        return (FailureCode::OutOfMemory, Some(hint), Retry::Safe);
+    if failure.details.get("cause").and_then(Json::as_str) == Some(OUT_OF_MEMORY) {
+        return (FailureCode::OutOfMemory, None, Retry::Safe);
     }
     match failure.kind.as_str() {
         "comfyui_unreachable" => (FailureCode::ComfyuiUnreachable, None, Retry::Safe),
@@ -270,11 +272,4 @@ fn explain(failure: &Failure) -> (FailureCode, Option<&'static str>, Retry) {
         ),
         _ => (FailureCode::ExecutionFailed, None, Retry::Never),
     }
-}
-
-/// As ComfyUI's own samplers tell it: by the class of the exception, or by the advice that the
-/// server appends for some drivers.
-fn is_out_of_memory(failure: &Failure) -> bool {
-    failure.kind.ends_with("OutOfMemoryError")
-        || failure.message.contains("you ran out of memory on your GPU")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CancelError, Shared, server::Server};
+use super::{CancelError, Shared, run::prompt_id};
 use crate::{Event, Job, JobId, State, StopReason, StoreError};
 
 /// Stops a job that is under way in another process, or that nobody follows. What is asked is
@@ -38,17 +38,10 @@ pub(super) async fn elsewhere(shared: &Arc<Shared>, id: &JobId) -> Result<(), Ca
 async fn adopt(shared: &Arc<Shared>, job: &Job) -> Result<(), CancelError> {
     // Its own process may be frozen; the prompt shall stop in any case.
     if let Some(server) = job.server().and_then(|server| shared.server(server)) {
-        at_server(server, &job.record.id).await.map_err(CancelError::Server)?;
+        let prompt = prompt_id(&job.record.id);
+        server.client.cancel(&prompt).await.map_err(CancelError::Server)?;
     }
     // Or it may be dead.
     shared.come_alive().await.map_err(CancelError::Store)?;
     shared.adopt(Some(job.record.id)).await.map(drop).map_err(CancelError::Store)
-}
-
-/// Takes the prompt out of the queue and interrupts it: it may move from one to the other
-/// between the two calls, in this order only.
-pub(super) async fn at_server(server: &Server, job: &JobId) -> Result<(), comfy_client::Error> {
-    let prompt = super::run::prompt_id(job);
-    server.client.delete_from_queue(&[prompt]).await?;
-    server.client.interrupt_prompt(&prompt).await
 }

@@ -6,11 +6,14 @@ use comfy_client::{Ended, Error, Outcome, Watch};
 use tokio::time::{Instant, MissedTickBehavior, Sleep};
 
 use super::{
-    FinishError, Finished, cancel,
+    FinishError, Finished,
     run::Run,
     submit::{execution_failure, with_causes},
 };
-use crate::{Event, Failure, State, StopReason, StoreError};
+use crate::{
+    Event, Failure, JobQuery, State, StopReason, StoreError,
+    estimate::{Expected, node_runs},
+};
 
 /// How often the log is read for what other processes wrote, and a stop is repeated until it
 /// took effect.
@@ -26,6 +29,9 @@ const STOP_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The pause before results are fetched again that could not be.
 const FINISH_PAUSE: Duration = Duration::from_secs(2);
+
+/// How many earlier jobs of the same shape tell how long this one will take.
+const RUNS_COMPARED: u32 = 5;
 
 /// The times that matter while a prompt is followed.
 struct Times {
@@ -90,6 +96,25 @@ impl Run {
         }
     }
 
+    /// The server has begun with it.
+    async fn began(&mut self, times: &mut Times) -> Result<(), StoreError> {
+        self.write(Event::Started).await?;
+        self.arm(times);
+        let record = &self.job.record;
+        if record.shape_digest.is_empty() {
+            return Ok(());
+        }
+        let query = JobQuery {
+            states: vec![State::Succeeded],
+            shape_digest: Some(record.shape_digest.clone()),
+            limit: RUNS_COMPARED,
+            ..JobQuery::default()
+        };
+        let earlier = self.shared.store.list(&query).await?;
+        self.tracker.expect(Expected::of(&earlier.jobs));
+        Ok(())
+    }
+
     /// Takes in what the server says.
     async fn observe(
         &mut self,
@@ -97,8 +122,7 @@ impl Run {
         times: &mut Times,
     ) -> Result<(), StoreError> {
         if self.job.state == State::Queued && shows_execution(event) {
-            self.write(Event::Started).await?;
-            self.arm(times);
+            self.began(times).await?;
         }
         self.tracker.take_in(event);
         self.show();
@@ -133,8 +157,9 @@ impl Run {
     ) -> Result<Result<(), Error>, StoreError> {
         let since = *times.stopping_since.get_or_insert_with(Instant::now);
         let Some(server) = self.server() else { return Ok(Ok(())) };
-        let stopped = match cancel::at_server(server, &self.id()).await {
-            Ok(()) => self.is_at_server().await.map(|is_there| !is_there),
+        let stopped = match server.client.cancel(&self.prompt).await {
+            Ok(cancelled) if cancelled.is_stopped() => Ok(true),
+            Ok(_) => self.is_at_server().await.map(|is_there| !is_there),
             Err(error) => Err(error),
         };
         let gives_up = since.elapsed() >= STOP_PATIENCE;
@@ -157,8 +182,7 @@ impl Run {
         };
         let is_ours = |item: &comfy_client::QueueItem| self.prompt.names(&item.prompt_id);
         if queue.running.iter().any(is_ours) {
-            self.write(Event::Started).await?;
-            self.arm(times);
+            self.began(times).await?;
             return Ok(Ok(()));
         }
         let waiting = queue.pending.iter().position(is_ours);
@@ -175,26 +199,27 @@ impl Run {
         let stop = self.job.stop_requested();
         let event = match &ended.outcome {
             Outcome::Succeeded => return self.keep_results(ended).await,
-            Outcome::Failed(error) => self.failed(execution_failure(error)),
+            Outcome::Failed(error) => self.failed(execution_failure(error), ended),
             Outcome::Interrupted { .. } => stop.map_or(Event::Cancelled, stop_event),
-            Outcome::Lost => stop.map_or_else(deleted, stop_event),
-            outcome @ (Outcome::Unexplained { .. } | _) => self.failed(Failure::new(
-                "unexplained",
-                format!("the server's history does not say how the prompt ended ({outcome:?})"),
-            )),
+            Outcome::Lost => stop.map_or_else(|| lost(ended), stop_event),
+            outcome @ (Outcome::Unexplained { .. } | _) => {
+                let message =
+                    format!("the server's history does not say how the prompt ended ({outcome:?})");
+                self.failed(Failure::new("unexplained", message), ended)
+            }
         };
         self.write(event).await.map(drop)
     }
 
-    fn failed(&self, failure: Failure) -> Event {
-        Event::ExecutionFailed { failure, nodes: self.tracker.node_runs() }
+    fn failed(&self, failure: Failure, ended: &Ended) -> Event {
+        Event::ExecutionFailed { failure, nodes: node_runs(&ended.timings, &self.workflow) }
     }
 
     /// Has the results kept, together with the last log entry. While they cannot be fetched, the
     /// job goes on: they are on the server, and it may only be away.
     async fn keep_results(&mut self, ended: &Ended) -> Result<(), StoreError> {
         let Some(server) = self.server().cloned() else { return Ok(()) };
-        let nodes = self.tracker.node_runs();
+        let nodes = node_runs(&ended.timings, &self.workflow);
         let began = Instant::now();
         loop {
             let (job, client) = (&self.job, &server.client);
@@ -207,7 +232,8 @@ impl Run {
                 Err(FinishError::Results { failure, try_again }) => {
                     let is_late = began.elapsed() >= self.shared.options.server_away_max;
                     if is_late || !try_again {
-                        return self.write(self.failed(failure)).await.map(drop);
+                        let failed = self.failed(failure, ended);
+                        return self.write(failed).await.map(drop);
                     }
                     failure
                 }
@@ -228,12 +254,15 @@ pub(super) fn stop_event(why: StopReason) -> Event {
     }
 }
 
-fn deleted() -> Event {
-    Event::Lost {
-        reason: "the prompt is neither in the server's queue nor in its history: it was deleted \
-                 there, or the server was restarted"
-            .to_owned(),
-    }
+fn lost(ended: &Ended) -> Event {
+    let why = if ended.server_was_away {
+        "the server was away meanwhile, and was most likely restarted"
+    } else {
+        "it was deleted there, or the server was restarted"
+    };
+    let reason =
+        format!("the prompt is neither in the server's queue nor in its history: {why}");
+    Event::Lost { reason }
 }
 
 /// Whether an event only comes of a prompt that the server has begun with.

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use comfy_client::{Accepted, ClientId, Error, ExecutionError, Retry, Submission};
+use comfy_client::{Accepted, Advice, ClientId, Error, ExecutionError, Retry, Submission};
 use tokio::time::Instant;
 use workflow_graph::{Json, NodeId};
 
 use super::{
-    Unsure, cancel,
+    Unsure,
     run::{Run, Written},
     server::Server,
 };
@@ -66,7 +66,7 @@ impl Run {
     /// The job was given up while its prompt was on the way: a process that was frozen for long
     /// comes back to that. Its prompt shall not run.
     async fn take_back(&self, server: &Server) {
-        if let Err(error) = cancel::at_server(server, &self.id()).await {
+        if let Err(error) = server.client.cancel(&self.prompt).await {
             tracing::warn!(job = %self.id(), %error, "a prompt of a job that was given up may run");
         }
     }
@@ -207,9 +207,13 @@ pub(super) fn execution_failure(error: &ExecutionError) -> Failure {
     let mut failure = Failure::new(&*error.exception_type, &*error.message);
     failure.node = error.node.as_ref().map(ToString::to_string);
     failure.class_type = Some(error.class_type.clone()).filter(|class| !class.is_empty());
-    failure.details = Json::object([(
-        "traceback",
-        Json::Array(error.traceback.iter().map(|line| Json::from(line.as_str())).collect()),
-    )]);
+    let traceback = error.traceback.iter().map(|line| Json::from(line.as_str())).collect();
+    let Advice { cause, what_happened, what_to_try } = error.advice();
+    failure.details = Json::object([
+        ("cause", Json::from(cause.code())),
+        ("what_happened", Json::from(what_happened)),
+        ("traceback", Json::Array(traceback)),
+    ]);
+    failure.hint = Some(what_to_try);
     failure
 }
