@@ -17,10 +17,6 @@ use crate::{
     templates::Templates,
 };
 
-/// How much longer than a request may take a job that is being sent is left to its sender: the
-/// clocks of two processes differ, and a machine may be busy.
-const SUBMIT_MARGIN: Duration = Duration::from_secs(30);
-
 /// MediaFactory as a library: its ComfyUI servers, one database, one folder of results. Clones
 /// share all of it.
 ///
@@ -87,7 +83,6 @@ impl Factory {
             unfinished_max: size(config.max_unfinished_jobs),
             lease: config.job_lease,
             unsure: config.unsure,
-            submit_grace: config.connect_timeout + config.reply_timeout + SUBMIT_MARGIN,
             server_away_max: config.server_away_max,
             clock: Timestamp::now,
         };

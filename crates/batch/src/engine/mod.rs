@@ -101,9 +101,6 @@ pub struct EngineOptions {
     /// How long a process that owns jobs counts as alive after it last said so. Its jobs wait so
     /// long for another process when it is killed.
     pub lease: Duration,
-    /// How long a job that another process is just sending is left alone. It must be longer than
-    /// that process waits for a reply: then its sender has come to a verdict, or is dead.
-    pub submit_grace: Duration,
     /// How long a server that has one of our jobs may give no answer before the job counts as
     /// lost. Jobs that it does not have yet wait for it without limit.
     pub server_away_max: Duration,

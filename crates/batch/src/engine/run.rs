@@ -16,9 +16,6 @@ use super::{
 };
 use crate::{Event, Job, JobId, Progress, State, StoreError, progress::Tracker};
 
-/// How often a job that another process drives is read again.
-const ELSEWHERE_PAUSE: Duration = Duration::from_secs(1);
-
 /// The first pause before a server that does not answer is tried again; it doubles each time.
 const AWAY_PAUSE_MIN: Duration = Duration::from_millis(500);
 
@@ -79,7 +76,8 @@ impl Run {
             }
             match self.job.state {
                 State::Recorded => watch = self.get_to_a_server().await?,
-                State::Submitting => self.resume_submitting().await?,
+                // Who was sending it is dead, or its log failed: what it did is looked up.
+                State::Submitting => drop(self.look_up_submitted().await?),
                 State::Queued | State::Running => match watch.take() {
                     Some(watch) => self.follow(watch).await?,
                     None => watch = self.watch_again().await?,
@@ -255,18 +253,5 @@ impl Run {
             () = self.shared.stopping.cancelled() => {}
             () = self.cancel.cancelled(), if self.job.state == State::Recorded => {}
         }
-    }
-
-    /// A job that some process, perhaps this one before a crash, began to send. While that may
-    /// still be under way, it is left to its sender.
-    async fn resume_submitting(&mut self) -> Result<(), StoreError> {
-        let mut log = self.job.log.iter().rev();
-        let began = log.find(|entry| matches!(entry.event, Event::SubmitStarted { .. }));
-        let began = began.map_or(self.job.record.created_at, |entry| entry.at);
-        if self.shared.since(began) >= self.shared.options.submit_grace {
-            return self.look_up_submitted().await.map(drop);
-        }
-        self.rest(ELSEWHERE_PAUSE).await;
-        self.reload().await
     }
 }

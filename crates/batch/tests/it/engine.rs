@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use batch::{CancelError, EngineOptions, JobId, ServerOptions, StartError, State};
+use batch::{CancelError, EngineOptions, JobId, JobRecord, ServerOptions, StartError, State};
 use comfy_sim::{Fault, Moment};
 use uuid::Uuid;
 
-use crate::stage::{Killed, Stage, ended, is_connected, options, reaches, reconnected, server};
+use crate::stage::{Killed, PATIENCE, Stage, ended, is_connected, options, reaches, reconnected, server};
 
 #[tokio::test]
 async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
@@ -22,6 +22,34 @@ async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
     assert_eq!(stage.log(&id).await, expected);
     assert_eq!(stage.submissions(&id), 1);
     assert!(is_connected(&engine));
+    let job = stage.job(&id).await;
+    let mut nodes: Vec<_> =
+        job.nodes().iter().map(|run| (&*run.node, &*run.class_type, run.cached)).collect();
+    nodes.sort_unstable();
+    let loader = ("1", "CheckpointLoaderSimple", false);
+    assert_eq!((nodes.len(), nodes[0]), (6, loader));
+    assert!(job.nodes().iter().all(|run| run.started_ms.is_some() && run.duration_ms.is_some()));
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_earlier_jobs_of_the_same_shape_took_tells_how_long_one_will_take() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let of_one_shape = || JobRecord { shape_digest: "a shape".to_owned(), ..stage.record(3) };
+    let (first, second) = (of_one_shape(), of_one_shape());
+    let (first_id, second_id) = (first.id, second.id);
+    engine.start(first).await.unwrap();
+    ended(&engine, &first_id).await;
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    engine.start(second).await.unwrap();
+    gate.reached().await;
+    let mut progress = engine.progress(&second_id).unwrap();
+    let told = progress.wait_for(|progress| progress.seconds_left.is_some());
+    tokio::time::timeout(PATIENCE, told).await.expect("in time").expect("before it ended");
+    gate.release();
+    let shown = ended(&engine, &second_id).await.unwrap();
+    assert_eq!((shown.state, shown.seconds_left), (State::Succeeded, None));
     engine.shutdown().await;
 }
 

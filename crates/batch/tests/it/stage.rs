@@ -132,7 +132,6 @@ pub(crate) fn options() -> EngineOptions {
         unfinished_max: 10,
         lease: Duration::from_secs(10),
         unsure: Unsure::Lost,
-        submit_grace: Duration::from_mins(2),
         server_away_max: Duration::from_mins(1),
         clock: Timestamp::now,
     }

@@ -5,6 +5,7 @@
     reason = "what sets the stage of a test fails that test; the lints know only #[test] itself"
 )]
 
+mod crash;
 mod failures;
 mod generate;
 mod results;
