@@ -159,7 +159,9 @@ fn what_to_try(error: &ExecutionError, cause: Cause) -> String {
     let place = place(error).map_or_else(|| "the node".to_owned(), |place| format!("node {place}"));
     match cause {
         Cause::OutOfMemory if matches!(&*error.class_type, "VAEDecode" | "VAEEncode") => {
-            format!("Put the tiled form of the class in the place of {place}, or make the pictures smaller.")
+            format!(
+                "Put the tiled form of the class in the place of {place}, or make the pictures smaller."
+            )
         }
         Cause::OutOfMemory => {
             "Make the pictures or the batch smaller, free the server's memory of other models, or \

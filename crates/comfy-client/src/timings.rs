@@ -121,7 +121,9 @@ impl NodeTimings {
                 self.began.get_or_insert(at);
             }
             Event::Cached { nodes } => {
-                nodes.iter().for_each(|node| self.cached(node));
+                for node in nodes {
+                    self.cached(node);
+                }
             }
             Event::Executing { node, display_node } => {
                 if !self.tells_states {
@@ -136,7 +138,9 @@ impl NodeTimings {
             }
             Event::NodeStates(nodes) => {
                 self.tells_states = true;
-                nodes.iter().for_each(|node| self.state(node, at));
+                for node in nodes {
+                    self.state(node, at);
+                }
                 self.is_gapless = true;
             }
             Event::Failed(_) | Event::Interrupted { .. } => {
@@ -190,24 +194,21 @@ impl NodeTimings {
 
     /// A node is told to begin.
     fn announce(&mut self, id: &NodeId, display: Option<&NodeId>, at: Instant) {
-        let again = match self.runs.get_mut(id) {
-            Some(run) if run.is_under_way => {
-                run.is_in_doubt = false;
-                let stands_for = run.is_announced.then(|| run.stands_for.clone());
-                run.is_announced = true;
-                Some(stands_for)
-            }
-            _ => None,
-        };
-        match again {
-            None => self.begin(id, display, Some(at), true),
-            // It asked for more inputs, and has them.
-            Some(Some(stands_for)) => {
-                if let Some(node) = self.node(&stands_for) {
-                    node.timing.runs = node.timing.runs.saturating_add(1);
-                }
-            }
-            Some(None) => {}
+        match self.runs.get(id).map(|run| run.is_under_way) {
+            Some(true) => self.announce_under_way(id),
+            // States would have told of a beginning: this is an echo.
+            Some(false) if self.tells_states => {}
+            Some(false) | None => self.begin(id, display, Some(at), true),
+        }
+    }
+
+    fn announce_under_way(&mut self, id: &NodeId) {
+        let Some(run) = self.runs.get_mut(id) else { return };
+        run.is_in_doubt = false;
+        let asked_for_inputs = std::mem::replace(&mut run.is_announced, true);
+        let stands_for = run.stands_for.clone();
+        if asked_for_inputs && let Some(node) = self.node(&stands_for) {
+            node.timing.runs = node.timing.runs.saturating_add(1);
         }
     }
 
@@ -267,7 +268,9 @@ impl NodeTimings {
     fn end_all(&mut self, at: Instant, but: Option<&NodeId>) {
         let runs = self.runs.iter().filter(|(id, run)| run.is_under_way && Some(*id) != but);
         let ids: Vec<NodeId> = runs.map(|(id, _)| id.clone()).collect();
-        ids.iter().for_each(|id| self.end(id, at));
+        for id in &ids {
+            self.end(id, at);
+        }
     }
 
     fn doubt_all(&mut self) {

@@ -237,7 +237,7 @@ impl Driver {
     fn take_in(&mut self, frame: Message) {
         let bytes = frame.len();
         let taken = match frame {
-            Message::Text(text) => self.take_text(text.into()),
+            Message::Text(text) => self.take_text(&text.into()),
             Message::Binary(binary) => {
                 wire::decode_binary(&binary).map(|binary| self.take_binary(binary, bytes))
             }
@@ -255,14 +255,14 @@ impl Driver {
 
     /// Frames of node states grow with the graph and are most of what comes, so they are not
     /// decoded as a whole.
-    fn take_text(&mut self, text: Bytes) -> Result<(), DecodeError> {
-        if let Some(prompt) = NodeStateReader::prompt_of(&text) {
+    fn take_text(&mut self, text: &Bytes) -> Result<(), DecodeError> {
+        if let Some(prompt) = NodeStateReader::prompt_of(text) {
             match prompt.parse() {
-                Ok(prompt) => self.take_states(prompt, &text),
+                Ok(prompt) => self.take_states(prompt, text),
                 Err(_) => Ok(()),
             }
         } else {
-            let message = wire::decode_text(&text)?;
+            let message = wire::decode_text(text)?;
             self.take_message(message, text.len());
             Ok(())
         }
@@ -387,5 +387,29 @@ fn shows_absence(error: &Error) -> bool {
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused),
         Error::Status { status, .. } => matches!(status, 502 | 503),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::ClientOptions;
+
+    async fn absence_at(port: u16) -> bool {
+        let url = format!("http://127.0.0.1:{port}").parse().unwrap();
+        let client = Client::new(url, ClientOptions::default()).unwrap();
+        shows_absence(&socket::open(&client, ClientId::fresh()).await.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn a_port_where_nobody_listens_shows_absence_and_a_broken_connection_does_not() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (shown, ()) = tokio::join!(absence_at(port), async {
+            drop(listener.accept().await.unwrap());
+        });
+        assert!(!shown);
+        drop(listener);
+        assert!(absence_at(port).await);
     }
 }

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{outcome::ExecutionError, outputs::NodeOutput};
+use crate::outputs::NodeOutput;
 
 fn id(text: &str) -> NodeId {
     text.parse().unwrap()
@@ -172,7 +172,7 @@ fn what_was_not_seen_is_not_guessed() {
 
 #[test]
 fn a_node_that_fails_or_is_stopped_took_until_then() {
-    let failed = || Event::Failed(Box::new(ExecutionError::default()));
+    let failed = || Event::Failed(Box::default());
     check(&[(0, started()), (1, runs("a")), (4, failed())], &[("a", Some(3))]);
     let stopped = Event::Interrupted { node: None };
     let events = [(0, started()), (1, runs("a")), (3, stopped), (4, failed())];

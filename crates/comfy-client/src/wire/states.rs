@@ -74,10 +74,8 @@ impl NodeStateReader {
         }
         self.frame = Bytes::new();
         self.entries.clear();
-        Ok(match decode_text(frame)? {
-            Message::ProgressState { nodes, .. } => nodes,
-            _ => Vec::new(),
-        })
+        let message = decode_text(frame)?;
+        Ok(if let Message::ProgressState { nodes, .. } = message { nodes } else { Vec::new() })
     }
 
     fn read_changes(&mut self, frame: &[u8]) -> Result<Vec<NodeProgress>, Unfamiliar> {

@@ -10,54 +10,59 @@ use crate::{
     servers::{client_of, fresh, on_each, sampling, workflow},
 };
 
-/// A server without a route that cancels, with a prompt where the queue says it is.
-#[derive(Default)]
-struct Old {
-    running: bool,
-    pending: bool,
-    history: bool,
-    /// Whether a waiting prompt begins before it can be deleted.
-    begins: bool,
-    is_broken: bool,
+/// Where a server without a route that cancels has the prompt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    Nowhere,
+    Pending,
+    /// In the queue, and running before it can be deleted.
+    Beginning,
+    Running,
+    History,
 }
 
-async fn old(old: Old) -> (Scripted, Arc<Mutex<Old>>) {
-    let state = Arc::new(Mutex::new(old));
-    let shared = Arc::clone(&state);
+async fn old(at: At) -> (Scripted, Arc<Mutex<At>>) {
+    old_with(at, None).await
+}
+
+/// One that may answer something else in place of its queue.
+async fn old_with(at: At, queue: Option<Answer>) -> (Scripted, Arc<Mutex<At>>) {
+    let place = Arc::new(Mutex::new(at));
+    let shared = Arc::clone(&place);
     let server = Scripted::start(move |request| {
-        let mut old = shared.lock().unwrap();
-        let item = |is_there: bool| {
-            if is_there { format!(r#"[1, "{ID}", {{}}, {{}}, []]"#) } else { String::new() }
-        };
-        match request.line.as_str() {
-            "GET /queue" if old.is_broken => Answer::empty(500),
-            "GET /queue" => {
-                let (running, pending) = (item(old.running), item(old.pending));
-                if old.begins {
-                    (old.running, old.pending) = (true, false);
+        let mut at = shared.lock().unwrap();
+        match (request.line.as_str(), *at) {
+            ("GET /queue", _) if queue.is_some() => queue.clone().unwrap(),
+            ("GET /queue", now) => {
+                if now == At::Beginning {
+                    *at = At::Running;
                 }
+                let item = |is_there| {
+                    if is_there { format!(r#"[1, "{ID}", {{}}, {{}}, []]"#) } else { String::new() }
+                };
+                let running = item(now == At::Running);
+                let pending = item(matches!(now, At::Pending | At::Beginning));
                 Answer::json(&format!(
                     r#"{{"queue_running": [{running}], "queue_pending": [{pending}]}}"#
                 ))
             }
-            "POST /queue" => {
-                old.pending = false;
+            ("POST /queue", now) => {
+                *at = if now == At::Pending { At::Nowhere } else { now };
                 Answer::empty(200)
             }
-            "POST /interrupt" => {
-                old.history |= old.running;
-                old.running = false;
+            ("POST /interrupt", now) => {
+                *at = if now == At::Running { At::History } else { now };
                 Answer::empty(200)
             }
-            line if line.starts_with("GET /history/") && old.history => {
+            (line, At::History) if line.starts_with("GET /history/") => {
                 Answer::json(&format!(r#"{{"{ID}": {{}}}}"#))
             }
-            line if line.starts_with("GET /history/") => Answer::json("{}"),
+            (line, _) if line.starts_with("GET /history/") => Answer::json("{}"),
             _ => Answer::empty(405),
         }
     })
     .await;
-    (server, state)
+    (server, place)
 }
 
 fn lines(server: &Scripted) -> Vec<String> {
@@ -66,7 +71,7 @@ fn lines(server: &Scripted) -> Vec<String> {
 
 #[tokio::test]
 async fn an_old_server_is_told_in_two_steps_and_remembered_as_old() {
-    let (server, _) = old(Old { pending: true, ..Old::default() }).await;
+    let (server, _) = old(At::Pending).await;
     let client = server.client(ClientOptions::default());
     assert_eq!(client.cancel(&prompt_id()).await.unwrap(), Cancelled::WasPending);
     assert_eq!(client.clone().cancel(&prompt_id()).await.unwrap(), Cancelled::NotThere);
@@ -89,7 +94,7 @@ async fn an_old_server_is_told_in_two_steps_and_remembered_as_old() {
 
 #[tokio::test]
 async fn an_old_server_is_asked_again_after_the_socket_was_lost() {
-    let (mut server, _) = old(Old::default()).await;
+    let (mut server, _) = old(At::Nowhere).await;
     let client = server.client(ClientOptions::default());
     let (session, socket) = server.session(&client).await;
     client.cancel(&prompt_id()).await.unwrap();
@@ -105,7 +110,7 @@ async fn an_old_server_is_asked_again_after_the_socket_was_lost() {
 
 #[tokio::test]
 async fn an_old_server_that_runs_the_prompt_says_so() {
-    let (server, _) = old(Old { running: true, ..Old::default() }).await;
+    let (server, _) = old(At::Running).await;
     let client = server.client(ClientOptions::default());
     assert_eq!(client.cancel(&prompt_id()).await.unwrap(), Cancelled::WasRunning);
     assert_eq!(client.cancel(&prompt_id()).await.unwrap(), Cancelled::NotThere);
@@ -113,17 +118,17 @@ async fn an_old_server_that_runs_the_prompt_says_so() {
 
 #[tokio::test]
 async fn a_prompt_that_begins_between_the_two_steps_was_running() {
-    let (server, _) = old(Old { pending: true, begins: true, ..Old::default() }).await;
+    let (server, _) = old(At::Beginning).await;
     let client = server.client(ClientOptions::default());
     assert_eq!(client.cancel(&prompt_id()).await.unwrap(), Cancelled::WasRunning);
 }
 
 #[tokio::test]
 async fn a_queue_that_cannot_be_read_keeps_nobody_from_stopping() {
-    let (server, state) = old(Old { running: true, is_broken: true, ..Old::default() }).await;
+    let (server, place) = old_with(At::Running, Some(Answer::empty(500))).await;
     let client = server.client(ClientOptions::default());
     assert_eq!(client.cancel(&prompt_id()).await.unwrap(), Cancelled::WasRunning);
-    assert!(!state.lock().unwrap().running);
+    assert_eq!(*place.lock().unwrap(), At::History);
 }
 
 #[tokio::test]

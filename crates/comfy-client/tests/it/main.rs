@@ -16,3 +16,4 @@ mod requests;
 mod scripted;
 mod servers;
 mod socket;
+mod states;

@@ -40,7 +40,7 @@ fn lines() -> Vec<(String, Json)> {
     lines
 }
 
-fn of_kind(kind: &str) -> Vec<(String, Json)> {
+pub(crate) fn of_kind(kind: &str) -> Vec<(String, Json)> {
     lines().into_iter().filter(|(_, line)| text(line, "kind") == kind).collect()
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use comfy_client::{Client, ClientOptions, Limits, PromptId, Session};
@@ -66,6 +69,7 @@ pub(crate) struct Scripted {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
     sockets: mpsc::UnboundedReceiver<(String, Socket)>,
+    is_away: Arc<AtomicBool>,
     tasks: JoinSet<()>,
 }
 
@@ -77,16 +81,25 @@ impl Scripted {
         let (found, sockets) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         let log = Arc::clone(&requests);
-        let answer = Arc::new(answer);
+        let is_away = Arc::new(AtomicBool::new(false));
+        let away = Arc::clone(&is_away);
+        let answer = Arc::new(move |request: &Request| {
+            if request.line.starts_with("GET /ws?") || away.load(Ordering::SeqCst) {
+                return Answer::empty(502);
+            }
+            answer(request)
+        });
+        let away = Arc::clone(&is_away);
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (log, found) = (Arc::clone(&log), found.clone());
+                let found = (!away.load(Ordering::SeqCst)).then_some(found);
                 connections.spawn(serve(stream, Arc::clone(&answer), log, found));
             }
         });
-        Self { address, requests, sockets, tasks }
+        Self { address, requests, sockets, is_away, tasks }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -97,7 +110,12 @@ impl Scripted {
         Client::new(self.url().parse().unwrap(), options).unwrap()
     }
 
-    /// Every request so far, WebSocket handshakes excepted.
+    /// Answers everything like a proxy before a server that is away, or no more.
+    pub(crate) fn be_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// Every request so far, WebSocket handshakes that succeeded excepted.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
@@ -132,12 +150,14 @@ async fn serve(
     mut stream: TcpStream,
     answer: Arc<impl Fn(&Request) -> Answer>,
     log: Arc<Mutex<Vec<Request>>>,
-    found: mpsc::UnboundedSender<(String, Socket)>,
+    found: Option<mpsc::UnboundedSender<(String, Socket)>>,
 ) {
     let mut start = [0; 512];
     let length = stream.peek(&mut start).await.unwrap();
     let line = String::from_utf8_lossy(&start[..length]).into_owned();
-    if line.starts_with("GET /ws?") {
+    if line.starts_with("GET /ws?")
+        && let Some(found) = found
+    {
         let socket = accept_async(stream).await.unwrap();
         // The test may be over.
         drop(found.send((line, socket)));
