@@ -1,0 +1,128 @@
+//! What a job costs beyond what ComfyUI itself takes.
+//!
+//! Claims: a trivial workflow takes at most 3 ms longer through the factory than through a bare
+//! client that posts it and waits on one socket (the floor); 200 of them at once take at most 1.1
+//! times the floor. With `COMFYUI_URL` the server is that one; otherwise it is comfy-sim, which
+//! answers at once, so that there is nothing to hide behind.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use comfy_client::{Client, ClientOptions, Outcome, PromptId, Session, Submission};
+use comfy_sim::{Sim, SimOptions};
+use criterion::{Criterion, criterion_group, criterion_main};
+use futures::future::join_all;
+use mediafactory::{
+    Factory, Json, RunWorkflow, Waited, Workflow,
+    config::{Config, NamedServer},
+};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+/// As many as the floor of the issue has.
+const MANY: u64 = 200;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+struct Bench {
+    client: Client,
+    session: Session,
+    factory: Factory,
+    /// What makes each picture another one, so that no server has it in its cache.
+    colour: AtomicU64,
+    _simulator: Option<Sim>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a benchmark is told its server this way")]
+        let url = std::env::var("COMFYUI_URL").ok();
+        let simulator = match &url {
+            Some(_) => None,
+            None => Some(Sim::start(SimOptions::default()).await.expect("a free port")),
+        };
+        let url = url.or_else(|| simulator.as_ref().map(Sim::url)).expect("one of the two");
+        let client = Client::new(url.parse().expect("a URL"), ClientOptions::default());
+        let client = client.expect("a client");
+        let session = client.open_session().await.expect("a server");
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = NamedServer::new("the one", url.parse().expect("a URL"));
+        let config = Config {
+            servers: vec![server],
+            max_concurrent_jobs: 64,
+            ..Config::new(folder.path())
+        };
+        let factory = Factory::open(config).await.expect("an empty folder");
+        // Another start of this benchmark finds other colours free.
+        let colour = AtomicU64::new(u64::from(std::process::id()) * 10_000);
+        Self { client, session, factory, colour, _simulator: simulator, _folder: folder }
+    }
+
+    fn workflow(&self) -> Json {
+        let colour = self.colour.fetch_add(1, Ordering::Relaxed) % 0xff_ffff;
+        let text = format!(
+            r#"{{"1": {{"class_type": "EmptyImage", "inputs": {{"width": 8, "height": 8, "batch_size": 1, "color": {colour}}}}},
+                "2": {{"class_type": "SaveImage", "inputs": {{"images": ["1", 0], "filename_prefix": "bench"}}}}}}"#
+        );
+        Json::parse(text.as_bytes()).expect("JSON")
+    }
+
+    /// The least that a client can do: watch, post, wait for the history.
+    async fn floor(&self) {
+        let workflow = Workflow::from_json(&self.workflow()).expect("a workflow");
+        let prompt = PromptId::from_uuid(Uuid::new_v4());
+        let watch = self.session.watch(&prompt).await;
+        let client_id = Some(self.session.client_id());
+        let submission = Submission { client_id, ..Submission::new(prompt, &workflow) };
+        self.client.submit(&submission).await.expect("accepted");
+        let ended = watch.finish().await.expect("an end");
+        assert_eq!(ended.outcome, Outcome::Succeeded);
+    }
+
+    async fn job(&self) {
+        let run = RunWorkflow::new(self.workflow());
+        let job = self.factory.start_workflow(run).await.expect("started").job;
+        let waited = self.factory.wait(&job, PATIENCE).await.expect("an end");
+        let Waited::Finished(report) = waited else { panic!("not in {PATIENCE:?}") };
+        assert_eq!(report.assets.len(), 1);
+    }
+}
+
+fn trivial(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let bench = runtime.block_on(Bench::start());
+    runtime.block_on(bench.job());
+    let mut group = criterion.benchmark_group("one trivial job");
+    group.bench_function("floor", |bencher| {
+        bencher.iter(|| runtime.block_on(bench.floor()));
+    });
+    group.bench_function("factory", |bencher| {
+        bencher.iter(|| runtime.block_on(bench.job()));
+    });
+    group.finish();
+
+    let mut group = criterion.benchmark_group(format!("{MANY} trivial jobs"));
+    group.sample_size(10).measurement_time(Duration::from_secs(10));
+    group.bench_function("floor", |bencher| {
+        bencher.iter_custom(|times| repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.floor()))));
+    });
+    group.bench_function("factory", |bencher| {
+        bencher.iter_custom(|times| repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.job()))));
+    });
+    group.finish();
+}
+
+fn repeat<F: Future>(runtime: &Runtime, times: u64, work: impl Fn() -> F) -> Duration {
+    let began = Instant::now();
+    for _ in 0..times {
+        drop(runtime.block_on(work()));
+    }
+    began.elapsed()
+}
+
+criterion_group!(benches, trivial);
+criterion_main!(benches);
