@@ -3,10 +3,11 @@
 //! A run of n nodes has 2n frames, and the frame after the nth node tells of n nodes: some 200
 //! bytes each, 20 GB for 10,000 nodes. `floor` makes the frames and does nothing with them;
 //! `changes` also reads them as the session does; `whole` decodes each as a whole, which is what
-//! the reading of changes saves and too slow to be measured with as many nodes.
+//! the reading of changes saves and too slow to be measured with more than a hundred nodes.
 //!
-//! Claim: reading costs little beside receiving. It compares each byte once and decodes each
-//! node twice.
+//! Claim: 10,000 nodes in at most 15 s, of which the floor is about a third; decoding as a whole
+//! would take half an hour. Each byte is compared once, and each node decoded twice, whether
+//! its reader is fast or slow.
 
 use std::hint::black_box;
 
@@ -98,7 +99,7 @@ fn node_states(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("changes", nodes), |bencher| {
             bencher.iter(|| changes(black_box(nodes)));
         });
-        if nodes < 10_000 {
+        if nodes == 100 {
             group.bench_function(BenchmarkId::new("whole", nodes), |bencher| {
                 bencher.iter(|| whole(black_box(nodes)));
             });
