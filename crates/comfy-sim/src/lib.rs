@@ -13,8 +13,9 @@
 //!
 //! It imitates ComfyUI 0.33.0: routes, validation, queue, history, cache, events and their order. Nodes that compute
 //! with pixels, text and files really do so. Models, samplers and latents are simulated: they take their steps, and
-//! `VAEDecode` draws a placeholder that says on its face that it is one. What could be taken for real (video, sound,
-//! 3D, paid services) is refused with an `execution_error`.
+//! `VAEDecode` draws a placeholder that says on its face that it is one. Videos and animations are made of such
+//! pictures, and sound is silence; an MP4 file is Motion JPEG instead of H.264 and says so. What could be taken for
+//! real (models of video, sound and 3D, paid services) is refused with an `execution_error`.
 //!
 //! # What it does not imitate
 //!
@@ -38,12 +39,15 @@ mod fault;
 
 mod error;
 
+mod animation_file;
 mod catalog;
 mod cut;
 mod execute;
+mod flac_file;
 mod folders;
 mod hub;
 mod listener;
+mod mp4_file;
 mod png_file;
 mod python;
 mod queue;

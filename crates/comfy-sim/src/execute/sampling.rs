@@ -36,7 +36,7 @@ impl Run<'_> {
         let produced = nodes::simulated(class, inputs);
         let latent = produced.outputs.first().and_then(|output| match output {
             NodeValue::Simulated(latent) => Some(Arc::clone(latent)),
-            NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Plain(_) => None,
+            _ => None,
         });
         let latent = latent.unwrap_or_default();
         let steps = steps_of(class_type, inputs, &latent);

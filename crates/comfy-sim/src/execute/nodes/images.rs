@@ -173,7 +173,7 @@ pub(super) fn batch(inputs: &Inputs, _: &Context) -> Result<Produced, Exception>
         .iter()
         .filter_map(|(_, value)| match value {
             NodeValue::Image(images) => Some(images.iter()),
-            NodeValue::Mask(_) | NodeValue::Plain(_) | NodeValue::Simulated(_) => None,
+            _ => None,
         })
         .flatten()
         .collect();

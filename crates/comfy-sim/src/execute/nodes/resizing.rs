@@ -189,7 +189,7 @@ fn as_masks(produced: Produced) -> Produced {
     };
     let outputs = produced.outputs.into_iter().map(|output| match output {
         NodeValue::Image(images) => NodeValue::Mask(Arc::new(images.iter().map(as_mask).collect())),
-        other @ (NodeValue::Mask(_) | NodeValue::Plain(_) | NodeValue::Simulated(_)) => other,
+        other => other,
     });
     Produced { outputs: outputs.collect(), ui: produced.ui }
 }

@@ -79,7 +79,7 @@ fn note(kind: &str, output: &str, inputs: &Inputs) -> Simulated {
 fn as_note(value: &NodeValue) -> Option<&Simulated> {
     match value {
         NodeValue::Simulated(note) => Some(note),
-        NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Plain(_) => None,
+        _ => None,
     }
 }
 
@@ -96,7 +96,7 @@ fn text_of(kind: &str, output: &str, inputs: &Inputs) -> String {
             NodeValue::Plain(value) => {
                 value.as_str().map(str::trim).filter(|text| !text.is_empty())
             }
-            NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Simulated(_) => None,
+            _ => None,
         })
         .collect();
     if kind == "CONDITIONING" && !texts.is_empty() {
@@ -139,7 +139,7 @@ fn size_of(inputs: &Inputs, latent: Option<&Simulated>) -> Option<(u32, u32)> {
     }
     inputs.iter().find_map(|(_, value)| match value {
         NodeValue::Image(images) => images.first().map(image::RgbImage::dimensions),
-        NodeValue::Mask(_) | NodeValue::Plain(_) | NodeValue::Simulated(_) => None,
+        _ => None,
     })
 }
 
