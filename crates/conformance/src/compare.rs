@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use crate::error::Difference;
 use crate::names::{Names, are_counted_alike, is_prompt_id, without_directories};
 
-/// Members that are prose. A server may have it in another edition, or none.
-const PROSE: &[&str] = &["tooltip", "description", "search_aliases", "output_tooltips"];
+/// Members that are prose, or say where a front end lists a node. A server may have another edition of it, or none.
+pub(crate) const PROSE: &[&str] =
+    &["tooltip", "description", "search_aliases", "output_tooltips", "essentials_category"];
 
 /// Members that are times or counts of the server's own.
 const OWN_NUMBERS: &[&str] = &[

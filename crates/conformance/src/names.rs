@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+/// A server counts its files in five digits, or more where they do not suffice.
+const COUNT_DIGITS_MIN: usize = 5;
+
 /// Recorded names bound to received ones, one to one.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -54,17 +57,18 @@ pub(crate) fn are_counted_alike(one: &str, other: &str) -> bool {
 }
 
 /// `rec_00007_.png` as `rec` and `_.png`.
-fn without_count(name: &str) -> Option<(String, String)> {
-    let digits_at = name.rfind(|letter: char| letter.is_ascii_digit())?;
-    let (counted, ending) = name.split_at_checked(digits_at + 1)?;
-    let stem = counted.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    let digits = counted.len() - stem.len();
-    let stem = stem.strip_suffix('_').filter(|_| digits >= 5)?;
+fn without_count(name: &str) -> Option<(&str, &str)> {
+    let (stem, ending) = name.rmatch_indices('_').find_map(|(at, _)| {
+        let (stem, rest) = name.split_at_checked(at)?;
+        let counted = rest.strip_prefix('_')?;
+        let ending = counted.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        (counted.len() - ending.len() >= COUNT_DIGITS_MIN).then_some((stem, ending))
+    })?;
     let is_temporary = stem
         .strip_prefix("ComfyUI_temp_")
         .is_some_and(|letters| letters.len() == 5 && letters.chars().all(char::is_alphanumeric));
     let stem = if is_temporary { "ComfyUI_temp" } else { stem };
-    (!ending.contains(['/', ' '])).then(|| (stem.to_owned(), ending.to_owned()))
+    (!ending.contains(['/', ' '])).then_some((stem, ending))
 }
 
 /// The text with the directories of every quoted absolute path cut off: they belong to the machine.
@@ -94,6 +98,7 @@ mod tests {
     fn counted_names_are_alike_but_for_the_count() {
         assert!(are_counted_alike("rec_00001_.png", "rec_00017_.png"));
         assert!(are_counted_alike("a_00001.flac", "a_00002.flac"));
+        assert!(are_counted_alike("v_00001_.mp4", "v_00010_.mp4"));
         assert!(are_counted_alike(
             "ComfyUI_temp_abcde_00001_.png",
             "ComfyUI_temp_fghij_00003_.png"

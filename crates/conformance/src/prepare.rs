@@ -13,7 +13,7 @@ const CHECKPOINT: &str = "tiny-sd15.safetensors";
 const NUMBER_MIN: i64 = 10;
 
 /// The side of a picture that takes a server long enough to save to be asked something meanwhile.
-const LARGE_SIDE: u32 = 3072;
+const LARGE_SIDE: u32 = 2048;
 
 /// The scenario as it is played: with names that no server has met, and with enough work where it needs time.
 pub(crate) fn staged(recording: &Recording) -> Recording {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::compare::PROSE;
 use crate::error::Difference;
 
 /// Members whose inside depends on which prompts ran before.
@@ -47,11 +48,18 @@ fn shape(place: &str, recorded: &Value, received: &Value) -> Result<(), Differen
         // A version of something that is not installed, the index of a device that has none.
         (Value::Null, _) | (_, Value::Null) => Ok(()),
         (Value::Object(theirs), Value::Object(ours)) => {
-            let is_fixed = |name: &&String| !OPTIONAL.contains(&name.as_str());
-            let missing = theirs.keys().filter(is_fixed).find(|name| !ours.contains_key(*name));
-            let unexpected = ours.keys().filter(is_fixed).find(|name| !theirs.contains_key(*name));
-            if missing.is_some() || unexpected.is_some() {
-                return Err(Difference::new(place, recorded, received));
+            let is_fixed = |name: &&String| {
+                !OPTIONAL.contains(&name.as_str()) && !PROSE.contains(&name.as_str())
+            };
+            if let Some(name) =
+                theirs.keys().filter(is_fixed).find(|name| !ours.contains_key(*name))
+            {
+                return Err(Difference::new(place, format!("a member `{name}`"), received));
+            }
+            if let Some(name) =
+                ours.keys().filter(is_fixed).find(|name| !theirs.contains_key(*name))
+            {
+                return Err(Difference::new(place, recorded, format!("also a member `{name}`")));
             }
             for (name, theirs) in theirs {
                 let Some(ours) = ours.get(name) else { continue };

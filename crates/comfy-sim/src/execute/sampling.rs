@@ -158,7 +158,11 @@ fn jpeg_preview(latent: &Simulated, step: u32, steps: u32) -> Option<Vec<u8>> {
         steps.saturating_sub(step),
         steps,
     );
-    encode(&preview, image::ImageFormat::Jpeg)
+    jpeg(&preview)
+}
+
+pub(super) fn jpeg(image: &RgbImage) -> Option<Vec<u8>> {
+    encode(image, image::ImageFormat::Jpeg)
 }
 
 fn encode(image: &RgbImage, format: image::ImageFormat) -> Option<Vec<u8>> {
