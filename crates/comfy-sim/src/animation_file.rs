@@ -48,10 +48,10 @@ pub(crate) fn write_webp(
         let place = [&[0; 6], &last_x[..], &last_y[..], &duration[..], &[0x02]].concat();
         push(&mut chunks, *b"ANMF", &[&place, still].concat());
     }
-    let size = u32::try_from(chunks.len().saturating_add(4))
+    let length = u32::try_from(chunks.len().saturating_add(4))
         .map_err(|_| AnimationError::TooLarge(width, height))?;
     file.write_all(b"RIFF")?;
-    file.write_all(&size.to_le_bytes())?;
+    file.write_all(&length.to_le_bytes())?;
     file.write_all(b"WEBP")?;
     file.write_all(&chunks)?;
     Ok(())
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_frames(frames: Vec<image::Frame>) {
+    fn check_frames(frames: &[image::Frame]) {
         let colors: Vec<u8> =
             frames.iter().map(|frame| frame.buffer().get_pixel(32, 19).0[0]).collect();
         assert_eq!(colors, [10, 200, 90]);
@@ -124,7 +124,7 @@ mod tests {
         write_webp(&mut file, &pictures(), 125).unwrap();
         let decoder = WebPDecoder::new(Cursor::new(file)).unwrap();
         assert!(decoder.has_animation());
-        check_frames(decoder.into_frames().collect_frames().unwrap());
+        check_frames(&decoder.into_frames().collect_frames().unwrap());
     }
 
     #[test]
@@ -133,6 +133,6 @@ mod tests {
         write_png(&mut file, &pictures(), 125, &vec![("prompt".to_owned(), "{}".to_owned())])
             .unwrap();
         let decoder = PngDecoder::new(Cursor::new(file)).unwrap().apng().unwrap();
-        check_frames(decoder.into_frames().collect_frames().unwrap());
+        check_frames(&decoder.into_frames().collect_frames().unwrap());
     }
 }

@@ -97,8 +97,10 @@ impl Hub {
     }
 
     /// Sends frames to everybody as they are, whatever they are.
-    pub(crate) fn send_raw_to_all(&self, frames: Vec<Message>) {
-        frames.iter().for_each(|frame| self.push_to_all(frame));
+    pub(crate) fn send_raw_to_all(&self, frames: &[Message]) {
+        for frame in frames {
+            self.push_to_all(frame);
+        }
     }
 
     fn push_to(&self, client_id: &str, message: Message) {

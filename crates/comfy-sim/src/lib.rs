@@ -19,8 +19,8 @@
 //!
 //! # What it does not imitate
 //!
-//! - Traps that take the real server down: a node without `inputs`, or a `client_id` that is not text, ends one
-//!   prompt at most.
+//! - Traps that take the real server down by themselves: a node without `inputs`, or a `client_id` that is not text,
+//!   ends one prompt at most. [`Fault::WorkerDies`] and [`Fault::EventsStop`] do what they do there.
 //! - A client that does not read: it is cut off instead of holding up everybody.
 //! - The static frontend, the assets API (503, as where it is not enabled), users and settings beyond what a client
 //!   asks at its start.
@@ -29,7 +29,8 @@
 //! # Failures on demand
 //!
 //! A [`Fault`] makes one thing go wrong at a defined place; a [`Gate`] holds a run at a defined place, so that no test
-//! has to sleep.
+//! has to sleep. `docs/design/006-simulator.md` has a table of the traps that await a client, and what brings each
+//! about.
 
 mod sim;
 

@@ -24,21 +24,21 @@ pub(crate) struct Film<'a> {
 }
 
 /// Writes the file. A sum of frames above 4 GiB is refused.
-pub(crate) fn write(file: &mut impl Write, film: &Film<'_>) -> io::Result<()> {
+pub(crate) fn write(target: &mut impl Write, film: &Film<'_>) -> io::Result<()> {
     let frames_bytes: usize = film.frames.iter().map(Vec::len).sum();
     let data_length = u32::try_from(frames_bytes.saturating_add(8))
         .map_err(|_| io::Error::other("more than 4 GiB of frames"))?;
     let kind = boxed(*b"ftyp", &[b"isom", &512_u32.to_be_bytes(), b"isom", b"mp41"]);
     let note = boxed(*b"free", &[b"written by comfy-sim: Motion JPEG, no H.264"]);
     let ahead = length(kind.len().saturating_add(note.len()).saturating_add(8));
-    file.write_all(&kind)?;
-    file.write_all(&note)?;
-    file.write_all(&data_length.to_be_bytes())?;
-    file.write_all(b"mdat")?;
+    target.write_all(&kind)?;
+    target.write_all(&note)?;
+    target.write_all(&data_length.to_be_bytes())?;
+    target.write_all(b"mdat")?;
     for frame in film.frames {
-        file.write_all(frame)?;
+        target.write_all(frame)?;
     }
-    file.write_all(&movie(film, ahead))
+    target.write_all(&movie(film, ahead))
 }
 
 /// `moov`: what there is, how long it takes and where it lies.
@@ -131,7 +131,9 @@ fn boxed(kind: [u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     let content: usize = parts.iter().map(|part| part.len()).sum();
     let mut bytes = length(content.saturating_add(8)).to_be_bytes().to_vec();
     bytes.extend(kind);
-    parts.iter().for_each(|part| bytes.extend(*part));
+    for part in parts {
+        bytes.extend(*part);
+    }
     bytes
 }
 
@@ -176,9 +178,9 @@ mod tests {
     #[test]
     fn the_boxes_nest_and_the_frames_lie_where_the_table_says() {
         let frames = vec![vec![0xff, 0xd8, 1], vec![0xff, 0xd8, 2, 3]];
-        let film = Film { size: (64, 48), frames_per_second: 8.0, frames: &frames };
+        let two = Film { size: (64, 48), frames_per_second: 8.0, frames: &frames };
         let mut file = Vec::new();
-        write(&mut file, &film).unwrap();
+        write(&mut file, &two).unwrap();
         let top: Vec<String> = boxes(&file).into_iter().map(|(name, _)| name).collect();
         assert_eq!(top, ["ftyp", "free", "mdat", "moov"]);
         let inside =

@@ -146,7 +146,7 @@ impl Comparison<'_> {
         let of = |jobs: &Value, is_ours: &dyn Fn(&str) -> bool| {
             let is_known =
                 |job: &&Value| job.get("id").and_then(Value::as_str).is_some_and(is_ours);
-            Value::from_iter(jobs.as_array().into_iter().flatten().filter(is_known).cloned())
+            jobs.as_array().into_iter().flatten().filter(is_known).cloned().collect::<Value>()
         };
         let recorded = of(recorded, &|id| self.names.is_recorded(id));
         let received = of(received, &|id| self.names.is_received(id));
@@ -176,9 +176,9 @@ impl Comparison<'_> {
     }
 
     fn text(&mut self, recorded: &str, received: &str) -> Result<(), Difference> {
-        let is_name = is_prompt_id(recorded) && is_prompt_id(received)
+        let are_names = is_prompt_id(recorded) && is_prompt_id(received)
             || are_counted_alike(recorded, received);
-        let is_same = if is_name {
+        let is_same = if are_names {
             self.names.bind(recorded, received)
         } else {
             let expected = without_directories(&self.names.translated(recorded));
@@ -203,9 +203,8 @@ impl Comparison<'_> {
         recorded: impl std::fmt::Display,
         received: impl std::fmt::Display,
     ) -> Difference {
-        let place: String = self.place.iter().map(|name| format!(".{name}")).collect();
-        let recorded = self.names.translated(&recorded.to_string());
-        Difference::new(format!("${place}"), recorded, received)
+        let place = self.place.iter().fold("$".to_owned(), |place, name| place + "." + name);
+        Difference::new(place, self.names.translated(&recorded.to_string()), received)
     }
 }
 

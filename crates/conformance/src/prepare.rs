@@ -57,12 +57,12 @@ fn has_sampler(graph: &Value) -> bool {
 
 /// Empties the cache, then fills it with what the recorded server had in it.
 pub(crate) async fn prepare(server: &Server, recording: &Recording) -> Result<(), Error> {
-    let remaining = json_of(server.get("/prompt").await?, "GET /prompt")?;
+    let remaining = json_of(&server.get("/prompt").await?, "GET /prompt")?;
     if remaining.pointer("/exec_info/queue_remaining") != Some(&json!(0)) {
         let reason = "prompts are waiting or running; the suite needs a server of its own";
         return Err(Error::NotReady { reason: reason.to_owned() });
     }
-    let models = json_of(server.get("/models/checkpoints").await?, "GET /models/checkpoints")?;
+    let models = json_of(&server.get("/models/checkpoints").await?, "GET /models/checkpoints")?;
     if !models.as_array().is_some_and(|models| models.contains(&json!(CHECKPOINT))) {
         let reason = format!("it has no checkpoint {CHECKPOINT}; put one into models/checkpoints");
         return Err(Error::NotReady { reason });
@@ -118,7 +118,7 @@ async fn run(server: &Server, graph: &Value) -> Result<i64, Error> {
     let client_id = Uuid::new_v4().simple().to_string();
     let mut socket = server.open_socket(&client_id).await?;
     let body = json!({"prompt": graph, "client_id": client_id});
-    let reply = json_of(server.post("/prompt", Sent::Json(&body)).await?, "POST /prompt")?;
+    let reply = json_of(&server.post("/prompt", Sent::Json(&body)).await?, "POST /prompt")?;
     let failed = |what: &str| Error::NotReady { reason: format!("a preparing prompt {what}") };
     let (Some(id), Some(number)) = (reply.get("prompt_id"), reply.get("number")) else {
         return Err(failed(&format!("was refused: {reply}")));
@@ -140,7 +140,7 @@ async fn run(server: &Server, graph: &Value) -> Result<i64, Error> {
     Ok(number.as_i64().unwrap_or_default())
 }
 
-fn json_of(reply: Reply, request: &str) -> Result<Value, Error> {
+fn json_of(reply: &Reply, request: &str) -> Result<Value, Error> {
     reply.json().ok_or_else(|| Error::NotReady {
         reason: format!("it answered {request} with {} and no JSON", reply.status),
     })

@@ -117,17 +117,13 @@ impl Recording {
             .map(|name| ((*name).to_owned(), fresh_file(name, tag)))
             .collect();
         for line in &self.lines {
-            match line {
-                Line::Open { client_id, .. } => {
-                    names.push((client_id.clone(), Uuid::new_v4().simple().to_string()));
-                }
-                Line::Request(Request { json: Some(json), .. }) => {
-                    let chosen = json.get("prompt_id").and_then(Value::as_str);
-                    if let Some(chosen) = chosen.filter(|id| is_prompt_id(id)) {
-                        names.push((chosen.to_owned(), Uuid::new_v4().to_string()));
-                    }
-                }
-                _ => {}
+            if let Line::Open { client_id, .. } = line {
+                names.push((client_id.clone(), Uuid::new_v4().simple().to_string()));
+            }
+            let body = line.request().and_then(|request| request.json.as_ref());
+            let chosen = body.and_then(|body| body.get("prompt_id")?.as_str());
+            if let Some(chosen) = chosen.filter(|id| is_prompt_id(id)) {
+                names.push((chosen.to_owned(), Uuid::new_v4().to_string()));
             }
         }
         // A client id that two sockets share, and an id that is submitted twice, stay shared.
@@ -141,22 +137,18 @@ impl Recording {
     /// The scenario with another graph wherever the recorded one stands.
     pub(crate) fn with_graph(mut self, recorded: &Value, ours: &Value) -> Self {
         for line in &mut self.lines {
-            match line {
-                Line::Request(Request { json: Some(json), .. })
-                | Line::Response(Response { body: Body::Json(json), .. }) => {
-                    replace(json, recorded, ours);
-                }
-                _ => {}
+            if let Line::Request(Request { json: Some(json), .. })
+            | Line::Response(Response { body: Body::Json(json), .. }) = line
+            {
+                replace(json, recorded, ours);
             }
         }
         self
     }
 
     pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &Request)> {
-        self.lines.iter().enumerate().filter_map(|(index, line)| match line {
-            Line::Request(request) => Some((index, request)),
-            _ => None,
-        })
+        let lines = self.lines.iter().enumerate();
+        lines.filter_map(|(index, line)| Some((index, line.request()?)))
     }
 
     /// The graphs that are submitted, in order.
@@ -168,23 +160,20 @@ impl Recording {
 
     /// Every recorded text frame with its type.
     pub(crate) fn events(&self) -> impl Iterator<Item = (usize, &str, &Value)> {
-        self.lines.iter().enumerate().filter_map(|(index, line)| match line {
-            Line::Frame { frame: Frame::Text(event), .. } => {
-                Some((index, event.get("type")?.as_str()?, event.get("data")?))
-            }
-            _ => None,
+        self.lines.iter().enumerate().filter_map(|(index, line)| {
+            let Line::Frame { frame: Frame::Text(event), .. } = line else { return None };
+            Some((index, event.get("type")?.as_str()?, event.get("data")?))
         })
     }
 
     /// What a socket was told before this line.
     pub(crate) fn frames(&self, name: &str, until: usize) -> Vec<Frame> {
         let before = self.lines.iter().take(until);
-        before
-            .filter_map(|line| match line {
-                Line::Frame { socket, frame } if socket == name => Some(frame.clone()),
-                _ => None,
-            })
-            .collect()
+        let frames = before.filter_map(|line| {
+            let Line::Frame { socket, frame } = line else { return None };
+            (socket == name).then(|| frame.clone())
+        });
+        frames.collect()
     }
 
     /// The line after this one in which the client does something again.
@@ -196,14 +185,15 @@ impl Recording {
 
     /// The reply to the request in this line.
     pub(crate) fn response_to(&self, index: usize) -> Option<&Response> {
-        let Some(Line::Request(request)) = self.lines.get(index) else { return None };
-        self.lines.iter().skip(index).find_map(|line| match line {
-            Line::Response(response)
-                if response.path == request.path && response.method == request.method =>
-            {
-                Some(response)
-            }
-            _ => None,
+        let request = self.lines.get(index)?.request()?;
+        self.responses(index)
+            .find(|response| response.path == request.path && response.method == request.method)
+    }
+
+    /// The replies from this line on.
+    pub(crate) fn responses(&self, from: usize) -> impl Iterator<Item = &Response> {
+        self.lines.iter().skip(from).filter_map(|line| {
+            if let Line::Response(response) = line { Some(response) } else { None }
         })
     }
 }
@@ -215,6 +205,10 @@ impl Request {
 }
 
 impl Line {
+    fn request(&self) -> Option<&Request> {
+        if let Self::Request(request) = self { Some(request) } else { None }
+    }
+
     fn of(json: &Value) -> Option<Self> {
         let text = |name| json.get(name).and_then(Value::as_str).map(str::to_owned);
         let bytes = || STANDARD.decode(json.get("base64")?.as_str()?).ok();
@@ -283,11 +277,11 @@ impl Line {
                     .collect(),
                 body: match &response.body {
                     Body::Json(json) => Body::Json(renamed(json, rename)),
-                    other => other.clone(),
+                    body @ (Body::Text(_) | Body::Bytes(_)) => body.clone(),
                 },
                 ..response.clone()
             }),
-            other => other.clone(),
+            line @ (Self::Send { .. } | Self::Close { .. } | Self::Frame { .. }) => line.clone(),
         }
     }
 }
@@ -308,7 +302,7 @@ fn renamed(value: &Value, rename: &impl Fn(&str) -> String) -> Value {
             .map(|(name, member)| (rename(name), renamed(member, rename)))
             .collect::<Map<_, _>>()
             .into(),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
@@ -322,6 +316,6 @@ fn replace(value: &mut Value, from: &Value, to: &Value) {
         Value::Object(members) => {
             members.values_mut().for_each(|member| replace(member, from, to));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -126,13 +126,12 @@ impl Replay<'_> {
             "sub/dir" => &in_folder,
             _ => "type=input",
         };
-        let bytes = self.recording.lines.iter().find_map(|line| match line {
-            Line::Response(Response { path, body: Body::Bytes(bytes), .. })
-                if path.starts_with("/view") && path.ends_with(wanted) =>
-            {
-                Some(bytes.clone())
-            }
-            _ => None,
+        let mut views =
+            self.recording.responses(0).filter(|response| response.path.starts_with("/view"));
+        let view = views.find(|response| response.path.ends_with(wanted));
+        let bytes = view.and_then(|response| match &response.body {
+            Body::Bytes(bytes) => Some(bytes.clone()),
+            Body::Json(_) | Body::Text(_) => None,
         });
         let name = if is_renamed { name } else { given };
         (name.to_owned(), bytes.unwrap_or_default())
@@ -348,6 +347,6 @@ fn kind_of(picture: &[u8]) -> (&'static str, Vec<u8>) {
 /// Whether this looks like `Fri, 20 Nov 2026 04:45:18 GMT`.
 fn is_http_date(text: &str) -> bool {
     let words: Vec<&str> = text.split(' ').collect();
-    let is_time = |word: &&&str| word.len() == 8 && word.matches(':').count() == 2;
-    words.len() == 6 && text.ends_with(" GMT") && words.get(4).filter(is_time).is_some()
+    let is_time = |word: &&str| word.len() == 8 && word.matches(':').count() == 2;
+    words.len() == 6 && text.ends_with(" GMT") && words.get(4).is_some_and(is_time)
 }

@@ -13,7 +13,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use crate::error::Error;
 
 /// How long a reply or a frame may take. A real server without a GPU loads its checkpoint in a few seconds.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The server that recordings are replayed against.
 ///
@@ -174,14 +174,10 @@ impl Socket {
             while let Ok(Some(Ok(message))) =
                 tokio::time::timeout(PATIENCE, self.stream.next()).await
             {
-                match message {
-                    Message::Text(text) => {
-                        if let Ok(event) = serde_json::from_str(&text) {
-                            last.push(Frame::Text(event));
-                        }
-                    }
-                    Message::Binary(bytes) => last.push(Frame::Binary(bytes.to_vec())),
-                    _ => {}
+                if let Message::Text(text) = message
+                    && let Ok(event) = serde_json::from_str(&text)
+                {
+                    last.push(Frame::Text(event));
                 }
             }
         }

@@ -155,7 +155,7 @@ impl Teller {
     fn binary(&mut self, frame: &[u8]) {
         let event = preview(frame).unwrap_or_else(|| json!({"type": "binary", "data": "broken"}));
         let node = event.get("data").and_then(|data| data.get("node_id")).and_then(Value::as_str);
-        self.about(&node.unwrap_or_default().to_owned(), event.clone());
+        self.about(node.unwrap_or_default(), event.clone());
     }
 
     fn told(self) -> Story {

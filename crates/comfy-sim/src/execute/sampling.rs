@@ -34,11 +34,8 @@ impl Run<'_> {
         inputs: &Inputs,
     ) -> Result<Produced, Halt> {
         let produced = nodes::simulated(class, inputs);
-        let latent = produced.outputs.first().and_then(|output| match output {
-            NodeValue::Simulated(latent) => Some(Arc::clone(latent)),
-            _ => None,
-        });
-        let latent = latent.unwrap_or_default();
+        let latent = produced.outputs.first().and_then(NodeValue::as_simulated);
+        let latent = latent.cloned().unwrap_or_default();
         let steps = steps_of(class_type, inputs, &latent);
         let with_previews = self.wants_previews();
         let mut last_told: Option<Instant> = None;

@@ -20,17 +20,17 @@ impl Run<'_> {
         let server = self.server;
         let script = &server.script;
         while script.take_exact(&Fault::GarbageFrames { at: moment }) {
-            server.hub.send_raw_to_all(garbage());
+            server.hub.send_raw_to_all(&garbage());
         }
         while script.take_exact(&Fault::OddEvents { at: moment }) {
-            server.hub.send_raw_to_all(odd_events(&self.item.prompt_id));
+            server.hub.send_raw_to_all(&odd_events(&self.item.prompt_id));
         }
         while script.take_exact(&Fault::ForeignFrames { at: moment }) {
-            server.hub.send_raw_to_all(foreign_frames());
+            server.hub.send_raw_to_all(&foreign_frames());
         }
-        let size = |fault: &Fault| match fault {
-            Fault::HugeEvent { at, bytes } if *at == moment => Some(*bytes),
-            _ => None,
+        let size = |fault: &Fault| {
+            let Fault::HugeEvent { at, bytes } = fault else { return None };
+            (*at == moment).then_some(*bytes)
         };
         while let Some(bytes) = script.take(size) {
             let entry = json!({"t": "1970-01-01T00:00:00", "m": "x".repeat(bytes)});
@@ -67,15 +67,18 @@ impl Run<'_> {
     /// The exception that this node is to raise.
     pub(super) fn scripted_exception(&self, id: &str) -> Option<Exception> {
         let is_here = |node: &Option<String>| node.as_ref().is_none_or(|node| node == id);
-        self.server.script.take(|fault| match fault {
-            Fault::ExecutionError { node, exception_type, message } if is_here(node) => {
-                Some(Exception::new(exception_type, message.clone()))
-            }
-            Fault::OutOfMemory { node } if is_here(node) => Some(Exception::out_of_memory()),
-            Fault::CycleWhileRunning { node } if is_here(node) => {
-                Some(Exception::new(CYCLE, "Dependency cycle detected"))
-            }
-            _ => None,
+        self.server.script.take(|fault| {
+            let (node, exception) =
+                if let Fault::ExecutionError { node, exception_type, message } = fault {
+                    (node, Exception::new(exception_type, message.clone()))
+                } else if let Fault::OutOfMemory { node } = fault {
+                    (node, Exception::out_of_memory())
+                } else if let Fault::CycleWhileRunning { node } = fault {
+                    (node, Exception::new(CYCLE, "Dependency cycle detected"))
+                } else {
+                    return None;
+                };
+            is_here(node).then_some(exception)
         })
     }
 

@@ -46,6 +46,18 @@ pub(crate) struct Simulated {
 pub(crate) type Inputs = Vec<(String, NodeValue)>;
 
 impl NodeValue {
+    pub(crate) fn as_images(&self) -> Option<&Arc<Vec<RgbImage>>> {
+        if let Self::Image(images) = self { Some(images) } else { None }
+    }
+
+    pub(crate) fn as_plain(&self) -> Option<&Value> {
+        if let Self::Plain(value) = self { Some(value) } else { None }
+    }
+
+    pub(crate) fn as_simulated(&self) -> Option<&Arc<Simulated>> {
+        if let Self::Simulated(simulated) = self { Some(simulated) } else { None }
+    }
+
     /// How the value appears among the inputs of an error: primitives as they are, the rest described.
     pub(crate) fn shown(&self) -> Value {
         match self {
@@ -92,12 +104,5 @@ pub(crate) fn input<'a>(inputs: &'a Inputs, name: &str) -> Option<&'a NodeValue>
 }
 
 pub(crate) fn plain<'a>(inputs: &'a Inputs, name: &str) -> Option<&'a Value> {
-    match input(inputs, name)? {
-        NodeValue::Plain(value) => Some(value),
-        NodeValue::Image(_)
-        | NodeValue::Mask(_)
-        | NodeValue::Audio(_)
-        | NodeValue::Video(_)
-        | NodeValue::Simulated(_) => None,
-    }
+    input(inputs, name)?.as_plain()
 }

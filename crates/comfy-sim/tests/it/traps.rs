@@ -100,6 +100,17 @@ async fn workflow_information_that_is_null_breaks_the_list_of_jobs() {
 }
 
 #[tokio::test]
+async fn a_saved_workflow_posted_as_a_prompt_is_refused_in_two_ways() {
+    let sim = quick_sim().await;
+    let counted = json!({"prompt": {"last_node_id": 9, "nodes": []}});
+    assert_eq!(post(&sim, "/prompt", &counted).await.status, 500);
+    let named = post(&sim, "/prompt", &json!({"prompt": {"id": "x", "nodes": []}})).await;
+    assert!([400, 500].contains(&named.status), "{}", named.text());
+    assert_eq!(sim.received_prompts().iter().filter(|received| received.accepted).count(), 0);
+    sim.stop().await;
+}
+
+#[tokio::test]
 async fn a_prompt_whose_request_was_lost_never_runs() {
     let sim = quick_sim().await;
     sim.script(Fault::DropPromptBeforeAccepting);

@@ -88,9 +88,9 @@ pub(super) fn save_video(inputs: &Inputs, context: &Context) -> Result<Produced,
     let film =
         Film { size: (width, height), frames_per_second: video.frames_per_second, frames: &frames };
     let target = Target::find(inputs, context, size, "_.mp4")?;
-    let mut file = target.create()?;
-    mp4_file::write(&mut file, &film)
-        .and_then(|()| file.flush())
+    let mut writer = target.create()?;
+    mp4_file::write(&mut writer, &film)
+        .and_then(|()| writer.flush())
         .map_err(|error| Exception::new("OSError", error.to_string()))?;
     let ui = json!({"images": [target.item()], "animated": [true]});
     Ok(Produced { outputs: vec![NodeValue::Video(Arc::clone(video))], ui: Some(ui) })
