@@ -5,6 +5,7 @@ mod order;
 mod progress;
 mod run;
 mod sampling;
+mod scripted;
 
 pub(crate) mod nodes;
 pub(crate) mod values;

@@ -23,6 +23,8 @@ pub enum Fault {
         /// The body, sent as text.
         body: String,
     },
+    /// The next `POST /prompt` is read, and the connection ends before anything is queued.
+    DropPromptBeforeAccepting,
     /// The next `POST /prompt` is accepted, but the connection ends before the reply.
     DropReplyAfterAccepting,
     /// The next request to a path is answered only after a delay.
@@ -56,6 +58,72 @@ pub enum Fault {
         /// When they are sent.
         at: Moment,
     },
+    /// Every socket receives events that are valid JSON and odd all the same: types nobody knows, data that is a list,
+    /// `output: null`, items that are no objects, progress beyond its end, `NaN`, a run of the past.
+    OddEvents {
+        /// When they are sent.
+        at: Moment,
+    },
+    /// Every socket receives previews and a text of somebody else's prompt: binary frames of the types 1 and 3, which
+    /// do not say whose they are.
+    ForeignFrames {
+        /// When they are sent.
+        at: Moment,
+    },
+    /// Every socket receives one event of this size.
+    HugeEvent {
+        /// When it is sent.
+        at: Moment,
+        /// How many bytes of text are in it.
+        bytes: usize,
+    },
+    /// From then on, every event of the run is sent twice.
+    DuplicateEvents {
+        /// When it begins.
+        at: Moment,
+    },
+    /// The sockets stay open, but nothing is sent to them or read from them any more, not even a ping.
+    HalfOpenSockets {
+        /// When it begins.
+        at: Moment,
+    },
+    /// The task that publishes events dies: no socket hears anything more until a restart. Everything else works.
+    EventsStop {
+        /// When it dies.
+        at: Moment,
+    },
+    /// The worker dies, as by a node without `inputs`: the prompt stays in `queue_running`, requests are answered, and
+    /// nothing runs until a restart.
+    WorkerDies {
+        /// When it dies.
+        at: Moment,
+    },
+    /// The next prompt that ends is forgotten at once: it is in no queue and in no history.
+    HistoryEvicted,
+    /// The next reply to a path carries `NaN` and `Infinity`, as Python writes them.
+    NotANumber {
+        /// The path without `/api` and without a query, such as `/history`.
+        path: String,
+    },
+    /// A node is told of as expanded into another, with an id that stands in no prompt. It then runs itself.
+    ExpandedNode {
+        /// The id of the node, or none for the first that runs.
+        node: Option<String>,
+    },
+    /// A node is blocked: an `execution_error` of type `ExecutionBlocked` without a timestamp, which ends nothing and
+    /// of which the history knows nothing. The node then runs all the same.
+    ExecutionBlocked {
+        /// The id of the node, or none for the first that runs.
+        node: Option<String>,
+    },
+    /// A node turns out to depend on itself while it runs: an `execution_error` without inputs, and a history that
+    /// says `success`.
+    CycleWhileRunning {
+        /// The id of the node, or none for the first that runs.
+        node: Option<String>,
+    },
+    /// The next node that shows something shows items among its outputs that are `null` and text.
+    OddOutputs,
     /// A node raises an exception instead of running.
     ExecutionError {
         /// The id of the node, or none for the first that runs.
@@ -79,6 +147,8 @@ pub enum Moment {
     NextPrompt,
     /// After a sampler finished this step, counted from 1, and its progress was sent.
     AtStep(u32),
+    /// After `execution_success`, `execution_error` or `execution_interrupted`, before the prompt is in the history.
+    BeforeHistory,
 }
 
 /// Holds a run at a [`Moment`] until it is released or dropped. An interrupt ends the hold as well.

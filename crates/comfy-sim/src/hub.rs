@@ -1,6 +1,7 @@
 //! The open sockets and what is sent to them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Message;
@@ -22,6 +23,8 @@ pub(crate) const FRAMES_QUEUED_MAX: usize = 8_192;
 pub(crate) struct Hub {
     sockets: Mutex<HashMap<String, Socket>>,
     all: CutSwitch,
+    frozen: CutSwitch,
+    is_silent: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -36,6 +39,8 @@ struct Socket {
 pub(crate) struct Attached {
     pub(crate) frames: mpsc::Receiver<Message>,
     pub(crate) cut: CancellationToken,
+    /// Cancelled when the connection is to look alive and do nothing.
+    pub(crate) frozen: CancellationToken,
 }
 
 impl Hub {
@@ -52,7 +57,7 @@ impl Hub {
             socket.push(text(event));
         }
         self.sockets().insert(client_id.to_owned(), socket);
-        Attached { frames, cut }
+        Attached { frames, cut, frozen: self.frozen.connect() }
     }
 
     pub(crate) fn detach(&self, client_id: &str) {
@@ -76,39 +81,55 @@ impl Hub {
     }
 
     pub(crate) fn send_to(&self, client_id: &str, event: &Value) {
-        if let Some(socket) = self.sockets().get(client_id) {
-            socket.push(text(event));
-        }
+        self.push_to(client_id, text(event));
     }
 
     pub(crate) fn send_to_all(&self, event: &Value) {
-        let message = text(event);
-        self.sockets().values().for_each(|socket| socket.push(message.clone()));
+        self.push_to_all(&text(event));
     }
 
     pub(crate) fn send_bytes_to(&self, client_id: &str, frame: Bytes) {
-        if let Some(socket) = self.sockets().get(client_id) {
-            socket.push(Message::Binary(frame));
-        }
+        self.push_to(client_id, Message::Binary(frame));
     }
 
     pub(crate) fn send_bytes_to_all(&self, frame: &Bytes) {
-        self.sockets().values().for_each(|socket| socket.push(Message::Binary(frame.clone())));
+        self.push_to_all(&Message::Binary(frame.clone()));
     }
 
-    /// Frames that no server should send: broken JSON, a type nobody knows, binary frames that are cut short.
-    pub(crate) fn send_garbage_to_all(&self) {
-        let frames = [
-            Message::Text("{\"type\": \"status\", \"data\": {".into()),
-            Message::Text("{\"type\": \"no_such_event\", \"data\": [1, null]}".into()),
-            Message::Text("[]".into()),
-            Message::Binary(Bytes::from_static(&[0, 0])),
-            Message::Binary(Bytes::from_static(&[0, 0, 0, 4, 0, 0, 255, 255, b'{'])),
-            Message::Binary(Bytes::from_static(&[0, 0, 0, 99, 1, 2, 3, 4])),
-        ];
+    /// Sends frames to everybody as they are, whatever they are.
+    pub(crate) fn send_raw_to_all(&self, frames: &[Message]) {
         for frame in frames {
-            self.sockets().values().for_each(|socket| socket.push(frame.clone()));
+            self.push_to_all(frame);
         }
+    }
+
+    fn push_to(&self, client_id: &str, message: Message) {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(socket) = self.sockets().get(client_id) {
+            socket.push(message);
+        }
+    }
+
+    fn push_to_all(&self, message: &Message) {
+        if !self.is_silent.load(Ordering::Relaxed) {
+            self.sockets().values().for_each(|socket| socket.push(message.clone()));
+        }
+    }
+
+    /// Sends nothing more to anybody; [`speak`](Self::speak) ends it.
+    pub(crate) fn fall_silent(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn speak(&self) {
+        self.is_silent.store(false, Ordering::Relaxed);
+    }
+
+    /// Leaves the connections that are open now as they are: neither written nor read.
+    pub(crate) fn freeze_all(&self) {
+        self.frozen.cut();
     }
 
     /// Cuts every connection without a closing handshake.

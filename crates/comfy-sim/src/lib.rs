@@ -13,13 +13,14 @@
 //!
 //! It imitates ComfyUI 0.33.0: routes, validation, queue, history, cache, events and their order. Nodes that compute
 //! with pixels, text and files really do so. Models, samplers and latents are simulated: they take their steps, and
-//! `VAEDecode` draws a placeholder that says on its face that it is one. What could be taken for real (video, sound,
-//! 3D, paid services) is refused with an `execution_error`.
+//! `VAEDecode` draws a placeholder that says on its face that it is one. Videos and animations are made of such
+//! pictures, and sound is silence; an MP4 file is Motion JPEG instead of H.264 and says so. What could be taken for
+//! real (models of video, sound and 3D, paid services) is refused with an `execution_error`.
 //!
 //! # What it does not imitate
 //!
-//! - Traps that take the real server down: a node without `inputs`, or a `client_id` that is not text, ends one
-//!   prompt at most.
+//! - Traps that take the real server down by themselves: a node without `inputs`, or a `client_id` that is not text,
+//!   ends one prompt at most. [`Fault::WorkerDies`] and [`Fault::EventsStop`] do what they do there.
 //! - A client that does not read: it is cut off instead of holding up everybody.
 //! - The static frontend, the assets API (503, as where it is not enabled), users and settings beyond what a client
 //!   asks at its start.
@@ -28,7 +29,8 @@
 //! # Failures on demand
 //!
 //! A [`Fault`] makes one thing go wrong at a defined place; a [`Gate`] holds a run at a defined place, so that no test
-//! has to sleep.
+//! has to sleep. `docs/design/006-simulator.md` has a table of the traps that await a client, and what brings each
+//! about.
 
 mod sim;
 
@@ -38,12 +40,15 @@ mod fault;
 
 mod error;
 
+mod animation_file;
 mod catalog;
 mod cut;
 mod execute;
+mod flac_file;
 mod folders;
 mod hub;
 mod listener;
+mod mp4_file;
 mod png_file;
 mod python;
 mod queue;

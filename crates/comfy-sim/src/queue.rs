@@ -88,6 +88,11 @@ impl Queue {
         self.history.insert(item.prompt_id.clone(), Value::Object(entry));
     }
 
+    /// Ends the running prompt without a trace.
+    pub(crate) fn drop_running(&mut self) {
+        self.running = None;
+    }
+
     pub(crate) fn remaining(&self) -> usize {
         self.pending.len() + usize::from(self.running.is_some())
     }
@@ -241,6 +246,18 @@ mod tests {
         queue.put(item(1, "a")).unwrap();
         queue.put(item(2, "b")).unwrap();
         assert_eq!((queue.delete("a"), queue.delete("a"), queue.delete("b")), (1, 0, 2));
+    }
+
+    #[test]
+    fn the_history_forgets_its_oldest_entries() {
+        let mut queue = Queue::default();
+        for number in 0..20_000 {
+            queue.put(item(number, &number.to_string())).unwrap();
+            queue.start_next();
+            queue.finish(Map::new(), &Value::Null);
+        }
+        assert_eq!(queue.history().len(), HISTORY_ENTRIES_MAX + 1);
+        assert_eq!(queue.history().keys().next().unwrap(), "9999");
     }
 
     #[test]

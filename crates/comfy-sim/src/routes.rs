@@ -24,7 +24,7 @@ use crate::fault::Fault;
 use crate::server::Server;
 
 pub(crate) fn router(server: Arc<Server>) -> Router {
-    let paths: [(&str, MethodRouter<Arc<Server>>); 31] = [
+    let paths: [(&str, MethodRouter<Arc<Server>>); 32] = [
         ("/ws", get(socket::open)),
         ("/prompt", get(queue::remaining).post(prompt::submit)),
         ("/queue", get(queue::list).post(queue::change)),
@@ -40,6 +40,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         ("/object_info/{class}", get(info::object_info_of)),
         ("/models", get(info::model_folders)),
         ("/models/{folder}", get(info::models)),
+        ("/experiment/models/{folder}", get(info::models_in_detail)),
         ("/embeddings", get(info::embeddings)),
         ("/extensions", get(info::extensions)),
         ("/features", get(info::features)),
@@ -76,6 +77,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 
 /// What scripted faults do to any request.
 async fn scripted(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    server.until_it_answers().await;
     let path = without_api(request.uri().path()).to_owned();
     let delay = server.script.take(|fault| {
         let Fault::SlowReply { path: slow, delay } = fault else { return None };
@@ -92,6 +94,15 @@ async fn scripted(State(server): State<Arc<Server>>, request: Request, next: Nex
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }
+    let is_here = |fault: &Fault| {
+        let Fault::NotANumber { path: odd } = fault else { return None };
+        (without_api(odd) == path).then_some(())
+    };
+    let response = match server.script.take(is_here) {
+        Some(()) => reply::with_not_a_number(response).await,
+        None => response,
+    };
+    server.until_it_answers().await;
     response
 }
 

@@ -1,5 +1,6 @@
 //! What the routes and the worker share.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -52,7 +53,8 @@ pub(crate) struct Server {
     /// Rings when there may be something for the worker to do.
     pub(crate) work: Notify,
     interrupt: watch::Sender<bool>,
-    received: Mutex<Vec<ReceivedPrompt>>,
+    hangs: watch::Sender<bool>,
+    received: Mutex<VecDeque<ReceivedPrompt>>,
     prompts_executed: AtomicUsize,
     state: Mutex<State>,
 }
@@ -90,6 +92,7 @@ impl Server {
             tasks: TaskTracker::new(),
             work: Notify::new(),
             interrupt: watch::channel(false).0,
+            hangs: watch::channel(false).0,
             received: Mutex::default(),
             prompts_executed: AtomicUsize::new(0),
             state: Mutex::default(),
@@ -149,6 +152,19 @@ impl Server {
         drop(interrupt.wait_for(|is_set| *is_set).await);
     }
 
+    /// Neither answers nor tells anybody anything while this is set.
+    pub(crate) fn hang(&self, hangs: bool) {
+        self.hangs.send_replace(hangs);
+    }
+
+    pub(crate) async fn until_it_answers(&self) {
+        let mut hangs = self.hangs.subscribe();
+        tokio::select! {
+            _ = hangs.wait_for(|hangs| !*hangs) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
     /// Loses everything that lives in memory, as a crash does.
     pub(crate) fn lose_everything(&self) {
         let mut state = self.state();
@@ -158,19 +174,21 @@ impl Server {
         }
         *state = State { life, ..State::default() };
         self.hub.cut_all();
+        self.hub.speak();
         self.folders.empty_temp();
     }
 
     pub(crate) fn remember(&self, received: ReceivedPrompt) {
         let mut all = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= RECEIVED_MAX {
-            all.remove(0);
+            all.pop_front();
         }
-        all.push(received);
+        all.push_back(received);
     }
 
     pub(crate) fn received(&self) -> Vec<ReceivedPrompt> {
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let all = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().cloned().collect()
     }
 
     pub(crate) fn count_execution(&self) {

@@ -88,6 +88,18 @@ impl Sim {
         self.server.hub.cut_all();
     }
 
+    /// Stops to answer, as a server does whose event loop is blocked: connections are accepted, and then neither
+    /// requests are answered nor events sent. Runs go on. [`answer_again`](Sim::answer_again) ends it, and what was
+    /// held up is delivered.
+    pub fn hang(&self) {
+        self.server.hang(true);
+    }
+
+    /// Goes on to answer after [`hang`](Sim::hang).
+    pub fn answer_again(&self) {
+        self.server.hang(false);
+    }
+
     /// Closes the port and cuts every connection: from the return of this call on, connecting is refused.
     pub async fn refuse_connections(&self) {
         self.turn_door(Door::Closing, Door::Closed).await;

@@ -19,4 +19,12 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("{} needs one line `{marker}`, in the right order", path.display())]
     Marker { path: PathBuf, marker: &'static str },
+    #[error("no recordings: give --recordings, or set MEDIAFACTORY_GROUND_TRUTH")]
+    NoRecordings,
+    #[error("there is no scenario {wanted}; there are {have}")]
+    NoScenario { wanted: String, have: String },
+    #[error("the conformance suite cannot begin")]
+    Conformance { source: Box<conformance::Error> },
+    #[error("comfy-sim does not start")]
+    Simulator { source: comfy_sim::SimError },
 }

@@ -15,8 +15,10 @@ struct Layer {
 /// Every crate of the workspace, from the bottom up.
 const LAYERS: &[Layer] = &[
     layer("workflow-graph", &[], &[]),
-    // The simulator uses none of ours, in its tests either: it must not share our bugs.
-    layer("comfy-sim", &[], &[]),
+    // The suite that holds a server against recordings knows nothing of ours, so that it can judge.
+    layer("conformance", &[], &[]),
+    // The simulator uses none of ours: it must not share our bugs.
+    layer("comfy-sim", &[], &["conformance"]),
     layer("comfy-client", &["workflow-graph"], SIMULATOR),
     layer("assets", &["workflow-graph", "comfy-client"], SIMULATOR),
     layer("batch", &["workflow-graph", "comfy-client"], SIMULATOR),
@@ -28,8 +30,8 @@ const LAYERS: &[Layer] = &[
     layer("mediafactory-http", BINS, &[]),
     layer("mediafactory-cli", BINS, &[]),
     layer("e2e", &[], SIMULATOR),
-    // It writes documents from the tables of these two.
-    layer("xtask", &["mediafactory", "mcp-tools"], &[]),
+    // It writes documents from the tables of the first two, and plays recordings against the simulator.
+    layer("xtask", &["mediafactory", "mcp-tools", "conformance", "comfy-sim"], &[]),
 ];
 
 const SIMULATOR: &[&str] = &["comfy-sim"];
@@ -59,15 +61,15 @@ const ALL_BINS: &[&str] = &["mediafactory-stdio", "mediafactory-http", "mediafac
 const FENCES: &[Fence] = &[
     Fence {
         foreign: "reqwest",
-        may_use: &["comfy-client", "assets"],
+        may_use: &["comfy-client", "assets", "conformance"],
         tests_of: &["comfy-sim", "e2e", "mediafactory-http"],
         reason: "one place sends requests and bounds what comes back",
     },
     Fence {
         foreign: "tokio-tungstenite",
-        may_use: &["comfy-client", "comfy-sim"],
+        may_use: &["comfy-client", "comfy-sim", "conformance"],
         tests_of: &[],
-        reason: "one crate knows the socket, and its double",
+        reason: "one crate knows the socket, with its double and its judge",
     },
     Fence {
         foreign: "rusqlite",
@@ -302,8 +304,8 @@ mod tests {
             &[
                 "batch: it depends on rusqlite, which only store-sqlite may: one crate knows SQL",
                 "mediafactory: it depends on reqwest (in tests), which only comfy-client, assets, \
-                 comfy-sim, e2e, mediafactory-http may: one place sends requests and bounds what \
-                 comes back",
+                 conformance, comfy-sim, e2e, mediafactory-http may: one place sends requests and \
+                 bounds what comes back",
             ],
         );
     }

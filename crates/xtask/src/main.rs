@@ -1,24 +1,30 @@
-//! Checks and generators of this workspace: `cargo xtask check`, `cargo xtask gen [--check]`.
+//! Checks and generators of this workspace: `cargo xtask check`, `cargo xtask gen [--check]`, `cargo xtask
+//! conformance [--url URL]`.
 
 mod documents;
 mod error;
 mod layers;
 mod metadata;
 mod sources;
+mod suite;
 
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use crate::{error::Error, metadata::Member};
+use crate::{error::Error, metadata::Member, suite::Conformance};
 
 const USAGE: &str = "\
 usage: cargo xtask <task>
 
   check          hold the workspace against its rules: layers, sources, generated documents
   gen            write the generated parts of the documents
-  gen --check    only say which of them are out of date";
+  gen --check    only say which of them are out of date
+  conformance    replay recorded traffic of a real ComfyUI against a server
+    --url URL           the server; without, a comfy-sim of its own
+    --scenario NAME     only this one
+    --recordings DIR    default $MEDIAFACTORY_GROUND_TRUTH/comfyui/recordings";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +34,9 @@ fn main() -> ExitCode {
         ["check"] => check(&root),
         ["gen"] => documents::write(&root).map(|()| Vec::new()),
         ["gen", "--check"] => documents::check(&root),
+        ["conformance", rest @ ..] if let Some(asked) = Conformance::from_arguments(rest) => {
+            asked.run()
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

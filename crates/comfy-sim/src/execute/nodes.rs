@@ -3,6 +3,7 @@
 mod files;
 mod font;
 mod images;
+mod media;
 mod plain;
 mod resizing;
 mod simulate;
@@ -99,6 +100,13 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "SaveImage" => files::save_image,
         "PreviewImage" => files::preview_image,
         "MaskPreview" => files::preview_mask,
+        "SaveAnimatedWEBP" => media::save_webp,
+        "SaveAnimatedPNG" => media::save_png,
+        "CreateVideo" => media::create_video,
+        "SaveVideo" => media::save_video,
+        "EmptyAudio" => media::empty_audio,
+        "SaveAudio" => media::save_audio,
+        "PreviewAudio" => media::preview_audio,
         "EmptyImage" => images::empty,
         "ImageScale" => resizing::scale,
         "ImageScaleBy" => resizing::scale_by,

@@ -13,6 +13,7 @@ use crate::execute::cache::{Kept, as_link, signatures};
 use crate::execute::nodes::{self, Context, Exception, Produced, Work};
 use crate::execute::order::{Graph, Order};
 use crate::execute::progress::Progress;
+use crate::execute::scripted::leaves_success;
 use crate::execute::values::{Inputs, NodeValue, plain};
 use crate::fault::{Fault, Moment};
 use crate::hub;
@@ -30,10 +31,12 @@ pub(crate) struct Run<'a> {
     results: HashMap<String, Arc<Kept>>,
     pub(super) progress: Progress,
     order: Order,
-    executed: Vec<String>,
+    pub(super) executed: Vec<String>,
     messages: Vec<Value>,
     outputs: Map<String, Value>,
     meta: Map<String, Value>,
+    /// Whether every event is sent twice, because a test asked for it.
+    pub(super) repeats: bool,
 }
 
 /// Why a run does not go on.
@@ -75,6 +78,7 @@ impl<'a> Run<'a> {
             messages: Vec::new(),
             outputs: Map::new(),
             meta: Map::new(),
+            repeats: false,
         }
     }
 
@@ -91,11 +95,15 @@ impl<'a> Run<'a> {
             }
             Err(Failure { halt: Halt::Abandoned, .. }) => return,
             Err(failure) => {
+                let is_success =
+                    matches!(&failure.halt, Halt::Raised(exception) if leaves_success(exception));
                 self.tell_failure(failure);
-                false
+                is_success
             }
         };
-        self.file(is_success);
+        if self.at(Moment::BeforeHistory).await.is_ok() {
+            self.file(is_success);
+        }
     }
 
     async fn go(&mut self) -> Result<(), Failure> {
@@ -160,6 +168,7 @@ impl<'a> Run<'a> {
         }
         let data = json!({"node": id, "display_node": id, "prompt_id": self.item.prompt_id});
         self.tell("executing", &data);
+        self.tell_scripted(id);
         let needed = self.lazy_needs(id, &class_type, &inputs);
         if !needed.is_empty() {
             for from in &needed {
@@ -177,10 +186,11 @@ impl<'a> Run<'a> {
     }
 
     fn keep(&mut self, id: &str, produced: Produced) {
-        if let Some(ui) = &produced.ui {
+        let ui = self.shown(produced.ui);
+        if let Some(ui) = &ui {
             self.show(id, ui);
         }
-        let kept = Arc::new(Kept { outputs: produced.outputs, ui: produced.ui });
+        let kept = Arc::new(Kept { outputs: produced.outputs, ui });
         if let Some(signature) = self.signatures.get(id) {
             self.workshop.cache.insert(signature, Arc::clone(&kept));
         }
@@ -272,48 +282,11 @@ impl<'a> Run<'a> {
             .collect()
     }
 
-    fn scripted_exception(&self, id: &str) -> Option<Exception> {
-        let is_here = |node: &Option<String>| node.as_ref().is_none_or(|node| node == id);
-        let raised = self.server.script.take(|fault| {
-            let Fault::ExecutionError { node, exception_type, message } = fault else {
-                return None;
-            };
-            is_here(node).then(|| Exception::new(exception_type, message.clone()))
-        });
-        raised.or_else(|| {
-            self.server.script.take(|fault| {
-                let Fault::OutOfMemory { node } = fault else { return None };
-                is_here(node).then(Exception::out_of_memory)
-            })
-        })
-    }
-
-    /// Lets happen what is scripted for this moment.
-    pub(super) async fn at(&mut self, moment: Moment) -> Result<(), Halt> {
-        let server = self.server;
-        while server.script.take_exact(&Fault::GarbageFrames { at: moment }) {
-            server.hub.send_garbage_to_all();
-        }
-        while server.script.take_exact(&Fault::CloseSockets { at: moment }) {
-            server.hub.cut_all();
-        }
-        while server.script.take_exact(&Fault::RestartEmpty { at: moment }) {
-            server.lose_everything();
-        }
-        if let Some(gate) = self.server.script.take_gate(moment) {
-            tokio::select! {
-                () = gate.hold() => {}
-                () = self.server.interrupted() => {}
-                () = self.abandon.cancelled() => {}
-            }
-        }
-        if self.abandon.is_cancelled() { Err(Halt::Abandoned) } else { Ok(()) }
-    }
-
     /// Sends an event to the submitter; to nobody when the prompt named no client.
     pub(super) fn tell(&self, kind: &str, data: &Value) {
         if let (Some(client), false) = (&self.client, self.abandon.is_cancelled()) {
-            self.server.hub.send_to(client, &hub::event(kind, data));
+            let event = hub::event(kind, data);
+            (0..=u8::from(self.repeats)).for_each(|_| self.server.hub.send_to(client, &event));
         }
     }
 
@@ -348,12 +321,16 @@ impl<'a> Run<'a> {
     }
 
     fn show(&mut self, id: &str, ui: &Value) {
+        let meta =
+            json!({"node_id": id, "display_node": id, "parent_node": null, "real_node_id": id});
+        self.show_as(id, ui, meta);
+    }
+
+    pub(super) fn show_as(&mut self, id: &str, ui: &Value, meta: Value) {
+        let display_node = meta.get("display_node").cloned();
         self.outputs.insert(id.to_owned(), ui.clone());
-        self.meta.insert(
-            id.to_owned(),
-            json!({"node_id": id, "display_node": id, "parent_node": null, "real_node_id": id}),
-        );
-        self.tell("executed", &json!({"node": id, "display_node": id, "output": ui, "prompt_id": self.item.prompt_id}));
+        self.meta.insert(id.to_owned(), meta);
+        self.tell("executed", &json!({"node": id, "display_node": display_node, "output": ui, "prompt_id": self.item.prompt_id}));
     }
 
     fn show_cached(&mut self, id: &str, kept: &Kept) {
@@ -405,7 +382,8 @@ impl<'a> Run<'a> {
                 "traceback".to_owned(),
                 json!([format!("  comfy-sim, in {}\n", failure.node)]),
             );
-            data.insert("current_inputs".to_owned(), failure.inputs);
+            let inputs = if leaves_success(&exception) { json!([]) } else { failure.inputs };
+            data.insert("current_inputs".to_owned(), inputs);
             data.insert("current_outputs".to_owned(), json!(all));
         }
         self.message("execution_error", data, false);
@@ -427,7 +405,11 @@ impl<'a> Run<'a> {
         if let Some(current) = state.current.as_mut() {
             current.node = None;
         }
-        state.queue.finish(result, &status);
+        if self.server.script.take_exact(&Fault::HistoryEvicted) {
+            state.queue.drop_running();
+        } else {
+            state.queue.finish(result, &status);
+        }
         self.server.announce(&state);
         self.tell("executing", &json!({"node": null, "prompt_id": self.item.prompt_id}));
     }

@@ -34,11 +34,8 @@ impl Run<'_> {
         inputs: &Inputs,
     ) -> Result<Produced, Halt> {
         let produced = nodes::simulated(class, inputs);
-        let latent = produced.outputs.first().and_then(|output| match output {
-            NodeValue::Simulated(latent) => Some(Arc::clone(latent)),
-            NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Plain(_) => None,
-        });
-        let latent = latent.unwrap_or_default();
+        let latent = produced.outputs.first().and_then(NodeValue::as_simulated);
+        let latent = latent.cloned().unwrap_or_default();
         let steps = steps_of(class_type, inputs, &latent);
         let with_previews = self.wants_previews();
         let mut last_told: Option<Instant> = None;
@@ -158,7 +155,11 @@ fn jpeg_preview(latent: &Simulated, step: u32, steps: u32) -> Option<Vec<u8>> {
         steps.saturating_sub(step),
         steps,
     );
-    encode(&preview, image::ImageFormat::Jpeg)
+    jpeg(&preview)
+}
+
+pub(super) fn jpeg(image: &RgbImage) -> Option<Vec<u8>> {
+    encode(image, image::ImageFormat::Jpeg)
 }
 
 fn encode(image: &RgbImage, format: image::ImageFormat) -> Option<Vec<u8>> {

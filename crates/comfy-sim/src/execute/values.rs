@@ -5,16 +5,27 @@ use std::sync::Arc;
 use image::{GrayImage, RgbImage};
 use serde_json::Value;
 
+use crate::flac_file::Silence;
+
 /// The value at one output of a node.
 #[derive(Clone, Debug)]
 pub(crate) enum NodeValue {
     /// A batch of pictures of one size.
     Image(Arc<Vec<RgbImage>>),
     Mask(Arc<Vec<GrayImage>>),
+    Audio(Silence),
+    Video(Arc<Video>),
     /// Text, numbers, booleans and whatever else JSON can say.
     Plain(Value),
     /// Stands for a model, a conditioning, a latent: something that only a real ComfyUI has.
     Simulated(Arc<Simulated>),
+}
+
+/// Pictures that follow each other, without sound.
+#[derive(Clone, Debug)]
+pub(crate) struct Video {
+    pub(crate) pictures: Arc<Vec<RgbImage>>,
+    pub(crate) frames_per_second: f64,
 }
 
 /// What is known of a thing that is only simulated: enough to draw a picture that tells where it came from.
@@ -35,6 +46,18 @@ pub(crate) struct Simulated {
 pub(crate) type Inputs = Vec<(String, NodeValue)>;
 
 impl NodeValue {
+    pub(crate) fn as_images(&self) -> Option<&Arc<Vec<RgbImage>>> {
+        if let Self::Image(images) = self { Some(images) } else { None }
+    }
+
+    pub(crate) fn as_plain(&self) -> Option<&Value> {
+        if let Self::Plain(value) = self { Some(value) } else { None }
+    }
+
+    pub(crate) fn as_simulated(&self) -> Option<&Arc<Simulated>> {
+        if let Self::Simulated(simulated) = self { Some(simulated) } else { None }
+    }
+
     /// How the value appears among the inputs of an error: primitives as they are, the rest described.
     pub(crate) fn shown(&self) -> Value {
         match self {
@@ -50,6 +73,12 @@ impl NodeValue {
                 masks.len(),
                 masks.first().map(GrayImage::dimensions),
             )),
+            Self::Audio(_) => Value::String("<AUDIO of silence>".to_owned()),
+            Self::Video(video) => Value::String(described(
+                "VIDEO",
+                video.pictures.len(),
+                video.pictures.first().map(RgbImage::dimensions),
+            )),
             Self::Simulated(simulated) => Value::String(format!("<simulated {}>", simulated.kind)),
         }
     }
@@ -59,7 +88,8 @@ impl NodeValue {
         match self {
             Self::Image(images) => images.iter().map(|image| image.as_raw().len()).sum(),
             Self::Mask(masks) => masks.iter().map(|mask| mask.as_raw().len()).sum(),
-            Self::Plain(_) | Self::Simulated(_) => 0,
+            Self::Video(video) => video.pictures.iter().map(|image| image.as_raw().len()).sum(),
+            Self::Audio(_) | Self::Plain(_) | Self::Simulated(_) => 0,
         }
     }
 }
@@ -74,8 +104,5 @@ pub(crate) fn input<'a>(inputs: &'a Inputs, name: &str) -> Option<&'a NodeValue>
 }
 
 pub(crate) fn plain<'a>(inputs: &'a Inputs, name: &str) -> Option<&'a Value> {
-    match input(inputs, name)? {
-        NodeValue::Plain(value) => Some(value),
-        NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Simulated(_) => None,
-    }
+    input(inputs, name)?.as_plain()
 }

@@ -71,13 +71,26 @@ pub(super) async fn models(
     State(server): State<Arc<Server>>,
     Path(folder): Path<String>,
 ) -> Response {
-    let Some((_, listed)) = MODEL_FOLDERS.iter().find(|(name, _)| *name == folder) else {
-        return empty(StatusCode::NOT_FOUND);
-    };
+    let Some(names) = models_of(&server, &folder) else { return empty(StatusCode::NOT_FOUND) };
+    reply::json(&Value::Array(names))
+}
+
+fn models_of(server: &Server, folder: &str) -> Option<Vec<Value>> {
+    let (_, listed) = MODEL_FOLDERS.iter().find(|(name, _)| *name == folder)?;
     let mut names =
         listed.map(|(class, input)| server.catalog.choices(class, input)).unwrap_or_default();
     names.retain(|name| !name.as_str().is_some_and(|name| VAE_WITHOUT_FILE.contains(&name)));
-    reply::json(&Value::Array(names))
+    Some(names)
+}
+
+/// The same with what is known of the files: there are none, and so they are empty and were never changed.
+pub(super) async fn models_in_detail(
+    State(server): State<Arc<Server>>,
+    Path(folder): Path<String>,
+) -> Response {
+    let Some(names) = models_of(&server, &folder) else { return empty(StatusCode::NOT_FOUND) };
+    let detail = |name: Value| json!({"name": name, "pathIndex": 0, "modified": 0.0, "created": 0.0, "size": 0});
+    reply::json(&names.into_iter().map(detail).collect())
 }
 
 pub(super) async fn embeddings() -> Response {

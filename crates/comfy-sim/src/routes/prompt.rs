@@ -33,6 +33,10 @@ pub(super) async fn submit(
     if let Some((status, body)) = refused {
         return reply::scripted(status, body);
     }
+    if server.script.take_exact(&Fault::DropPromptBeforeAccepting) {
+        connection.0.cancel();
+        return reply::in_trouble();
+    }
     let usage_source =
         headers.get("comfy-usage-source").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (server, accepting) = (Arc::clone(&server), server);

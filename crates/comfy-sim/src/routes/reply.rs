@@ -62,6 +62,21 @@ pub(super) fn with_body(
     response
 }
 
+/// The reply with numbers in it that Python writes and JSON does not have. A reply that is no object stays as it is.
+pub(super) async fn with_not_a_number(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let odd = "\"not_a_number\": NaN, \"endless\": [Infinity, -Infinity]";
+    let text = String::from_utf8_lossy(&bytes);
+    let text = match text.strip_prefix('{') {
+        Some("}") => format!("{{{odd}}}"),
+        Some(rest) => format!("{{{odd}, {rest}"),
+        None => text.into_owned(),
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(text))
+}
+
 /// Sets a header whose value may not be one, in which case it is left out.
 pub(super) fn set(response: &mut Response, name: HeaderName, value: &str) {
     match HeaderValue::from_bytes(value.as_bytes()) {

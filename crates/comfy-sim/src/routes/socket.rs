@@ -55,14 +55,17 @@ async fn serve(server: Arc<Server>, client_id: String, socket: WebSocket) {
 
 async fn exchange(server: &Server, client_id: &str, mut socket: WebSocket, mut attached: Attached) {
     let mut is_first = true;
-    let cut = attached.cut.clone();
+    let (cut, frozen) = (attached.cut.clone(), attached.frozen.clone());
     loop {
+        server.until_it_answers().await;
         // What was sent before a cut still arrives, unless the client does not read.
         tokio::select! {
             biased;
+            () = frozen.cancelled() => return cut.cancelled().await,
             frame = attached.frames.recv() => {
                 // Replaced by a newer socket with the same id, this one gets nothing more but stays open.
                 let Some(frame) = frame else { return stay_open(&mut socket, &cut).await };
+                server.until_it_answers().await;
                 let sent = tokio::select! {
                     biased;
                     sent = socket.send(frame) => sent,

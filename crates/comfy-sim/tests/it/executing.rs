@@ -120,13 +120,13 @@ async fn a_broken_file_and_a_class_that_cannot_be_done_end_in_an_error() {
         &sim,
         json!({
             "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 2, "color": 0}},
-            "2": {"class_type": "SaveAnimatedWEBP", "inputs": {"images": ["1", 0], "filename_prefix": "a", "fps": 6.0, "lossless": true, "quality": 80, "method": "default"}},
+            "2": {"class_type": "SaveAnimatedWEBP", "inputs": {"images": ["1", 0], "filename_prefix": "a", "fps": 6.0, "lossless": false, "quality": 80, "method": "default"}},
         }),
     )
     .await;
     let error =
         texts(&frames).into_iter().find(|event| event["type"] == "execution_error").unwrap();
-    let message = "comfy-sim does not execute SaveAnimatedWEBP; use a real ComfyUI\n";
+    let message = "comfy-sim does not execute SaveAnimatedWEBP with loss; use a real ComfyUI\n";
     assert_eq!(error["data"]["exception_message"], message);
     sim.stop().await;
 }

@@ -12,6 +12,6 @@
 mod client;
 mod executing;
 mod faults;
-mod player;
 mod recordings;
 mod routes;
+mod traps;

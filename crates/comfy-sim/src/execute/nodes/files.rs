@@ -120,7 +120,7 @@ fn save(
 }
 
 /// Replaces the tokens that the server knows; others stay as they are.
-fn with_tokens(prefix: &str, (width, height): (u32, u32)) -> String {
+pub(super) fn with_tokens(prefix: &str, (width, height): (u32, u32)) -> String {
     if !prefix.contains('%') {
         return prefix.to_owned();
     }
@@ -141,16 +141,16 @@ fn with_tokens(prefix: &str, (width, height): (u32, u32)) -> String {
 
 /// Where the next files with a prefix go.
 #[derive(Debug, PartialEq, Eq)]
-struct SavePlace {
-    folder: PathBuf,
-    subfolder: String,
-    stem: String,
-    counter: u64,
+pub(super) struct SavePlace {
+    pub(super) folder: PathBuf,
+    pub(super) subfolder: String,
+    pub(super) stem: String,
+    pub(super) counter: u64,
 }
 
 impl SavePlace {
     /// Splits a prefix into folder and stem, and counts on from the highest number in that folder.
-    fn find(folders: &Folders, root: Root, prefix: &str) -> Result<Self, Exception> {
+    pub(super) fn find(folders: &Folders, root: Root, prefix: &str) -> Result<Self, Exception> {
         let prefix = prefix.trim_end_matches('/');
         let (subfolder, stem) = prefix.rsplit_once('/').unwrap_or(("", prefix));
         let subfolder = subfolder
@@ -189,7 +189,7 @@ fn highest_number(folder: &Path, stem: &str) -> Option<u64> {
 }
 
 /// The text chunks of a picture: the prompt, and whatever the client sent along to be kept.
-fn metadata(context: &Context) -> Texts {
+pub(super) fn metadata(context: &Context) -> Texts {
     let prompt = python::dumps(&Value::Object(context.item.prompt.clone()));
     let extra = context.item.extra_data.get("extra_pnginfo").and_then(Value::as_object);
     let extra = extra.into_iter().flatten().map(|(key, value)| (key.clone(), python::dumps(value)));

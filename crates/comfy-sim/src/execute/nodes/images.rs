@@ -171,11 +171,8 @@ pub(super) fn rotate(inputs: &Inputs, _: &Context) -> Result<Produced, Exception
 pub(super) fn batch(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
     let all: Vec<&RgbImage> = inputs
         .iter()
-        .filter_map(|(_, value)| match value {
-            NodeValue::Image(images) => Some(images.iter()),
-            NodeValue::Mask(_) | NodeValue::Plain(_) | NodeValue::Simulated(_) => None,
-        })
-        .flatten()
+        .filter_map(|(_, value)| value.as_images())
+        .flat_map(|images| images.iter())
         .collect();
     let size = all.first().ok_or_else(|| Exception::missing_input("images"))?.dimensions();
     check_size(size.0, size.1, u64::try_from(all.len()).unwrap_or(u64::MAX))?;

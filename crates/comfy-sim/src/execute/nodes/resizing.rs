@@ -187,9 +187,9 @@ fn as_masks(produced: Produced) -> Produced {
         });
         GrayImage::from_raw(image.width(), image.height(), values.collect()).unwrap_or_default()
     };
-    let outputs = produced.outputs.into_iter().map(|output| match output {
-        NodeValue::Image(images) => NodeValue::Mask(Arc::new(images.iter().map(as_mask).collect())),
-        other @ (NodeValue::Mask(_) | NodeValue::Plain(_) | NodeValue::Simulated(_)) => other,
+    let outputs = produced.outputs.into_iter().map(|output| match output.as_images() {
+        Some(images) => NodeValue::Mask(Arc::new(images.iter().map(as_mask).collect())),
+        None => output,
     });
     Produced { outputs: outputs.collect(), ui: produced.ui }
 }

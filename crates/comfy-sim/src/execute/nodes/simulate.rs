@@ -77,10 +77,7 @@ fn note(kind: &str, output: &str, inputs: &Inputs) -> Simulated {
 }
 
 fn as_note(value: &NodeValue) -> Option<&Simulated> {
-    match value {
-        NodeValue::Simulated(note) => Some(note),
-        NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Plain(_) => None,
-    }
+    value.as_simulated().map(AsRef::as_ref)
 }
 
 /// A conditioning made of texts has them; everything else takes over the text of its positive side.
@@ -92,12 +89,9 @@ fn text_of(kind: &str, output: &str, inputs: &Inputs) -> String {
                 .iter()
                 .any(|known| name.starts_with(known))
         })
-        .filter_map(|(_, value)| match value {
-            NodeValue::Plain(value) => {
-                value.as_str().map(str::trim).filter(|text| !text.is_empty())
-            }
-            NodeValue::Image(_) | NodeValue::Mask(_) | NodeValue::Simulated(_) => None,
-        })
+        .filter_map(|(_, value)| value.as_plain()?.as_str())
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
         .collect();
     if kind == "CONDITIONING" && !texts.is_empty() {
         let mut unique: Vec<&str> = Vec::new();
@@ -137,10 +131,7 @@ fn size_of(inputs: &Inputs, latent: Option<&Simulated>) -> Option<(u32, u32)> {
         let factor = plain(inputs, "scale_by").and_then(Value::as_f64).unwrap_or(1.0);
         return Some((scaled(width, factor), scaled(height, factor)));
     }
-    inputs.iter().find_map(|(_, value)| match value {
-        NodeValue::Image(images) => images.first().map(image::RgbImage::dimensions),
-        NodeValue::Mask(_) | NodeValue::Plain(_) | NodeValue::Simulated(_) => None,
-    })
+    inputs.iter().find_map(|(_, value)| value.as_images()?.first().map(image::RgbImage::dimensions))
 }
 
 #[expect(
