@@ -101,6 +101,7 @@ impl Run {
             self.arm(times);
         }
         self.tracker.take_in(event);
+        self.show_preview(event);
         self.show();
         Ok(())
     }
