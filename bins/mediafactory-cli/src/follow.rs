@@ -34,7 +34,7 @@ pub(crate) async fn to_the_end(factory: &Factory, job: &JobId) -> Result<JobRepo
     interrupted.set(self::interrupted());
     let cancelled = async {
         output::note("cancelling the job; press Ctrl-C again to leave at once");
-        factory.cancel(job).await?;
+        factory.stop(job).await?;
         finished.await
     };
     // In this order: whoever has read the note is already listened to.

@@ -37,7 +37,7 @@ pub use crate::{
     event::{Event, Failure, NodeRun, StopReason, UnreadableEvent},
     ids::{InvalidJobId, JobId, OwnerId},
     job::{Job, JobRecord, LogEntry},
-    progress::{NodeProgress, Progress},
+    progress::{NodeProgress, Preview, Progress},
     state::{IllegalEvent, InvalidState, State},
     store::{
         Adoption, InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs, Retention,

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use bytes::Bytes;
 use comfy_client::{Event, wire::NodeState};
 use workflow_graph::{Input, Json, Node, NodeId, Workflow};
 
@@ -47,6 +48,29 @@ pub struct NodeProgress {
     pub step: f64,
     /// Steps that there are; 1 where the node does not count any.
     pub steps: f64,
+}
+
+/// The picture that a node showed last of what it works on.
+///
+/// ```
+/// use batch::Preview;
+/// let preview = Preview { media_type: "image/jpeg".to_owned(), bytes: Vec::new().into() };
+/// assert_eq!(preview.clone(), preview);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Its media type, such as `image/jpeg`.
+    pub media_type: String,
+    /// The encoded picture. Clones share it.
+    pub bytes: Bytes,
+}
+
+impl Preview {
+    /// The picture that an event brings, if it is one that brings any.
+    pub(crate) fn of(event: &Event) -> Option<Self> {
+        let Event::Preview { image, .. } = event else { return None };
+        Some(Self { media_type: image.media_type.clone(), bytes: image.bytes.clone() })
+    }
 }
 
 impl Progress {

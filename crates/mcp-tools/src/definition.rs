@@ -32,6 +32,8 @@ pub(crate) type Running = BoxFuture<'static, Result<CallToolResult, ErrorData>>;
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) factory: Factory,
+    /// Whose call it is, for fair turns between callers.
+    pub(crate) caller: Arc<str>,
     /// Workflows that earlier calls answered.
     pub(crate) shelf: Arc<Shelf>,
     /// Cancelled when the caller takes the call back, and when the transport ends.
@@ -69,8 +71,12 @@ pub(crate) enum Effect {
     ReadsServer,
     /// Adds jobs and assets; takes nothing away.
     Adds,
+    /// Has a server let go of what it loads again when it is needed.
+    Frees,
     /// Stops one job for good; stopping it again changes nothing.
     Stops,
+    /// Stops whatever runs, whoever it belongs to.
+    StopsAnything,
     /// Whatever the tool does that is called through this one.
     Anything,
 }
@@ -85,6 +91,11 @@ pub(crate) struct Answer<O> {
 impl<O> Answer<O> {
     pub(crate) fn new(text: impl Into<String>, result: O) -> Self {
         Self { text: text.into(), result, more: Vec::new() }
+    }
+
+    /// Changes the structured result.
+    pub(crate) fn map(self, change: impl FnOnce(O) -> O) -> Self {
+        Self { result: change(self.result), ..self }
     }
 
     /// Adds a line to the text.
@@ -121,8 +132,9 @@ impl Effect {
             Self::ReadsHere => (true, false, true, false),
             Self::ReadsServer => (true, false, true, true),
             Self::Adds => (false, false, false, true),
+            Self::Frees => (false, false, true, true),
             Self::Stops => (false, true, true, true),
-            Self::Anything => (false, true, false, true),
+            Self::StopsAnything | Self::Anything => (false, true, false, true),
         };
         ToolAnnotations::with_title(title)
             .read_only(read_only)

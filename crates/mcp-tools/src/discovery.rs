@@ -60,7 +60,7 @@ struct HealthResult {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct DeviceResult {
+pub(crate) struct DeviceResult {
     name: String,
     kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +100,7 @@ impl HealthResult {
 }
 
 impl DeviceResult {
-    fn new(device: Device) -> Self {
+    pub(crate) fn new(device: Device) -> Self {
         Self {
             name: device.name,
             kind: device.kind,

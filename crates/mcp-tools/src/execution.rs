@@ -51,7 +51,7 @@ pub(crate) fn tools() -> Vec<Definition> {
     let cancel = Words {
         name: "cancel_job",
         title: "Cancel a job",
-        description: "Stop one job, waiting or running. A job that has ended stays as it is.",
+        description: "Stop one job, waiting or running. One that has ended is refused.",
     };
     vec![
         Definition::new(SET, Effect::Adds, generate, self::generate),
@@ -91,6 +91,16 @@ struct Generate {
     wait_seconds: Option<u32>,
     /// The job outlives this call; answers at once unless `wait_seconds` is given.
     detach: Option<bool>,
+    /// A server's name or tag, a GPU number, or auto. See `list_backends`.
+    backend: Option<String>,
+    /// Highest first among waiting jobs. Default 0.
+    #[schemars(range(min = -1000, max = 1000))]
+    priority: Option<i32>,
+    /// Stops the job when it has run so long. Default 600.
+    #[schemars(range(min = 1, max = 604_800))]
+    timeout_seconds: Option<u32>,
+    /// Take an earlier job's results if it ran the very same workflow.
+    reuse: Option<bool>,
 }
 
 async fn generate(call: Call, arguments: Generate) -> Result<Answer<JobResult>, Error> {
@@ -98,12 +108,13 @@ async fn generate(call: Call, arguments: Generate) -> Result<Answer<JobResult>, 
     let wait_default = if is_detached { 0 } else { WAIT_SECONDS_MAX };
     let at_most = seconds(arguments.wait_seconds.unwrap_or(wait_default));
     let on_cancel = if is_detached { OnCancel::LeaveJob } else { OnCancel::StopJob };
-    let started = call.factory.start_generate(arguments.into_request()?).await?;
+    let started = call.factory.start_generate(arguments.into_request(&call)?).await?;
     follow(&call, started, at_most, on_cancel).await
 }
 
 impl Generate {
-    fn into_request(self) -> Result<GenerateRequest, Error> {
+    fn into_request(self, call: &Call) -> Result<GenerateRequest, Error> {
+        let placing = placing(call, self.backend, self.priority, self.reuse);
         let mut parameters = match self.parameters {
             Some(given) => members(given, "parameters")?,
             None => BTreeMap::new(),
@@ -131,9 +142,23 @@ impl Generate {
             template: self.template,
             model: self.model,
             parameters,
-            timeout: None,
-            placing: Placing::default(),
+            timeout: self.timeout_seconds.map(seconds),
+            placing,
         })
+    }
+}
+
+fn placing(
+    call: &Call,
+    backend: Option<String>,
+    priority: Option<i32>,
+    reuse: Option<bool>,
+) -> Placing {
+    Placing {
+        backend,
+        priority: priority.unwrap_or_default(),
+        caller: call.caller.to_string(),
+        reuse: reuse.unwrap_or(false),
     }
 }
 
@@ -156,6 +181,16 @@ struct ExecuteWorkflow {
     /// Default 600; then the answer is `timed_out` and the job goes on.
     #[schemars(range(min = 0, max = 600))]
     wait_seconds: Option<u32>,
+    /// A server's name or tag, a GPU number, or auto. See `list_backends`.
+    backend: Option<String>,
+    /// Highest first among waiting jobs. Default 0.
+    #[schemars(range(min = -1000, max = 1000))]
+    priority: Option<i32>,
+    /// Stops the job when it has run so long. Default 600.
+    #[schemars(range(min = 1, max = 604_800))]
+    timeout_seconds: Option<u32>,
+    /// Take an earlier job's results if it ran the very same workflow.
+    reuse: Option<bool>,
     /// Ids of the output nodes to run; all when absent.
     targets: Option<Vec<String>>,
     /// The same graph in UI format, to be embedded in what comes out, when `workflow` is not in
@@ -176,8 +211,8 @@ async fn execute_workflow(
         workflow: workflows::whole(&call, arguments.workflow, "workflow")?,
         ui_workflow: ui_workflow.transpose()?,
         targets: arguments.targets,
-        timeout: None,
-        placing: Placing::default(),
+        timeout: arguments.timeout_seconds.map(seconds),
+        placing: placing(&call, arguments.backend, arguments.priority, arguments.reuse),
     };
     let started = call.factory.start_workflow(run).await?;
     follow(&call, started, at_most, on_cancel).await
@@ -224,7 +259,12 @@ async fn follow(
     on_cancel: OnCancel,
 ) -> Result<Answer<JobResult>, Error> {
     let waited = progress::wait(call, &started.job, at_most, on_cancel).await?;
-    conclude(&call.factory, waited)
+    let answer = conclude(&call.factory, waited)?;
+    if started.is_reused {
+        let told = started.notes.join("\n");
+        return Ok(answer.map(|result| result.reused(started.notes)).with_line(&told));
+    }
+    Ok(answer)
 }
 
 /// The end of a wait as a result; a job that did not succeed is a failure.

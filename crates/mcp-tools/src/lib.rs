@@ -31,10 +31,12 @@
 
 mod arguments;
 mod assets;
+mod backends;
 mod definition;
 mod discovery;
 mod execution;
 mod failure;
+mod jobs;
 mod names;
 mod offer;
 mod paging;

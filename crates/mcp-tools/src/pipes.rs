@@ -44,6 +44,7 @@ pub async fn serve_pipes(
     writer: impl AsyncWrite + Send + Unpin + 'static,
     stop: CancellationToken,
 ) -> Result<(), PipeError> {
+    let server = server.for_another_client();
     let reader = UntilEnd { reader, server: server.clone() };
     // Two tokens: after ours, calls are answered first, and only then the library stops.
     let serving = CancellationToken::new();

@@ -89,7 +89,7 @@ async fn give_up(call: &Call, job: &JobId, on_cancel: OnCancel) -> Result<Waited
     if call.ending.nobody_cancels.is_cancelled() || on_cancel == OnCancel::LeaveJob {
         return as_it_stands(call, job).await;
     }
-    call.factory.cancel(job).await.map(Waited::Finished)
+    call.factory.stop(job).await.map(Waited::Finished)
 }
 
 async fn as_it_stands(call: &Call, job: &JobId) -> Result<Waited, Error> {

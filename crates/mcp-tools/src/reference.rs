@@ -64,9 +64,12 @@ fn describe(text: &mut String, definition: &Definition) {
 
 fn effect(definition: &Definition) -> &'static str {
     let annotations = definition.tool.annotations.as_ref();
+    let is_idempotent =
+        annotations.and_then(|annotations| annotations.idempotent_hint) == Some(true);
     match annotations.and_then(|annotations| annotations.destructive_hint) {
         Some(true) if definition.toolset.is_none() => "Does what the tool does that it calls.",
         Some(true) => "Ends something for good.",
+        _ if is_idempotent => "Takes nothing away that does not come back by itself.",
         Some(false) | None => "Adds something; takes nothing away.",
     }
 }

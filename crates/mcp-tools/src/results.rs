@@ -40,6 +40,9 @@ pub(crate) struct JobResult {
     assets: Vec<AssetResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureResult>,
+    /// The server that it is or was at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backend: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +53,9 @@ pub(crate) struct JobResult {
     seconds: Option<f64>,
     /// What was chosen, and why.
     notes: Vec<String>,
+    /// It is an earlier job: nothing was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused: Option<bool>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -59,7 +65,7 @@ struct ProgressResult {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct FailureResult {
+pub(crate) struct FailureResult {
     kind: String,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,12 +106,20 @@ impl JobResult {
             progress: report.progress.as_ref().map(ProgressResult::new),
             assets: report.assets.iter().map(|asset| AssetResult::new(factory, asset)).collect(),
             failure: report.failure.as_ref().map(FailureResult::new),
+            backend: report.backend.clone(),
             template: report.template.clone(),
             model: report.model.clone(),
             seed: report.seed,
             seconds: seconds(report),
             notes: report.notes.clone(),
+            reused: None,
         }
+    }
+
+    /// The results of an earlier job in place of a new one.
+    pub(crate) fn reused(self, why: Vec<String>) -> Self {
+        let notes = why.into_iter().chain(self.notes).collect();
+        Self { notes, reused: Some(true), ..self }
     }
 
     /// The job as it stands at the end of a wait.
@@ -121,7 +135,7 @@ impl ProgressResult {
 }
 
 impl FailureResult {
-    fn new(failure: &Failure) -> Self {
+    pub(crate) fn new(failure: &Failure) -> Self {
         Self {
             kind: failure.kind.clone(),
             message: failure.message.clone(),
@@ -134,7 +148,7 @@ impl FailureResult {
 }
 
 /// How long the job ran, or has been running when it ended unseen.
-fn seconds(report: &JobReport) -> Option<f64> {
+pub(crate) fn seconds(report: &JobReport) -> Option<f64> {
     let finished = report.finished_at?;
     let started = report.started_at.unwrap_or(report.created_at);
     let seconds = finished.duration_since(started).as_secs_f64();

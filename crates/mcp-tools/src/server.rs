@@ -1,6 +1,12 @@
 //! The server: one handler for both transports and both generations of the protocol.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use mediafactory::Factory;
 use rmcp::{
@@ -15,9 +21,9 @@ use rmcp::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    assets,
+    assets, backends,
     definition::{Call, Definition, Ending},
-    discovery, execution, failure,
+    discovery, execution, failure, jobs,
     offer::Offer,
     progress::Reporter,
     resources, router,
@@ -62,8 +68,10 @@ Every tool named here is called through `call_tool`; `list_tools` names them all
 pub(crate) fn definitions() -> Vec<Definition> {
     let sets = [
         discovery::tools(),
+        backends::tools(),
         workflows::tools(),
         execution::tools(),
+        jobs::tools(),
         templates::tools(),
         assets::tools(),
     ];
@@ -87,7 +95,16 @@ pub(crate) fn definitions() -> Vec<Definition> {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Server(Arc<Shared>);
+pub struct Server {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+}
+
+/// What belongs to one client.
+struct Session {
+    /// What its jobs say whose they are.
+    caller: Arc<str>,
+}
 
 struct Shared {
     factory: Factory,
@@ -96,11 +113,12 @@ struct Shared {
     shelf: Arc<Shelf>,
     ending: Ending,
     calls: TaskTracker,
+    sessions: AtomicU64,
 }
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("tools", &self.0.offer.names()).finish_non_exhaustive()
+        f.debug_struct("Server").field("tools", &self.shared.offer.names()).finish_non_exhaustive()
     }
 }
 
@@ -122,18 +140,33 @@ impl Server {
         let (profile, offer) = (selection.profile, Arc::new(offer));
         let (shelf, ending) = (Arc::default(), Ending::default());
         let calls = TaskTracker::new();
-        Ok(Self(Arc::new(Shared { factory, profile, offer, shelf, ending, calls })))
+        let sessions = AtomicU64::new(0);
+        let shared = Shared { factory, profile, offer, shelf, ending, calls, sessions };
+        Ok(Self::in_session(Arc::new(shared)))
+    }
+
+    /// The same server for another client. Clients take turns where their jobs wait, however many
+    /// jobs each of them has, so every connection should have its own.
+    #[must_use]
+    pub fn for_another_client(&self) -> Self {
+        Self::in_session(Arc::clone(&self.shared))
+    }
+
+    fn in_session(shared: Arc<Shared>) -> Self {
+        let number = shared.sessions.fetch_add(1, Ordering::Relaxed);
+        let caller = format!("session {number} of process {}", std::process::id());
+        Self { shared, session: Arc::new(Session { caller: caller.into() }) }
     }
 
     /// The tools as they are listed, by name.
     pub fn tools(&self) -> Vec<Tool> {
-        self.0.offer.listed().map(|tool| self.as_listed(tool)).collect()
+        self.shared.offer.listed().map(|tool| self.as_listed(tool)).collect()
     }
 
     /// A tool with as much as the profile tells of it.
     fn as_listed(&self, tool: &Tool) -> Tool {
         let mut tool = tool.clone();
-        match self.0.profile {
+        match self.shared.profile {
             Profile::Full => {}
             Profile::Core | Profile::Router => tool.output_schema = None,
         }
@@ -145,16 +178,25 @@ impl Server {
     /// taken up again at the next start.
     pub async fn close(&self) {
         self.client_is_gone();
-        self.0.ending.waits_end.cancel();
-        self.0.calls.close();
-        if tokio::time::timeout(CALLS_END_TIMEOUT, self.0.calls.wait()).await.is_err() {
-            tracing::warn!(calls = self.0.calls.len(), "calls are cut off");
+        self.shared.ending.waits_end.cancel();
+        self.shared.calls.close();
+        if tokio::time::timeout(CALLS_END_TIMEOUT, self.shared.calls.wait()).await.is_err() {
+            tracing::warn!(calls = self.shared.calls.len(), "calls are cut off");
         }
     }
 
     /// Says that what is cancelled from now on was not taken back by anyone.
     pub(crate) fn client_is_gone(&self) {
-        self.0.ending.nobody_cancels.cancel();
+        self.shared.ending.nobody_cancels.cancel();
+    }
+
+    /// Whose call it is. Requests of 2026-07-28 stand alone and name their client; over HTTP that
+    /// is all that tells one from another.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Arc<str> {
+        match context.meta.client_info() {
+            Some(client) => format!("{} {}", client.name, client.version).into(),
+            None => Arc::clone(&self.session.caller),
+        }
     }
 
     async fn call(
@@ -164,14 +206,15 @@ impl Server {
     ) -> Result<CallToolResponse, ErrorData> {
         let token = context.meta.get_progress_token();
         let call = Call {
-            factory: self.0.factory.clone(),
-            shelf: Arc::clone(&self.0.shelf),
+            factory: self.shared.factory.clone(),
+            caller: self.caller(&context),
+            shelf: Arc::clone(&self.shared.shelf),
             cancelled: context.ct,
-            ending: self.0.ending.clone(),
+            ending: self.shared.ending.clone(),
             reporter: token.map(|token| Reporter::new(context.peer, token)),
         };
         let arguments = request.arguments.unwrap_or_default();
-        let running = self.0.offer.start(&request.name, call, arguments);
+        let running = self.shared.offer.start(&request.name, call, arguments);
         let running =
             running.map_err(|problem| ErrorData::invalid_params(problem.to_string(), None))?;
         running.await.map(CallToolResponse::from)
@@ -183,7 +226,7 @@ impl ServerHandler for Server {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let name = Implementation::new("mediafactory", env!("CARGO_PKG_VERSION"))
             .with_title("MediaFactory");
-        let instructions = match self.0.profile {
+        let instructions = match self.shared.profile {
             Profile::Core | Profile::Full => INSTRUCTIONS.to_owned(),
             Profile::Router => format!("{ROUTER_INSTRUCTIONS}{INSTRUCTIONS}"),
         };
@@ -191,7 +234,7 @@ impl ServerHandler for Server {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.0.offer.find(name).ok().map(|definition| self.as_listed(&definition.tool))
+        self.shared.offer.find(name).ok().map(|definition| self.as_listed(&definition.tool))
     }
 
     async fn list_tools(
@@ -207,7 +250,7 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let _under_way = self.0.calls.token();
+        let _under_way = self.shared.calls.token();
         let what = format!("tool `{}`", request.name);
         failure::answer_panics(&what, self.call(request, context)).await
     }
@@ -218,7 +261,8 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
-        failure::answer_panics("resources/list", resources::list(&self.0.factory, cursor)).await
+        failure::answer_panics("resources/list", resources::list(&self.shared.factory, cursor))
+            .await
     }
 
     async fn list_resource_templates(
@@ -234,7 +278,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let reading = resources::read(&self.0.factory, &self.0.shelf, &request.uri);
+        let reading = resources::read(&self.shared.factory, &self.shared.shelf, &request.uri);
         failure::answer_panics("resources/read", reading).await.map(ReadResourceResponse::from)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use assets::{Asset, AssetQuery, AssetStore};
-use batch::{CancelError, Event, Failure, Job, JobId, JobStore, Progress, State};
+use batch::{CancelError, Event, Failure, Job, JobId, JobStore, Preview, Progress, State};
 use tokio::{sync::watch, time::Instant};
 use workflow_graph::Json;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How often a job that another process follows is read again.
-const POLL_PAUSE: Duration = Duration::from_millis(500);
+pub(crate) const POLL_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long `cancel` waits for the server to stop a job. A node that computes in one long call
 /// notices later; the job then ends as cancelled on its own.
@@ -52,6 +52,12 @@ impl Factory {
         self.parts.engine.progress(job)
     }
 
+    /// The latest preview of a job that is under way in this process, `None` in it until there is
+    /// one; the channel closes when its task has ended. Previews are not recorded.
+    pub fn preview(&self, job: &JobId) -> Option<watch::Receiver<Option<Preview>>> {
+        self.parts.engine.preview(job)
+    }
+
     /// Waits until a job has ended, but no longer than `at_most`.
     pub async fn wait(&self, job: &JobId, at_most: Duration) -> Result<Waited, Error> {
         let until = Instant::now() + at_most.min(WAIT_MAX);
@@ -80,14 +86,17 @@ impl Factory {
 
     /// All that is known of a job, whichever process runs it.
     pub async fn job(&self, id: &JobId) -> Result<JobReport, Error> {
-        let found = JobStore::get(&self.parts.store, id).await;
-        let job = found
-            .map_err(|error| failure::storage("the job cannot be read", error))?
-            .ok_or_else(|| unknown(id))?;
+        let job = self.recorded(id).await?.ok_or_else(|| unknown(id))?;
         let assets = self.assets_of(id).await?;
         let progress = self.progress(id).map(|progress| progress.borrow().clone());
         let backend = job.server().and_then(|url| self.server_name(url)).map(str::to_owned);
         Ok(JobReport { backend, ..report(job, assets, progress) })
+    }
+
+    /// What is written down of a job.
+    pub(crate) async fn recorded(&self, id: &JobId) -> Result<Option<Job>, Error> {
+        let found = JobStore::get(&self.parts.store, id).await;
+        found.map_err(|error| failure::storage("the job cannot be read", error))
     }
 
     /// All assets of a job, in the order in which the server listed them.
@@ -112,10 +121,17 @@ impl Factory {
         Ok(assets)
     }
 
-    /// Stops one job: takes it out of the queue, or interrupts it if it runs. Stopping a job that
-    /// has ended changes nothing. The answer comes when the job has ended, or says that it still
-    /// runs when the server takes long to stop it.
+    /// Cancels one job: takes it out of the queue, or interrupts it if it runs. A job that has
+    /// ended is an error, so that nobody takes its results for undone. The answer comes when the
+    /// job has ended, or says that it still runs when the server takes long to stop it.
     pub async fn cancel(&self, id: &JobId) -> Result<JobReport, Error> {
+        let state = self.job(id).await?.state;
+        if state.is_final() { Err(has_ended(id, state)) } else { self.stop(id).await }
+    }
+
+    /// [`cancel`](Self::cancel), for whoever only wants that the job runs no longer: one that has
+    /// ended is given as it is.
+    pub async fn stop(&self, id: &JobId) -> Result<JobReport, Error> {
         self.parts.engine.cancel(id).await.map_err(|error| match error {
             CancelError::UnknownJob(id) => unknown(&id),
             CancelError::Server(error) => failure::client(error),
@@ -195,9 +211,20 @@ fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport
     }
 }
 
-fn unknown(id: &JobId) -> Error {
+pub(crate) fn unknown(id: &JobId) -> Error {
     Error::new(FailureCode::JobNotFound, format!("there is no job {id}"))
         .with_hint("job ids are given by `generate` and `execute_workflow`")
+}
+
+fn has_ended(id: &JobId, state: State) -> Error {
+    if state == State::Cancelled {
+        let message = format!("job {id} is cancelled already");
+        return Error::new(FailureCode::Cancelled, message)
+            .with_hint("nothing is left to be done: it runs no longer");
+    }
+    let message = format!("job {id} cannot be cancelled: it has ended, and is {state}");
+    Error::new(FailureCode::ValidationError, message)
+        .with_hint("`get_job_result` tells how it ended and what came out of it")
 }
 
 fn lost(job: &JobId, failure: Option<&Failure>) -> Error {

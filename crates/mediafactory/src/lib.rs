@@ -29,10 +29,13 @@ pub mod doctor;
 mod error;
 mod factory;
 mod failure;
+mod follow;
 mod jobs;
+mod listing;
 mod nearest;
 mod nodes;
 mod prepare;
+mod queue;
 mod requests;
 mod results;
 mod retention;
@@ -43,13 +46,16 @@ mod templates;
 pub mod workflows;
 
 pub use assets::{Asset, AssetId, Origin, ServerFile};
-pub use batch::{Failure, JobId, NodeProgress, NodeRun, Progress, State, Unsure};
+pub use batch::{Failure, JobId, NodeProgress, NodeRun, Preview, Progress, State, Unsure};
 pub use comfy_client::{Auth, InvalidServerUrl, Secret, ServerUrl};
 pub use workflow_graph::{Json, Workflow};
 
 pub use crate::{
     error::{Error, FailureCode, Retry},
     factory::Factory,
+    follow::{Follower, News},
+    listing::{JobFilter, JobSummary},
+    queue::{BackendQueue, Forget, Freed, Interrupted, QueueEntry, QueueReport},
     requests::{
         AssetFilter, BackendReport, Device, GenerateRequest, Health, InlinePicture, JobReport,
         ModelList, NodeMatch, Page, Placing, RunWorkflow, StartedJob, Waited,

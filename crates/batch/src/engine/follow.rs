@@ -125,6 +125,7 @@ impl Run {
             self.began(times).await?;
         }
         self.tracker.take_in(event);
+        self.show_preview(event);
         self.show();
         Ok(())
     }

@@ -37,7 +37,8 @@ use workflow_graph::ReadError;
 pub use self::server::{ServerOptions, ServerStatus};
 use self::{dispatch::Dispatch, run::Run, server::Server};
 use crate::{
-    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Progress, State, StoreError,
+    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Preview, Progress, State,
+    StoreError,
 };
 
 /// How often a job is taken up again after its store failed.
@@ -174,6 +175,7 @@ struct Shared {
 #[derive(Clone)]
 struct UnderWay {
     progress: watch::Receiver<Progress>,
+    preview: watch::Receiver<Option<Preview>>,
     cancel: CancellationToken,
 }
 
@@ -272,6 +274,12 @@ impl Engine {
     /// job's task has ended.
     pub fn progress(&self, id: &JobId) -> Option<watch::Receiver<Progress>> {
         self.shared.under_way().get(id).map(|job| job.progress.clone())
+    }
+
+    /// The latest preview of a job that is under way in this process; `None` in it until there is
+    /// one. The channel closes when the job's task has ended.
+    pub fn preview(&self, id: &JobId) -> Option<watch::Receiver<Option<Preview>>> {
+        self.shared.under_way().get(id).map(|job| job.preview.clone())
     }
 
     /// Stops one job, wherever it is: waiting here, in the server's queue, or running there.

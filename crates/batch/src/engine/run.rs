@@ -14,7 +14,7 @@ use super::{
     server::Server,
     submit::with_causes,
 };
-use crate::{Event, Job, JobId, Progress, State, StoreError, progress::Tracker};
+use crate::{Event, Job, JobId, Preview, Progress, State, StoreError, progress::Tracker};
 
 /// The first pause before a server that does not answer is tried again; it doubles each time.
 const AWAY_PAUSE_MIN: Duration = Duration::from_millis(500);
@@ -33,6 +33,7 @@ pub(super) struct Run {
     /// Its place at a server, from its turn to its end.
     pub(super) seat: Option<Seat>,
     progress: watch::Sender<Progress>,
+    preview: watch::Sender<Option<Preview>>,
 }
 
 /// Whose log entry it is that a job goes on from.
@@ -51,9 +52,10 @@ impl Run {
         let workflow = Workflow::from_json(&job.record.workflow)?;
         let tracker = Tracker::new(&workflow, job.state);
         let (progress, _) = watch::channel(tracker.progress().clone());
+        let (preview, _) = watch::channel(None);
         let prompt = prompt_id(&job.record.id);
         let cancel = CancellationToken::new();
-        Ok(Self { shared, job, workflow, prompt, tracker, cancel, seat: None, progress })
+        Ok(Self { shared, job, workflow, prompt, tracker, cancel, seat: None, progress, preview })
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -61,7 +63,11 @@ impl Run {
     }
 
     pub(super) fn under_way(&self) -> UnderWay {
-        UnderWay { progress: self.progress.subscribe(), cancel: self.cancel.clone() }
+        UnderWay {
+            progress: self.progress.subscribe(),
+            preview: self.preview.subscribe(),
+            cancel: self.cancel.clone(),
+        }
     }
 
     /// Goes on from wherever the log says that the job is, until it is final or the engine
@@ -178,6 +184,13 @@ impl Run {
     pub(super) fn show(&mut self) {
         self.tracker.enter(self.job.state);
         self.progress.send_replace(self.tracker.progress().clone());
+    }
+
+    /// Shows the picture that an event brings; there is always only the latest.
+    pub(super) fn show_preview(&self, event: &comfy_client::Event) {
+        if let Some(preview) = Preview::of(event) {
+            self.preview.send_replace(Some(preview));
+        }
     }
 
     /// The server that the job is at. Only asked where the job has its place.

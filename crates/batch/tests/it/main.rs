@@ -8,6 +8,6 @@
 
 mod engine;
 mod recovery;
-mod stage;
 mod servers;
+mod stage;
 mod store;

@@ -160,7 +160,8 @@ async fn a_job_that_is_waited_for_can_be_cancelled_by_name() {
     let job = json!({"job_id": started["job_id"]});
     let cancelled = wire.succeed("cancel_job", job.clone()).await;
     assert_eq!(cancelled["state"], "cancelled");
-    assert_eq!(wire.succeed("cancel_job", job.clone()).await["state"], "cancelled");
+    let again = wire.fail("cancel_job", job.clone()).await;
+    assert_eq!(again["code"], "CANCELLED", "{again}");
     let failure = wire.fail("wait_for_completion", job).await;
     assert_eq!(failure["code"], "CANCELLED");
 }
@@ -258,7 +259,14 @@ async fn results_are_what_their_schemas_say() {
         ("get_workflow_status", job.clone()),
         ("get_workflow_status", unknown),
         ("wait_for_completion", job.clone()),
-        ("cancel_job", job),
+        ("cancel_job", job.clone()),
+        ("get_job_result", job),
+        ("list_jobs", json!({"status": "unfinished"})),
+        ("list_jobs", json!({"limit": 1})),
+        ("get_queue_status", json!({})),
+        ("list_backends", json!({})),
+        ("free_memory", json!({"results_too": true})),
+        ("interrupt_execution", json!({"confirm": true})),
         ("list_assets", json!({"limit": 1})),
         ("get_asset_metadata", asset.clone()),
         ("view_output", asset),

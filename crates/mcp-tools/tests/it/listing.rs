@@ -44,14 +44,20 @@ async fn every_tool_is_listed_unless_the_router_stands_before_them() {
         "diff_workflows",
         "edit_workflow",
         "execute_workflow",
+        "free_memory",
         "generate",
         "get_asset_metadata",
+        "get_job_result",
         "get_node_info",
+        "get_queue_status",
         "get_template",
         "get_workflow_status",
         "import_workflow",
         "inspect_workflow",
+        "interrupt_execution",
         "list_assets",
+        "list_backends",
+        "list_jobs",
         "list_models",
         "list_workflow_templates",
         "merge_workflows",
@@ -156,7 +162,7 @@ async fn a_selection_leaves_out_what_it_does_not_name() {
     let read_only = listed(&Selection { read_only: true, ..Selection::default() }).await;
     assert!(
         !read_only.iter().any(|name| {
-            ["generate", "execute_workflow", "cancel_job"].contains(&name.as_str())
+            ["generate", "execute_workflow", "cancel_job", "interrupt_execution"].contains(&name.as_str())
         })
     );
     assert!(read_only.iter().any(|name| name == "view_output"));

@@ -11,6 +11,7 @@
 mod bench;
 mod discovering;
 mod failing;
+mod following;
 mod generating;
 mod listing;
 mod protocol;

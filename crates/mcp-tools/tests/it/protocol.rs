@@ -56,7 +56,7 @@ async fn the_client_library_gets_along_in_both_generations() {
         let stop = CancellationToken::new();
         serving.spawn(mcp_tools::serve_pipes(bench.server.clone(), reader, writer, stop));
         let client = ().serve_with_lifecycle(ours, lifecycle).await.expect("a session");
-        assert_eq!(client.list_all_tools().await.expect("tools").len(), 25);
+        assert_eq!(client.list_all_tools().await.expect("tools").len(), 31);
         let request = CallToolRequestParams::new("comfyui_health_check");
         let result = client.call_tool(request).await.expect("a result");
         assert_eq!(result.structured_content.expect("there is some")["simulated"], true);

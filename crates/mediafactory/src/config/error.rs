@@ -105,7 +105,9 @@ pub enum Problem {
         nearest: Option<String>,
     },
     /// A further server has the name of the one that `comfyui.url` names.
-    #[error("{place}: a server is called `{name}`, like the one of `comfyui.url`; give it another name")]
+    #[error(
+        "{place}: a server is called `{name}`, like the one of `comfyui.url`; give it another name"
+    )]
     TwinServers {
         /// Where the further server stands.
         place: Source,

@@ -79,7 +79,11 @@ fn list(items: &[Spanned<DeValue<'_>>]) -> Raw {
     }
     let tables = items.iter().map(|item| {
         let members = item.get_ref().as_table()?.iter();
-        Some(members.map(|(name, value)| (name.get_ref().to_string(), raw(value.get_ref()))).collect())
+        Some(
+            members
+                .map(|(name, value)| (name.get_ref().to_string(), raw(value.get_ref())))
+                .collect(),
+        )
     });
     let mixed = || Raw::Other("a list in which not every member is text".to_owned());
     tables.collect::<Option<_>>().map_or_else(mixed, Raw::Tables)
