@@ -125,12 +125,15 @@ impl<'a> NodeForm<'a> {
         })
     }
 
-    /// How many lines of text its widgets take, roughly.
-    pub(crate) fn lines(&self) -> u32 {
-        const AREA_LINES: u32 = 6;
-        let lines = |widget: &Widget<'_>| {
-            if let WidgetKind::Text { area: true, .. } = widget.kind { AREA_LINES } else { 1 }
-        };
-        self.body.widgets.iter().map(lines).fold(0, u32::saturating_add)
+    /// How many widgets it has.
+    pub(crate) fn widgets(&self) -> u32 {
+        u32::try_from(self.body.widgets.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many of its widgets are fields of text.
+    pub(crate) fn areas(&self) -> u32 {
+        let is_area =
+            |widget: &&Widget<'_>| matches!(widget.kind, WidgetKind::Text { area: true, .. });
+        u32::try_from(self.body.widgets.iter().filter(is_area).count()).unwrap_or(u32::MAX)
     }
 }

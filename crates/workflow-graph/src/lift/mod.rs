@@ -22,7 +22,7 @@
 //! front end sends every widget and nothing else.
 
 mod build;
-mod layout;
+mod size;
 
 use thiserror::Error;
 
