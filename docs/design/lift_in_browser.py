@@ -8,8 +8,8 @@ page instead of on its canvas; PICTURES is a folder for one picture of each work
 import asyncio, base64, collections, json, os, pathlib, sys, tempfile
 import aiohttp
 
-# What the page makes at the moment of sending: pictures of a scene, and a player once a video is there.
-MADE = {"Load3D.image", "LoadVideo.video-preview"}
+# What the page makes itself: pictures of a scene, a player once a video is there, a canvas as large as its picture.
+MADE = {"Load3D.image", "LoadVideo.video-preview", "Painter.mask", "Painter.width", "Painter.height"}
 LOAD = """async (workflow) => {
   const sizes = () => JSON.stringify(app.rootGraph.nodes.map((node) => [...node.pos, ...node.size]))
   const pause = (ms) => new Promise((done) => setTimeout(done, ms))

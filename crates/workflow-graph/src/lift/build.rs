@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How far apart nodes stand: links run between the columns.
-const SPACING: Spacing = Spacing { margin: 0, columns: 100, rows: 40 };
+const SPACING: Spacing = Spacing { margin: 0, columns: 100, rows: 32 };
 
 /// A link by the places of its nodes.
 struct Wire<'a> {

@@ -13,6 +13,8 @@ pub(super) const TITLE: u32 = 30;
 /// The height of a row of slots or of a widget, with its gap, and what is around them.
 const ROW: u32 = 24;
 const AROUND: u32 = 26;
+/// How much taller a widget is where the front end draws nodes in the page, at most.
+const TALLER: u32 = 8;
 /// The height of a field of text.
 const AREA: u32 = 144;
 /// How far a node grows to show a picture, once it has one.
@@ -67,7 +69,8 @@ impl Place {
             .saturating_add(AREA.saturating_mul(form.areas()))
             .saturating_add(views.fold(0, u32::saturating_add));
         let size = Size { width: width(letters(title).max(names)), height };
-        Self { size, height: height.saturating_add(TITLE).saturating_add(growth(class, form)) }
+        let taller = TALLER.saturating_mul(form.widgets()).saturating_add(growth(class, form));
+        Self { size, height: height.saturating_add(TITLE).saturating_add(taller) }
     }
 
     /// The place of a node of which only its links and values are known.
