@@ -30,17 +30,16 @@ json_target!(|input| {
 });
 
 /// What the server makes of a workflow: it takes one wrapping off each value. Pictures of a scene
-/// or of a comparison are made anew by each front end.
+/// or of a comparison are made anew by each front end, also where there was none.
 fn in_effect(workflow: &Workflow) -> BTreeMap<String, (String, BTreeMap<String, String>)> {
-    let value = |class: &str, name: &str, input: &Input| match input {
+    let value = |input: &Input| match input {
         Input::Link { .. } => format!("link {}", input.to_json()),
-        Input::Literal(_) if is_picture(class, name) => "a picture".to_owned(),
         Input::Literal(value) => value.get("__value__").unwrap_or(value).to_string(),
     };
     let nodes = workflow.nodes().map(|(id, node)| {
         let class = node.class_type().as_str();
-        let inputs =
-            node.inputs().map(|(name, input)| (name.to_owned(), value(class, name, input)));
+        let inputs = node.inputs().filter(|(name, _)| !is_picture(class, name));
+        let inputs = inputs.map(|(name, input)| (name.to_owned(), value(input)));
         (id.to_string(), (class.to_owned(), inputs.collect()))
     });
     nodes.collect()
