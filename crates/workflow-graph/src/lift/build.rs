@@ -274,13 +274,20 @@ impl Writer {
         }
         let mut listed = Vec::new();
         let mut named = Object::new();
-        for FormValue { name, saved: value, is_sent, is_changed } in form.values() {
+        for FormValue { name, saved: value, is_sent, is_changed, chosen } in form.values() {
             let (node, input) = (sheet.id.clone(), name.to_owned());
             let declared = class.input(name).is_some() || name.contains('.');
+            let is_written = sheet.node.input(name).is_some();
+            let sent = chosen.as_ref().unwrap_or(&value);
             if is_changed {
                 self.findings.push(LiftFinding::Changed { node, input });
-            } else if is_sent && declared && sheet.node.input(name).is_none() && !value.is_null() {
-                self.findings.push(LiftFinding::Added { node, input, value: value.clone() });
+            } else if is_sent && declared && !is_written && !sent.is_null() {
+                self.findings.push(LiftFinding::Added { node, input, value: sent.clone() });
+            } else if is_sent
+                && is_written
+                && let Some(value) = chosen
+            {
+                self.findings.push(LiftFinding::Chosen { node, input, value });
             }
             named.insert(name.to_owned(), value.clone());
             listed.push(value);

@@ -80,6 +80,16 @@ pub enum LiftFinding {
         /// The input.
         input: String,
     },
+    /// A combo cannot be `null` in the front end: it takes a choice.
+    #[error("input `{input}` of node {node} is null; the front end chooses {value}")]
+    Chosen {
+        /// The node.
+        node: NodeId,
+        /// The input.
+        input: String,
+        /// What is sent.
+        value: Json,
+    },
     /// The server takes a list of a text and a number for a link, whatever they are; the front
     /// end sends it as a value.
     #[error(

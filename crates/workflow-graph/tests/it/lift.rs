@@ -38,7 +38,8 @@ pub(crate) fn expected(workflow: &Workflow, lifted: &Lifted) -> Json {
             inputs.insert(name.to_owned(), value);
         }
         for finding in &lifted.findings {
-            if let LiftFinding::Added { node, input, value } = finding
+            if let LiftFinding::Added { node, input, value }
+            | LiftFinding::Chosen { node, input, value } = finding
                 && node == id
             {
                 inputs.insert(input.clone(), value.clone());
@@ -134,6 +135,30 @@ fn a_value_that_the_server_reads_in_its_own_way_is_kept_or_said() {
 }
 
 /// The box of each node, by its id: left, top without the title, width, height.
+#[test]
+fn a_combo_that_is_null_gets_what_the_front_end_chooses() {
+    let workflow = workflow(
+        r#"{"1": {"class_type": "Load", "inputs": {"name": null}},
+            "2": {"class_type": "Resize", "inputs": {"mode": "three", "mode.tint": null}}}"#,
+    );
+    let definitions = r#"{"Load": {"input": {"required": {"name": [["a", "b"]]}}, "output": []},
+        "Resize": {"input": {"required": {"mode": ["COMFY_DYNAMICCOMBO_V3", {"options": [
+            {"key": "three", "inputs": {"required": {"tint": [["red", "blue"]]}}}]}]}}, "output": []}}"#;
+    let catalog = NodeCatalog::from_bytes(definitions.as_bytes()).unwrap();
+    let lifted = lift(&workflow, &catalog);
+    let said: Vec<String> = lifted.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            r#"input `name` of node 1 is null; the front end chooses "a""#,
+            r#"input `mode.tint` of node 2 is null; the front end chooses "red""#,
+        ]
+    );
+    let again = convert(&lifted.workflow, &catalog).to_workflow().unwrap();
+    let expected = Workflow::from_json(&expected(&workflow, &lifted)).unwrap();
+    assert_eq!(again.digest(), expected.digest());
+}
+
 fn boxes(lifted: &Lifted) -> HashMap<String, [i64; 4]> {
     let nodes = lifted.workflow.as_json().get("nodes").and_then(Json::as_array).unwrap();
     let number = |node: &Json, member: &str, at: usize| {
