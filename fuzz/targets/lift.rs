@@ -38,15 +38,18 @@ fn in_effect(workflow: &Workflow) -> BTreeMap<String, (String, BTreeMap<String, 
     };
     let nodes = workflow.nodes().map(|(id, node)| {
         let class = node.class_type().as_str();
-        let inputs = node.inputs().filter(|(name, _)| !is_picture(class, name));
+        let inputs = node.inputs().filter(|(name, input)| !is_picture(class, name, input));
         let inputs = inputs.map(|(name, input)| (name.to_owned(), value(input)));
         (id.to_string(), (class.to_owned(), inputs.collect()))
     });
     nodes.collect()
 }
 
-fn is_picture(class: &str, name: &str) -> bool {
-    let spec = CATALOG.class(class).and_then(|class| class.input(name));
-    let type_name = spec.and_then(|spec| spec.type_name());
-    matches!(type_name, Some("LOAD_3D" | "IMAGECOMPARE"))
+/// By its type; or by being the empty text of a view that only the front end's scripts know.
+fn is_picture(class: &str, name: &str, input: &Input) -> bool {
+    let Some(class) = CATALOG.class(class) else { return false };
+    match class.input(name) {
+        Some(spec) => matches!(spec.type_name(), Some("LOAD_3D" | "IMAGECOMPARE")),
+        None => name == "image" && input.as_literal().and_then(Json::as_str) == Some(""),
+    }
 }
