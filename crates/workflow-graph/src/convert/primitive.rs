@@ -46,10 +46,11 @@ pub(super) fn make_widget<'a>(graph: &Graph<'a>, primitive: usize) -> Option<Wid
     };
     let mut widget = Widget::new(Cow::Borrowed("value"), saved.or(value), kind);
     let ranges = links.iter().filter_map(|link| match Target::of(graph, *link)? {
-        Target::Widget(Widget {
-            kind: WidgetKind::Int(spec) | WidgetKind::Float(spec), ..
-        }) => Some(*spec),
-        Target::Widget(_) | Target::Promoted(_) | Target::Typed(_) => None,
+        Target::Widget(widget) => match widget.kind {
+            WidgetKind::Int(spec) | WidgetKind::Float(spec) => Some(spec),
+            _ => None,
+        },
+        Target::Promoted(_) | Target::Typed(_) => None,
     });
     if let WidgetKind::Int(first) | WidgetKind::Float(first) = kind {
         let range = ranges.fold(Range::of(first), |range, spec: &InputSpec| range.joined(spec));

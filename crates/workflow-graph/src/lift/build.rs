@@ -206,7 +206,7 @@ struct Writer {
 impl Writer {
     fn node(&mut self, sheet: &Sheet<'_>) -> (Object, Size) {
         let Sheet { node, class, .. } = *sheet;
-        let (inputs, mut members, lines) = match (class, &sheet.form) {
+        let (inputs, members, lines) = match (class, &sheet.form) {
             (Some(class), Some(form)) => self.known(sheet, class, form),
             _ => self.unknown(sheet),
         };
@@ -232,7 +232,7 @@ impl Writer {
         }
         let name = Json::from(node.class_type().as_str());
         put("properties", Json::object([("Node name for S&R", name)]));
-        written.append(&mut members);
+        written.extend(members);
         (written, Size { width: WIDTH, height })
     }
 

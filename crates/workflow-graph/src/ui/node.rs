@@ -21,6 +21,7 @@ use crate::json::{Json, Object};
 #[derive(Clone, Copy, Debug)]
 pub struct UiNode<'a> {
     members: &'a Object,
+    class: &'a str,
 }
 
 /// Whether a node runs.
@@ -77,8 +78,8 @@ impl<'a> UiNode<'a> {
     /// Reads a node: an object with a `type`.
     pub fn read(json: &'a Json) -> Option<Self> {
         let members = json.as_object()?;
-        members.get("type")?.as_str()?;
-        Some(Self { members })
+        let class = members.get("type")?.as_str()?;
+        Some(Self { members, class })
     }
 
     /// Its id within its graph, as text: `3` and `"3"` are the same. Missing when it is neither a
@@ -89,7 +90,7 @@ impl<'a> UiNode<'a> {
 
     /// Its class: one of the server's, one of the front end's own, or the id of a subgraph.
     pub fn class(self) -> &'a str {
-        self.text("type").unwrap_or_default()
+        self.class
     }
 
     /// The title that a person gave it.
@@ -119,7 +120,15 @@ impl<'a> UiNode<'a> {
 
     /// Its output slots, in order.
     pub fn outputs(self) -> impl ExactSizeIterator<Item = UiOutput<'a>> + use<'a> {
-        self.list("outputs").iter().map(|json| {
+        self.outputs_from(0)
+    }
+
+    /// Its output slots from the one with this index on.
+    pub(crate) fn outputs_from(
+        self,
+        first: usize,
+    ) -> impl ExactSizeIterator<Item = UiOutput<'a>> + use<'a> {
+        self.list("outputs").iter().skip(first).map(|json| {
             let links = json.get("links").and_then(Json::as_array).unwrap_or_default();
             UiOutput {
                 name: json.get("name").and_then(Json::as_str).unwrap_or_default(),
