@@ -141,8 +141,7 @@ fn add_scene(body: &mut Body<'_>, class: &NodeClass) {
     ];
     let name = if VIEWPORT_CLASSES.contains(&&*class.name) { "viewport_state" } else { "image" };
     if body.widget("model_file").is_some() {
-        let button =
-            |(name, value)| Widget::companion(name, Json::from(value)).sent();
+        let button = |(name, value)| Widget::companion(name, Json::from(value)).sent();
         body.widgets.extend(BUTTONS.map(button));
     }
     body.widgets.push(scene_widget(name));

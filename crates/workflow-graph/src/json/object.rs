@@ -148,12 +148,12 @@ impl Object {
     }
 
     /// The names in order.
-    pub fn keys(&self) -> impl ExactSizeIterator<Item = &String> {
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &String> + Clone {
         self.iter().map(|(name, _)| name)
     }
 
     /// The values in order.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = &Json> {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &Json> + Clone {
         self.iter().map(|(_, value)| value)
     }
 
@@ -176,8 +176,7 @@ impl Default for Object {
 
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && self.iter().all(|(name, value)| other.get(name) == Some(value))
+        self.len() == other.len() && self.iter().all(|(name, value)| other.get(name) == Some(value))
     }
 }
 
