@@ -152,7 +152,7 @@ impl<'a> Body<'a> {
         let mut at = 0;
         while let Some(widget) = self.widgets.get(at) {
             if widget.saved
-                && let Some(value) = values.get(&*widget.name)
+                && let Some(value) = values.get(&widget.name)
             {
                 self.set(at, Some(Held::Saved(value)));
             }
