@@ -257,26 +257,13 @@ fn without_forced<'a>(
     Some(kept.map(|(value, _)| value).collect())
 }
 
-/// The output slots: those of the class, then what else the file has. Where they lead matters
-/// only for nodes that are yet to be replaced, and is not read for others.
-pub(super) fn outputs<'a>(
-    class: &'a NodeClass,
-    saved: UiNode<'a>,
-    is_replaced: bool,
-) -> Vec<Output<'a>> {
+/// The output slots: those of the class, then what else the file has.
+pub(super) fn outputs<'a>(class: &'a NodeClass, saved: UiNode<'a>) -> Vec<Output<'a>> {
     let declared = class.outputs.iter().map(|output| match output.type_name() {
         Some("COMFY_MATCHTYPE_V3") => "*",
         Some(name) => name,
         None => "COMBO",
     });
-    let output = |type_name| Output { type_name: Cow::Borrowed(type_name), links: Vec::new() };
-    let mut outputs: Vec<Output<'a>> = declared.map(output).collect();
-    if is_replaced {
-        for (output, saved) in outputs.iter_mut().zip(saved.outputs()) {
-            output.links = saved.links;
-        }
-    }
-    let others = saved.outputs_from(outputs.len());
-    outputs.extend(others.map(|saved| Output { type_name: saved.type_name, links: saved.links }));
-    outputs
+    let others = saved.output_types().skip(class.outputs.len());
+    declared.map(Cow::Borrowed).chain(others).map(Output::new).collect()
 }

@@ -15,7 +15,7 @@ use super::{
     renumber::{self, Renumbering},
     scene::{
         Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        ROOT, Scene,
+        ROOT, Scene, Virtual,
     },
     virtual_nodes,
 };
@@ -199,22 +199,22 @@ pub(super) fn load_node<'a>(
     saved: UiNode<'a>,
 ) -> Node<'a> {
     let kind = kind(scene, saved);
-    let (body, outputs) = match kind {
+    let (body, mut outputs) = match kind {
         Kind::Class(class) => {
             let made = scene.made.entry(class).or_insert_with(|| class_node::make(class));
-            let body = class_node::load(class, made, saved, links);
-            let is_group = scene.groups.of_class(saved.class()).is_some();
-            (body, class_node::outputs(class, saved, is_group))
+            (class_node::load(class, made, saved, links), class_node::outputs(class, saved))
         }
         Kind::Instance(definition) => instance::load(scene, definition, saved),
         Kind::Virtual(_) | Kind::Unknown => {
-            let output = |output: crate::ui::UiOutput<'a>| Output {
-                type_name: output.type_name,
-                links: output.links,
-            };
-            (virtual_nodes::load(saved), saved.outputs().map(output).collect())
+            (virtual_nodes::load(saved), saved.output_types().map(Output::new).collect())
         }
     };
+    let is_group = scene.groups.of_class(saved.class()).is_some();
+    if is_group || kind.is(Virtual::Primitive) {
+        for (output, saved) in outputs.iter_mut().zip(saved.outputs()) {
+            output.links = saved.links;
+        }
+    }
     Node { id, kind, mode: saved.mode(), body, outputs, saved }
 }
 

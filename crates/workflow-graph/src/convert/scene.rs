@@ -162,6 +162,7 @@ pub(super) enum Choices<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Output<'a> {
     pub(super) type_name: Text<'a>,
+    /// Where it leads, of primitive nodes, group nodes and instances; nobody asks others.
     pub(super) links: Vec<LinkId>,
 }
 
@@ -248,6 +249,12 @@ impl From<Json> for Held<'_> {
 impl Kind<'_> {
     pub(super) fn is(self, of_front_end: Virtual) -> bool {
         matches!(self, Self::Virtual(own) if own == of_front_end)
+    }
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(type_name: Text<'a>) -> Self {
+        Self { type_name, links: Vec::new() }
     }
 }
 

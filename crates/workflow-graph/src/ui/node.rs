@@ -22,6 +22,7 @@ use crate::json::{Json, Object};
 pub struct UiNode<'a> {
     members: &'a Object,
     class: &'a str,
+    title: Option<&'a str>,
 }
 
 /// Whether a node runs.
@@ -78,8 +79,15 @@ impl<'a> UiNode<'a> {
     /// Reads a node: an object with a `type`.
     pub fn read(json: &'a Json) -> Option<Self> {
         let members = json.as_object()?;
-        let class = members.get("type")?.as_str()?;
-        Some(Self { members, class })
+        let (mut class, mut title) = (None, None);
+        for (name, value) in members {
+            match name.as_str() {
+                "type" => class = value.as_str(),
+                "title" => title = value.as_str(),
+                _ => {}
+            }
+        }
+        Some(Self { members, class: class?, title })
     }
 
     /// Its id within its graph, as text: `3` and `"3"` are the same. Missing when it is neither a
@@ -95,7 +103,7 @@ impl<'a> UiNode<'a> {
 
     /// The title that a person gave it.
     pub fn title(self) -> Option<&'a str> {
-        self.text("title").filter(|title| !title.is_empty())
+        self.title.filter(|title| !title.is_empty())
     }
 
     /// Whether it runs.
@@ -120,15 +128,7 @@ impl<'a> UiNode<'a> {
 
     /// Its output slots, in order.
     pub fn outputs(self) -> impl ExactSizeIterator<Item = UiOutput<'a>> + use<'a> {
-        self.outputs_from(0)
-    }
-
-    /// Its output slots from the one with this index on.
-    pub(crate) fn outputs_from(
-        self,
-        first: usize,
-    ) -> impl ExactSizeIterator<Item = UiOutput<'a>> + use<'a> {
-        self.list("outputs").iter().skip(first).map(|json| {
+        self.list("outputs").iter().map(|json| {
             let links = json.get("links").and_then(Json::as_array).unwrap_or_default();
             UiOutput {
                 name: json.get("name").and_then(Json::as_str).unwrap_or_default(),
@@ -136,6 +136,11 @@ impl<'a> UiNode<'a> {
                 links: links.iter().filter_map(whole).collect(),
             }
         })
+    }
+
+    /// The types of its output slots, in order.
+    pub(crate) fn output_types(self) -> impl ExactSizeIterator<Item = Text<'a>> + use<'a> {
+        self.list("outputs").iter().map(|json| type_text(json.get("type")))
     }
 
     /// The values of its widgets.
@@ -167,10 +172,6 @@ impl<'a> UiNode<'a> {
     /// All members as they were read.
     pub fn members(self) -> &'a Object {
         self.members
-    }
-
-    fn text(self, name: &str) -> Option<&'a str> {
-        self.members.get(name)?.as_str()
     }
 
     fn list(self, name: &str) -> &'a [Json] {
