@@ -231,7 +231,7 @@ struct Writer {
 impl Writer {
     fn node(&mut self, sheet: &Sheet<'_>) -> Object {
         let Sheet { node, class, .. } = *sheet;
-        let (inputs, mut members) = match (class, &sheet.form) {
+        let (inputs, members) = match (class, &sheet.form) {
             (Some(class), Some(form)) => self.known(sheet, class, form),
             _ => self.unknown(sheet),
         };
@@ -253,7 +253,7 @@ impl Writer {
         }
         let name = Json::from(node.class_type().as_str());
         put("properties", Json::object([("Node name for S&R", name)]));
-        written.append(&mut members);
+        written.extend(members);
         written
     }
 
