@@ -29,15 +29,27 @@ json_target!(|input| {
     Some(())
 });
 
-/// What the server makes of a workflow: it takes one wrapping off each value.
+/// What the server makes of a workflow: it takes one wrapping off each value. Pictures of a scene
+/// or of a comparison are made anew by each front end, also where there was none.
 fn in_effect(workflow: &Workflow) -> BTreeMap<String, (String, BTreeMap<String, String>)> {
     let value = |input: &Input| match input {
         Input::Link { .. } => format!("link {}", input.to_json()),
         Input::Literal(value) => value.get("__value__").unwrap_or(value).to_string(),
     };
     let nodes = workflow.nodes().map(|(id, node)| {
-        let inputs = node.inputs().map(|(name, input)| (name.to_owned(), value(input))).collect();
-        (id.to_string(), (node.class_type().to_string(), inputs))
+        let class = node.class_type().as_str();
+        let inputs = node.inputs().filter(|(name, input)| !is_picture(class, name, input));
+        let inputs = inputs.map(|(name, input)| (name.to_owned(), value(input)));
+        (id.to_string(), (class.to_owned(), inputs.collect()))
     });
     nodes.collect()
+}
+
+/// By its type; or by being the empty text of a view that only the front end's scripts know.
+fn is_picture(class: &str, name: &str, input: &Input) -> bool {
+    let Some(class) = CATALOG.class(class) else { return false };
+    match class.input(name) {
+        Some(spec) => matches!(spec.type_name(), Some("LOAD_3D" | "IMAGECOMPARE")),
+        None => name == "image" && input.as_literal().and_then(Json::as_str) == Some(""),
+    }
 }

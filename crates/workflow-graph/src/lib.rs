@@ -32,6 +32,7 @@ pub mod draw;
 pub mod fix;
 mod ids;
 pub mod json;
+mod layout;
 pub mod lift;
 pub mod lora;
 pub mod merge;

@@ -220,7 +220,7 @@ impl Reader<'_> {
         // The server takes the first input of the first group that has one.
         let (group, name, spec) =
             template.get("input")?.as_object()?.iter().find_map(|(group, inputs)| {
-                let (name, spec) = inputs.as_object()?.first()?;
+                let (name, spec) = inputs.as_object()?.iter().next()?;
                 Some((group, name, spec.clone()))
             })?;
         let category = if group == "required" { Category::Required } else { Category::Optional };

@@ -55,8 +55,7 @@ impl<'a> Body<'a> {
         if matches!(spec.kind, InputKind::DynamicCombo(_)) {
             self.choose(at, at_birth);
         }
-        let slot = Slot::new(name.clone(), Cow::Borrowed(slot_type(spec)));
-        self.inputs.push(Slot { widget: Some(name.clone()), ..slot });
+        self.inputs.push(Slot::of_widget(name.clone(), Cow::Borrowed(slot_type(spec))));
     }
 
     fn add_growth(&mut self, group: &Text<'a>, spec: &'a Autogrow) {
@@ -77,7 +76,7 @@ impl<'a> Body<'a> {
         let mut slot = Slot::new(Cow::Owned(name), Cow::Borrowed(slot_type(&spec.template)));
         if has_widget(&spec.template) {
             self.widgets.extend(widget::widgets(&spec.template, &slot.name, false));
-            slot.widget = Some(slot.name.clone());
+            slot.set_widget(true);
         }
         self.inputs.retain(|old| {
             let replaced = old.name == slot.name;
@@ -153,7 +152,7 @@ impl<'a> Body<'a> {
         let mut at = 0;
         while let Some(widget) = self.widgets.get(at) {
             if widget.saved
-                && let Some(value) = values.get(&*widget.name)
+                && let Some(value) = values.get(&widget.name)
             {
                 self.set(at, Some(Held::Saved(value)));
             }

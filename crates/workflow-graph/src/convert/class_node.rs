@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{
     body::Body,
-    scene::{Held, Link, Output, Slot},
+    scene::{Held, Link, Output, Slot, Socket},
     widget::{Widget, WidgetKind, has_widget, truthy, widget_type},
 };
 use crate::{
@@ -120,17 +120,16 @@ fn add(body: &mut Body<'_>, name: &'static str, added: Added) {
     let empty = Json::from("");
     let (type_name, widget) = match added {
         Added::Upload(type_name) => (type_name, Widget::companion(name, empty)),
-        Added::Player => ("AUDIO_UI", Widget { saved: false, ..Widget::companion(name, empty) }),
-        Added::Viewer => ("PREVIEW_3D", Widget { sent: true, ..Widget::companion(name, empty) }),
+        Added::Player => ("AUDIO_UI", Widget::companion(name, empty).unsaved()),
+        Added::Viewer => ("PREVIEW_3D", Widget::companion(name, empty).sent()),
         Added::Viewport => ("LOAD_3D_ADVANCED", scene_widget(name)),
         Added::Preview => {
-            body.widgets.push(Widget { saved: false, ..Widget::companion(name, empty) });
+            body.widgets.push(Widget::companion(name, empty).unsaved());
             return;
         }
     };
     body.widgets.push(widget);
-    let slot = Slot::new(Cow::Borrowed(name), Cow::Borrowed(type_name));
-    body.inputs.push(Slot { widget: Some(Cow::Borrowed(name)), ..slot });
+    body.inputs.push(Slot::of_widget(Cow::Borrowed(name), Cow::Borrowed(type_name)));
 }
 
 /// A 3D scene; where a file can be chosen, the buttons for it stand in front.
@@ -142,13 +141,11 @@ fn add_scene(body: &mut Body<'_>, class: &NodeClass) {
     ];
     let name = if VIEWPORT_CLASSES.contains(&&*class.name) { "viewport_state" } else { "image" };
     if body.widget("model_file").is_some() {
-        let button =
-            |(name, value)| Widget { sent: true, ..Widget::companion(name, Json::from(value)) };
+        let button = |(name, value)| Widget::companion(name, Json::from(value)).sent();
         body.widgets.extend(BUTTONS.map(button));
     }
     body.widgets.push(scene_widget(name));
-    let slot = Slot::new(Cow::Borrowed(name), Cow::Borrowed("LOAD_3D"));
-    body.inputs.push(Slot { widget: Some(Cow::Borrowed(name)), ..slot });
+    body.inputs.push(Slot::of_widget(Cow::Borrowed(name), Cow::Borrowed("LOAD_3D")));
 }
 
 fn scene_widget(name: &'static str) -> Widget<'static> {
@@ -226,13 +223,12 @@ fn take_inputs<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
 
 /// A slot as the file has it.
 pub(super) fn extra_slot(input: UiInput<'_>) -> Slot<'_> {
-    Slot {
+    let socket = Socket {
         name: Cow::Borrowed(input.name),
         type_name: input.type_name,
-        link: input.link,
         widget: input.widget.map(Cow::Borrowed),
-        promoted: None,
-    }
+    };
+    Slot { link: input.link, ..Slot::from(socket) }
 }
 
 /// Old files have values for inputs that are sockets by force. Where the count of values says
@@ -261,22 +257,13 @@ fn without_forced<'a>(
     Some(kept.map(|(value, _)| value).collect())
 }
 
-/// The output slots: of the class with the links of the file, then what else the file has.
+/// The output slots: those of the class, then what else the file has.
 pub(super) fn outputs<'a>(class: &'a NodeClass, saved: UiNode<'a>) -> Vec<Output<'a>> {
-    let mut from_file = saved.outputs();
     let declared = class.outputs.iter().map(|output| match output.type_name() {
         Some("COMFY_MATCHTYPE_V3") => "*",
         Some(name) => name,
         None => "COMBO",
     });
-    let mut outputs: Vec<Output<'a>> = declared
-        .map(|type_name| Output {
-            type_name: Cow::Borrowed(type_name),
-            links: from_file.next().map(|output| output.links).unwrap_or_default(),
-        })
-        .collect();
-    outputs.extend(
-        from_file.map(|output| Output { type_name: output.type_name, links: output.links }),
-    );
-    outputs
+    let others = saved.output_types().skip(class.outputs.len());
+    declared.map(Cow::Borrowed).chain(others).map(Output::new).collect()
 }

@@ -6,6 +6,7 @@ use super::{
     body::Body,
     class_node,
     scene::Slot,
+    settle::first_choice,
     text,
     widget::{Widget, WidgetKind},
 };
@@ -37,6 +38,8 @@ pub(crate) struct FormValue<'f> {
     pub(crate) is_sent: bool,
     /// Whether a prompt gets another text, since no file can hold this one.
     pub(crate) is_changed: bool,
+    /// What a prompt gets instead, since the value is `null` and there are choices.
+    pub(crate) chosen: Option<Json>,
 }
 
 impl<'a> NodeForm<'a> {
@@ -103,13 +106,15 @@ impl<'a> NodeForm<'a> {
 
     /// The values in the order of a file. What would change a seed after each run is off.
     pub(crate) fn values(&self) -> impl Iterator<Item = FormValue<'_>> {
-        self.body.widgets.iter().filter(|widget| widget.saved).map(|widget| {
+        let widgets = self.body.widgets.iter().enumerate();
+        widgets.filter(|(_, widget)| widget.saved).map(|(at, widget)| {
             let held = widget.value.as_deref();
             let mut value = FormValue {
                 name: &widget.name,
                 saved: held.cloned().unwrap_or_default(),
                 is_sent: widget.sent,
                 is_changed: false,
+                chosen: first_choice(&self.body.widgets, at).map(|first| (*first).clone()),
             };
             if widget.name == "control_after_generate" {
                 value.saved = Json::from("fixed");
@@ -125,12 +130,15 @@ impl<'a> NodeForm<'a> {
         })
     }
 
-    /// How many lines of text its widgets take, roughly.
-    pub(crate) fn lines(&self) -> u32 {
-        const AREA_LINES: u32 = 6;
-        let lines = |widget: &Widget<'_>| {
-            if let WidgetKind::Text { area: true, .. } = widget.kind { AREA_LINES } else { 1 }
-        };
-        self.body.widgets.iter().map(lines).fold(0, u32::saturating_add)
+    /// How many widgets it has.
+    pub(crate) fn widgets(&self) -> u32 {
+        u32::try_from(self.body.widgets.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many of its widgets are fields of text.
+    pub(crate) fn areas(&self) -> u32 {
+        let is_area =
+            |widget: &&Widget<'_>| matches!(widget.kind, WidgetKind::Text { area: true, .. });
+        u32::try_from(self.body.widgets.iter().filter(is_area).count()).unwrap_or(u32::MAX)
     }
 }

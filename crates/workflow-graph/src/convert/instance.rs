@@ -48,7 +48,7 @@ fn slot<'a>(
 
 /// Gives an input the value of the widget that it leads to.
 pub(super) fn promote<'a>(slot: &mut Slot<'a>, promoted: Option<Promoted<'a>>) {
-    slot.widget = promoted.is_some().then(|| slot.name.clone());
+    slot.set_widget(promoted.is_some());
     slot.promoted = promoted.map(Box::new);
 }
 
@@ -88,9 +88,10 @@ fn set_values<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
     let mut listed = listed.iter();
     for slot in &mut body.inputs {
         let Some(promoted) = &mut slot.promoted else { continue };
+        let name = &*slot.socket.name;
         let listed = listed.next();
-        let named = || named.and_then(|values| values.get(&*slot.name));
-        let value = aside.get(&*slot.name).copied().or(listed).or_else(named);
+        let named = || named.and_then(|values| values.get(name));
+        let value = aside.get(name).copied().or(listed).or_else(named);
         if let Some(value) = value {
             promoted.value = Some(Held::Saved(value));
         }

@@ -15,7 +15,7 @@ use super::{
     renumber::{self, Renumbering},
     scene::{
         Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        ROOT, Scene,
+        ROOT, Scene, Virtual,
     },
     virtual_nodes,
 };
@@ -31,9 +31,14 @@ pub(super) fn load<'a>(
 ) -> Scene<'a> {
     let root = workflow.root();
     let definitions = workflow.subgraphs();
-    let mut numbers =
-        Numbers { node: root.last_node().unwrap_or(0), link: last_link(root, &definitions) };
+    let mut numbers = Numbers { node: root.last_node().unwrap_or(0), link: 0 };
     let renumberings = renumber::renumber(root, &definitions, &mut numbers);
+    let none = Renumbering::default();
+    let graphs = std::iter::once(root).chain(definitions.iter().copied());
+    let own = std::iter::once(&none).chain(&renumberings);
+    let mut sources: Vec<Source<'a, '_>> =
+        graphs.zip(own).map(|(graph, own)| Source::read(graph, own)).collect();
+    numbers.link = sources.iter().filter_map(Source::last_link).max().unwrap_or(0);
     let mut scene = Scene {
         catalog,
         groups,
@@ -51,22 +56,41 @@ pub(super) fn load<'a>(
             scene.definitions.insert(id, at + 1);
         }
     }
-    let none = Renumbering::default();
-    for at in leaves_first(&scene.definitions, &definitions) {
-        let source = definitions.get(at - 1).copied();
-        let renumbering = renumberings.get(at - 1).unwrap_or(&none);
-        if let Some(source) = source {
-            load_graph(&mut scene, at, source, renumbering, &renumberings);
+    let order = leaves_first(&scene.definitions, &definitions);
+    for at in order.into_iter().chain([ROOT]) {
+        if let Some(source) = sources.get_mut(at) {
+            load_graph(&mut scene, at, source, &renumberings);
         }
     }
-    load_graph(&mut scene, ROOT, root, &none, &renumberings);
     scene
 }
 
-fn last_link(root: UiGraph<'_>, definitions: &[UiGraph<'_>]) -> LinkId {
-    let graphs = || std::iter::once(root).chain(definitions.iter().copied());
-    let used = graphs().flat_map(UiGraph::links).map(|link| link.id);
-    used.chain(graphs().filter_map(UiGraph::last_link)).max().unwrap_or(0)
+/// A graph as the file has it.
+struct Source<'a, 'r> {
+    graph: UiGraph<'a>,
+    own: &'r Renumbering<'a>,
+    /// The links by their numbers; of several with one number the last counts.
+    links: IndexMap<LinkId, Link<'a>>,
+    links_read: usize,
+}
+
+impl<'a, 'r> Source<'a, 'r> {
+    fn read(graph: UiGraph<'a>, own: &'r Renumbering<'a>) -> Self {
+        let mut links = IndexMap::with_capacity(graph.link_entries());
+        let mut links_read = 0;
+        for link in graph.links() {
+            links_read += 1;
+            let origin = own.of_reference(link.origin);
+            let target = own.of_reference(link.target);
+            let (origin_slot, target_slot) = (link.origin_slot, link.target_slot);
+            links.insert(link.id, Link { origin, origin_slot, target, target_slot });
+        }
+        Self { graph, own, links, links_read }
+    }
+
+    fn last_link(&self) -> Option<LinkId> {
+        self.links.keys().copied().chain(self.graph.last_link()).max()
+    }
 }
 
 /// The definitions in an order in which each comes after those it has instances of, or in the
@@ -106,13 +130,16 @@ fn leaves_first(by_id: &HashMap<Text<'_>, usize>, definitions: &[UiGraph<'_>]) -
 fn load_graph<'a>(
     scene: &mut Scene<'a>,
     at: usize,
-    source: UiGraph<'a>,
-    own: &Renumbering<'a>,
+    source: &mut Source<'a, '_>,
     all: &[Renumbering<'a>],
 ) {
-    let (links, links_read) = links(source, own);
+    let links = std::mem::take(&mut source.links);
+    let Source { graph: source, own, links_read, .. } = *source;
+    let count = source.node_entries();
     let mut graph = Graph {
         name: source.name().unwrap_or_default(),
+        nodes: Vec::with_capacity(count),
+        by_id: HashMap::with_capacity(count),
         links,
         inputs: source.inputs().map(boundary).collect(),
         outputs: source.outputs().map(boundary).collect(),
@@ -148,20 +175,6 @@ fn load_graph<'a>(
     }
 }
 
-/// The links by their numbers, and how many were read; of several with one number the last counts.
-fn links<'a>(source: UiGraph<'a>, own: &Renumbering<'a>) -> (IndexMap<LinkId, Link<'a>>, usize) {
-    let mut links = IndexMap::with_capacity(source.link_entries());
-    let mut read = 0;
-    for link in source.links() {
-        read += 1;
-        let origin = own.of_reference(link.origin);
-        let target = own.of_reference(link.target);
-        let (origin_slot, target_slot) = (link.origin_slot, link.target_slot);
-        links.insert(link.id, Link { origin, origin_slot, target, target_slot });
-    }
-    (links, read)
-}
-
 fn boundary(saved: crate::ui::UiBoundary<'_>) -> Boundary<'_> {
     Boundary { name: Cow::Borrowed(saved.name), type_name: saved.type_name, links: saved.links }
 }
@@ -186,20 +199,22 @@ pub(super) fn load_node<'a>(
     saved: UiNode<'a>,
 ) -> Node<'a> {
     let kind = kind(scene, saved);
-    let (body, outputs) = match kind {
+    let (body, mut outputs) = match kind {
         Kind::Class(class) => {
             let made = scene.made.entry(class).or_insert_with(|| class_node::make(class));
             (class_node::load(class, made, saved, links), class_node::outputs(class, saved))
         }
         Kind::Instance(definition) => instance::load(scene, definition, saved),
         Kind::Virtual(_) | Kind::Unknown => {
-            let output = |output: crate::ui::UiOutput<'a>| Output {
-                type_name: output.type_name,
-                links: output.links,
-            };
-            (virtual_nodes::load(saved), saved.outputs().map(output).collect())
+            (virtual_nodes::load(saved), saved.output_types().map(Output::new).collect())
         }
     };
+    let is_group = scene.groups.of_class(saved.class()).is_some();
+    if is_group || kind.is(Virtual::Primitive) {
+        for (output, saved) in outputs.iter_mut().zip(saved.outputs()) {
+            output.links = saved.links;
+        }
+    }
     Node { id, kind, mode: saved.mode(), body, outputs, saved }
 }
 
@@ -229,7 +244,7 @@ fn ends<'l>(link: &'l Link<'_>) -> Ends<'l> {
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
     let mut seen = HashSet::with_capacity(graph.links.len());
-    if graph.links.values().all(|link| seen.insert(ends(link))) {
+    if graph.links.values().all(|link| seen.insert((&*link.target, link.target_slot))) {
         return;
     }
     let mut groups: HashMap<Ends<'_>, Vec<LinkId>> = HashMap::new();

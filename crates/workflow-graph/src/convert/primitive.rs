@@ -45,11 +45,10 @@ pub(super) fn make_widget<'a>(graph: &Graph<'a>, primitive: usize) -> Option<Wid
         Target::Typed(type_name) => (usual(type_name), WidgetKind::Other),
     };
     let mut widget = Widget::new(Cow::Borrowed("value"), saved.or(value), kind);
-    let ranges = links.iter().filter_map(|link| match Target::of(graph, *link)? {
-        Target::Widget(Widget {
-            kind: WidgetKind::Int(spec) | WidgetKind::Float(spec), ..
-        }) => Some(*spec),
-        Target::Widget(_) | Target::Promoted(_) | Target::Typed(_) => None,
+    let ranges = links.iter().filter_map(|link| {
+        let Target::Widget(widget) = Target::of(graph, *link)? else { return None };
+        let (WidgetKind::Int(spec) | WidgetKind::Float(spec)) = widget.kind else { return None };
+        Some(spec)
     });
     if let WidgetKind::Int(first) | WidgetKind::Float(first) = kind {
         let range = ranges.fold(Range::of(first), |range, spec: &InputSpec| range.joined(spec));

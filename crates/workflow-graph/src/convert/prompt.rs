@@ -75,7 +75,7 @@ impl<'a> Writer<'_, 'a> {
                     inputs.insert(slot.name.to_string(), wrapped(value.into_json()));
                 }
                 Source::Value(None) => {
-                    inputs.shift_remove(&*slot.name);
+                    inputs.shift_remove(&slot.name);
                 }
             }
         }

@@ -19,7 +19,7 @@ pub(super) type Value<'a> = Option<Held<'a>>;
 #[derive(Clone, Debug)]
 pub(super) enum Held<'a> {
     Saved(&'a Json),
-    Made(Box<Json>),
+    Made(Rc<Json>),
 }
 
 /// The id of a node within its graph.
@@ -127,15 +127,22 @@ pub(super) enum Virtual {
     Inert,
 }
 
+/// An input of one node.
 #[derive(Clone, Debug)]
 pub(super) struct Slot<'a> {
-    pub(super) name: Text<'a>,
-    pub(super) type_name: Text<'a>,
     pub(super) link: Option<LinkId>,
-    /// The widget whose value a link here replaces.
-    pub(super) widget: Option<Text<'a>>,
     /// On an instance of a subgraph: the value for the widgets that this input leads to.
     pub(super) promoted: Option<Box<Promoted<'a>>>,
+    /// What the slot is, shared by all nodes of a class.
+    pub(super) socket: Rc<Socket<'a>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Socket<'a> {
+    pub(super) name: Text<'a>,
+    pub(super) type_name: Text<'a>,
+    /// The widget whose value a link here replaces.
+    pub(super) widget: Option<Text<'a>>,
 }
 
 /// The value that an instance of a subgraph has for an input that leads to a widget inside.
@@ -155,6 +162,7 @@ pub(super) enum Choices<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Output<'a> {
     pub(super) type_name: Text<'a>,
+    /// Where it leads, of primitive nodes, group nodes and instances; nobody asks others.
     pub(super) links: Vec<LinkId>,
 }
 
@@ -216,7 +224,7 @@ impl Held<'_> {
     pub(super) fn into_json(self) -> Json {
         match self {
             Self::Saved(json) => json.clone(),
-            Self::Made(json) => *json,
+            Self::Made(json) => Rc::unwrap_or_clone(json),
         }
     }
 }
@@ -234,7 +242,7 @@ impl Deref for Held<'_> {
 
 impl From<Json> for Held<'_> {
     fn from(json: Json) -> Self {
-        Self::Made(Box::new(json))
+        Self::Made(Rc::new(json))
     }
 }
 
@@ -244,8 +252,41 @@ impl Kind<'_> {
     }
 }
 
+impl<'a> Output<'a> {
+    pub(super) fn new(type_name: Text<'a>) -> Self {
+        Self { type_name, links: Vec::new() }
+    }
+}
+
 impl<'a> Slot<'a> {
     pub(super) fn new(name: Text<'a>, type_name: Text<'a>) -> Self {
-        Self { name, type_name, link: None, widget: None, promoted: None }
+        Self::from(Socket { name, type_name, widget: None })
+    }
+
+    /// The slot of a widget, which has the same name.
+    pub(super) fn of_widget(name: Text<'a>, type_name: Text<'a>) -> Self {
+        Self::from(Socket { widget: Some(name.clone()), name, type_name })
+    }
+
+    /// Says whether the slot has a widget, which has the same name.
+    pub(super) fn set_widget(&mut self, there: bool) {
+        let widget = there.then(|| self.name.clone());
+        if self.widget != widget {
+            Rc::make_mut(&mut self.socket).widget = widget;
+        }
+    }
+}
+
+impl<'a> From<Socket<'a>> for Slot<'a> {
+    fn from(socket: Socket<'a>) -> Self {
+        Self { link: None, promoted: None, socket: Rc::new(socket) }
+    }
+}
+
+impl<'a> Deref for Slot<'a> {
+    type Target = Socket<'a>;
+
+    fn deref(&self) -> &Socket<'a> {
+        &self.socket
     }
 }

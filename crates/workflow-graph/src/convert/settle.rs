@@ -111,7 +111,8 @@ fn is_null(value: Option<&Json>) -> bool {
     value.is_none_or(Json::is_null)
 }
 
-fn first_choice<'a>(widgets: &[Widget<'a>], at: usize) -> Option<Held<'a>> {
+/// What a combo is set to that has no value.
+pub(super) fn first_choice<'a>(widgets: &[Widget<'a>], at: usize) -> Option<Held<'a>> {
     let widget = widgets.get(at).filter(|widget| is_null(widget.value.as_deref()))?;
     let is_option = |widget: &&Widget<'_>| {
         matches!(widget.kind, WidgetKind::CustomOption) && truthy(widget.value.as_deref())

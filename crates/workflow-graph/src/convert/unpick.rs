@@ -86,7 +86,7 @@ fn is_like(one: &Widget<'_>, other: &Widget<'_>) -> bool {
     let same_range = |one: &InputSpec, other: &InputSpec| {
         ["min", "max", "step", "display"]
             .iter()
-            .all(|option| same(one.options.get(*option), other.options.get(*option)))
+            .all(|option| same(one.options.get(option), other.options.get(option)))
     };
     match (one.kind, other.kind) {
         (WidgetKind::Int(one), WidgetKind::Int(other))

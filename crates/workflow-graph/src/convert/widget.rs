@@ -1,6 +1,6 @@
 //! Widgets: which inputs have one, what it holds at first, and what becomes of a value.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::{borrow::Cow, cmp::Ordering, ops::Deref, rc::Rc};
 
 use super::scene::{Choices, Held, Value};
 use crate::{
@@ -12,8 +12,14 @@ use crate::{
 /// One widget of a node.
 #[derive(Clone, Debug)]
 pub(super) struct Widget<'a> {
-    pub(super) name: Text<'a>,
     pub(super) value: Value<'a>,
+    /// What the widget is, shared by all nodes of a class.
+    field: Rc<Field<'a>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Field<'a> {
+    pub(super) name: Text<'a>,
     /// Whether it has a place in `widgets_values`.
     pub(super) saved: bool,
     /// Whether its value goes into a prompt.
@@ -129,21 +135,36 @@ pub(super) fn same(one: Option<&Json>, other: Option<&Json>) -> bool {
     }
 }
 
+impl<'a> Deref for Widget<'a> {
+    type Target = Field<'a>;
+
+    fn deref(&self) -> &Field<'a> {
+        &self.field
+    }
+}
+
 impl<'a> Widget<'a> {
     pub(super) fn new(name: Text<'a>, value: Value<'a>, kind: WidgetKind<'a>) -> Self {
-        Self { name, value, saved: true, sent: true, kind }
+        Self { value, field: Rc::new(Field { name, saved: true, sent: true, kind }) }
     }
 
     /// A widget that a file has a value for and a prompt has not: buttons and modes.
     pub(super) fn companion(name: &'static str, value: Json) -> Self {
-        let name = Cow::Borrowed(name);
-        Self {
-            name,
-            value: Some(Held::from(value)),
-            saved: true,
-            sent: false,
-            kind: WidgetKind::Other,
-        }
+        let (name, kind) = (Cow::Borrowed(name), WidgetKind::Other);
+        let field = Field { name, saved: true, sent: false, kind };
+        Self { value: Some(Held::from(value)), field: Rc::new(field) }
+    }
+
+    /// The same without a place in a file.
+    pub(super) fn unsaved(mut self) -> Self {
+        Rc::make_mut(&mut self.field).saved = false;
+        self
+    }
+
+    /// The same with a place in a prompt.
+    pub(super) fn sent(mut self) -> Self {
+        Rc::make_mut(&mut self.field).sent = true;
+        self
     }
 
     /// Sets the value alone, as it was saved.
@@ -218,7 +239,7 @@ pub(super) fn widgets<'a>(spec: &'a InputSpec, name: &Text<'a>, at_birth: bool) 
         "IMAGECOMPARE" => {
             let nothing = Json::Array(vec![Json::from(""), Json::from("")]);
             let widget = own(Some(Held::from(nothing)), WidgetKind::Other);
-            vec![Widget { saved: false, ..widget }]
+            vec![widget.unsaved()]
         }
         "AUDIO_RECORD" => {
             let recording = WidgetKind::Capture("the file name of a recording");
@@ -254,7 +275,7 @@ fn combo<'a>(spec: &'a InputSpec, name: &Text<'a>) -> Vec<Widget<'a>> {
         widgets.push(Widget::companion("Auto-refresh after generation", Json::from(false)));
         if truthy(remote.get("refresh_button")) {
             let button = Widget::companion("refresh", Json::from("refresh"));
-            widgets.push(Widget { sent: true, ..button });
+            widgets.push(button.sent());
         }
     }
     if truthy(spec.options.get("control_after_generate")) {

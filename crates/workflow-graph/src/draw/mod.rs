@@ -19,7 +19,6 @@
 
 mod dot;
 mod html;
-mod layout;
 mod mermaid;
 mod svg;
 mod text;

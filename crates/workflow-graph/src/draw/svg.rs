@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    Line, Mark, Picture, Shape, Status,
-    layout::{self, Layout, MARGIN, Point},
-    text,
-};
+use super::{Line, Mark, Picture, Shape, Status, text};
+use crate::layout::{self, Layout, Point, Size, Spacing};
 
-/// The width of every node, in pixels.
+/// The space around everything, in pixels.
+const MARGIN: u32 = 24;
+const SPACING: Spacing = Spacing { margin: MARGIN, columns: 90, rows: 24 };
+/// The width of every node.
 const WIDTH: u32 = 250;
 /// The height of the head of a node, with its id and class.
 const HEAD: u32 = 26;
@@ -52,12 +52,15 @@ fn write_into(picture: &Picture, svg: &mut String) -> std::fmt::Result {
         .zip(outputs)
         .map(|(shape, outputs)| Card::new(shape, outputs))
         .collect();
-    let heights: Vec<u32> = cards.iter().map(|card| card.height).collect();
+    let sizes: Vec<Size> =
+        cards.iter().map(|card| Size { width: WIDTH, height: card.height }).collect();
     let links: Vec<(usize, usize)> =
         picture.links.iter().map(|link| (link.from, link.to)).collect();
-    let Layout { points, lanes } = layout::place(WIDTH, &heights, &links);
+    let Layout { points, lanes } = layout::place(&sizes, &links, SPACING);
     let right = points.iter().map(|point| point.x.saturating_add(WIDTH)).max().unwrap_or(MARGIN);
-    let bottom = points.iter().zip(&heights).map(|(point, height)| point.y.saturating_add(*height));
+    let bottoms =
+        points.iter().zip(&sizes).map(|(point, size)| point.y.saturating_add(size.height));
+    let bottom = bottoms.chain(lanes.iter().flatten().map(|lane| lane.y));
     let (width, height) =
         (right.saturating_add(MARGIN), bottom.max().unwrap_or(MARGIN).saturating_add(MARGIN));
     writeln!(

@@ -80,7 +80,7 @@ impl<'a> Scan<'a> {
             if self.changed.contains(&*declared.key) {
                 continue;
             }
-            match inputs.get(&*declared.key) {
+            match inputs.get(&declared.key) {
                 None if declared.category == Category::Required => {
                     self.missing(node, &declared, inputs, &plan);
                 }

@@ -5,16 +5,15 @@
 //! this one keeps the text of every number and the order of all members.
 
 mod number;
+mod object;
 mod parse;
 mod write;
 
-use indexmap::IndexMap;
-
-pub use self::{number::Number, parse::ParseError};
-
-/// The members of a JSON object, in the order they were written. Of two members with the same
-/// name the last one counts, as in Python.
-pub type Object = IndexMap<String, Json>;
+pub use self::{
+    number::Number,
+    object::{IntoIter, Iter, Object},
+    parse::ParseError,
+};
 
 /// One JSON value, kept as it was written: the order of members and the spelling of numbers.
 ///

@@ -23,7 +23,7 @@ pub struct ParseError {
 }
 
 pub(super) fn parse(text: &[u8], depth_max: usize) -> Result<Json, ParseError> {
-    let mut parser = Parser { text, at: 0, depth_max, members: Vec::new() };
+    let mut parser = Parser { text, at: 0, depth_max, members: Vec::new(), items: Vec::new() };
     let parsed = parser.document();
     parsed.map_err(|problem| parser.error(problem))
 }
@@ -37,6 +37,8 @@ struct Parser<'a> {
     /// The members read so far of all objects that are still open, the inner ones last: an
     /// object is built when its size is known.
     members: Vec<(String, Json)>,
+    /// The same for lists.
+    items: Vec<Json>,
 }
 
 impl<'a> Parser<'a> {
@@ -111,17 +113,18 @@ impl<'a> Parser<'a> {
     }
 
     fn array(&mut self, depth: usize) -> Parsed<Json> {
-        let mut items = Vec::new();
+        let first = self.items.len();
         self.at += 1;
         self.skip_space();
         if self.eat(b']') {
-            return Ok(Json::Array(items));
+            return Ok(Json::Array(Vec::new()));
         }
         loop {
-            items.push(self.value(depth + 1)?);
+            let value = self.value(depth + 1)?;
+            self.items.push(value);
             self.skip_space();
             if self.eat(b']') {
-                return Ok(Json::Array(items));
+                return Ok(Json::Array(self.items.drain(first..).collect()));
             }
             if !self.eat(b',') {
                 return Err("expected `,` or `]`");

@@ -1,3 +1,4 @@
+use indexmap::IndexMap;
 use proptest::prelude::*;
 
 use super::{DEPTH_MAX, Json, Number, Object, ParseError, REPLY_DEPTH_MAX};
@@ -175,4 +176,67 @@ proptest! {
             prop_assert!(Json::parse(value.to_string().as_bytes()).is_ok());
         }
     }
+}
+
+/// One change of an object, by a name of few so that names meet again.
+#[derive(Clone, Debug)]
+enum Change {
+    Insert(u8),
+    PutAt(usize, u8),
+    Remove(u8),
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let change = prop_oneof![
+        3 => (0..40_u8).prop_map(Change::Insert),
+        1 => (0..40_usize, 0..40_u8).prop_map(|(at, name)| Change::PutAt(at, name)),
+        1 => (0..40_u8).prop_map(Change::Remove),
+    ];
+    proptest::collection::vec(change, 0..80)
+}
+
+proptest! {
+    /// Whatever is done to an object, it holds what a table would, in the same order, whether
+    /// it has few members or many.
+    #[test]
+    fn an_object_is_an_ordered_table(changes in changes()) {
+        let mut object = Object::new();
+        let mut table: IndexMap<String, Json> = IndexMap::new();
+        for (turn, change) in changes.into_iter().enumerate() {
+            let value = Json::from(u64::try_from(turn).unwrap());
+            match change {
+                Change::Insert(name) => {
+                    let name = name.to_string();
+                    prop_assert_eq!(object.insert(name.clone(), value.clone()), table.insert(name, value));
+                }
+                Change::PutAt(at, name) if !table.contains_key(&name.to_string()) => {
+                    object.put_at(at, name.to_string(), value.clone());
+                    table.shift_insert(at.min(table.len()), name.to_string(), value);
+                }
+                Change::PutAt(..) => {}
+                Change::Remove(name) => {
+                    let name = name.to_string();
+                    prop_assert_eq!(object.shift_remove(&name), table.shift_remove(&name));
+                }
+            }
+            prop_assert!(object.iter().eq(table.iter()));
+        }
+        prop_assert_eq!(object.len(), table.len());
+        for name in (0..40_u8).map(|name| name.to_string()) {
+            prop_assert_eq!(object.get(&name), table.get(&name));
+            prop_assert_eq!(object.get_index_of(&name), table.get_index_of(&name));
+        }
+        let turned: Object = object.clone().into_iter().collect::<Vec<_>>().into_iter().rev().collect();
+        prop_assert_eq!(&turned, &object);
+        prop_assert!(object.into_iter().eq(table));
+    }
+}
+
+#[test]
+fn objects_differ_where_a_member_does() {
+    let object = |text: &str| Json::parse(text.as_bytes()).unwrap();
+    assert_eq!(object(r#"{"a":1,"b":2}"#), object(r#"{"b":2,"a":1}"#));
+    assert_ne!(object(r#"{"a":1,"b":2}"#), object(r#"{"a":1,"b":3}"#));
+    assert_ne!(object(r#"{"a":1,"b":2}"#), object(r#"{"a":1,"c":2}"#));
+    assert_ne!(object(r#"{"a":1}"#), object(r#"{"a":1,"b":2}"#));
 }

@@ -4,20 +4,20 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     LiftFinding, Lifted,
-    layout::{Size, place},
+    size::{Place, TITLE},
 };
 use crate::{
     catalog::{NodeCatalog, NodeClass},
     convert::form::{FormValue, NodeForm},
     ids::NodeId,
     json::{Json, Object},
+    layout::{self, Point, Size, Spacing},
     ui::{LinkId, UiWorkflow},
     workflow::{Input, Node, Workflow},
 };
 
-const WIDTH: u64 = 315;
-const LINE: u64 = 24;
-const MARGIN: u64 = 26;
+/// How far apart nodes stand: links run between the columns.
+const SPACING: Spacing = Spacing { margin: 0, columns: 100, rows: 32 };
 
 /// A link by the places of its nodes.
 struct Wire<'a> {
@@ -41,7 +41,18 @@ struct Sheet<'a> {
     ends: Vec<(&'a str, LinkId)>,
     /// The links that start here, by output.
     starts: HashMap<u32, Vec<Json>>,
-    sources: Vec<usize>,
+}
+
+impl Sheet<'_> {
+    fn place(&self) -> Place {
+        let title = self.node.title().unwrap_or(self.node.class_type().as_str());
+        match (self.class, &self.form) {
+            (Some(class), Some(form)) => {
+                Place::known(self.node.title().unwrap_or(class.title()), class, form)
+            }
+            _ => Place::unknown(title, self.ends.len().max(self.starts.len()), self.values.len()),
+        }
+    }
 }
 
 pub(super) fn build(workflow: &Workflow, catalog: &NodeCatalog) -> Lifted {
@@ -56,14 +67,13 @@ pub(super) fn build(workflow: &Workflow, catalog: &NodeCatalog) -> Lifted {
     }
     fill_in(&mut sheets, &mut wires, &mut findings);
     let mut writer = Writer { findings, slots: HashMap::new() };
-    let written: Vec<(Object, Size)> = sheets.iter().map(|sheet| writer.node(sheet)).collect();
-    let sizes: Vec<Size> = written.iter().map(|(_, size)| *size).collect();
-    let sources: Vec<&[usize]> = sheets.iter().map(|sheet| sheet.sources.as_slice()).collect();
-    let places = place(&sizes, &sources);
-    let lifted = written.into_iter().zip(&places).zip(&numbers).enumerate();
+    let written: Vec<Object> = sheets.iter().map(|sheet| writer.node(sheet)).collect();
+    let places: Vec<Place> = sheets.iter().map(Sheet::place).collect();
+    let points = points(&places, &wires);
+    let lifted = written.into_iter().zip(places.iter().zip(points)).zip(&numbers).enumerate();
     let lifted: Vec<Json> = lifted
-        .map(|(order, (((node, size), place), number))| {
-            placed(node, size, *place, (order, *number))
+        .map(|(order, ((node, (place, point)), number))| {
+            placed(node, place.size, point, (order, *number))
         })
         .collect();
     let links: Vec<Json> = wires.iter().map(|wire| writer.link(wire, &sheets)).collect();
@@ -94,8 +104,8 @@ fn sheet<'a>(
     if let Some(form) = &mut form {
         form.set(values);
     }
-    let (ends, starts, sources) = (Vec::new(), HashMap::new(), Vec::new());
-    Sheet { id, node, class, number, values, form, ends, starts, sources }
+    let (ends, starts) = (Vec::new(), HashMap::new());
+    Sheet { id, node, class, number, values, form, ends, starts }
 }
 
 /// Ends and starts the links; those that have no end are taken out.
@@ -107,7 +117,6 @@ fn fill_in<'a>(
     for wire in &*wires {
         if let Some(sheet) = sheets.get_mut(wire.to) {
             sheet.ends.push((wire.input, wire.id));
-            sheet.sources.push(wire.from);
         }
     }
     let mut lost: HashSet<LinkId> = HashSet::new();
@@ -127,10 +136,26 @@ fn fill_in<'a>(
     }
 }
 
-fn placed(mut node: Object, size: Size, (x, y): (u64, u64), (order, number): (usize, i64)) -> Json {
-    let pair = |one: u64, other: u64| Json::Array(vec![Json::from(one), Json::from(other)]);
+/// Where each node stands, below its title.
+fn points(places: &[Place], wires: &[Wire<'_>]) -> Vec<Point> {
+    let size = |place: &Place| Size { height: place.height, ..place.size };
+    let sizes: Vec<Size> = places.iter().map(size).collect();
+    let mut links: Vec<(usize, usize)> = wires.iter().map(|wire| (wire.from, wire.to)).collect();
+    links.sort_unstable();
+    links.dedup();
+    let mut points = layout::place(&sizes, &links, SPACING).points;
+    for point in &mut points {
+        point.y = point.y.saturating_add(TITLE);
+    }
+    points
+}
+
+fn placed(mut node: Object, size: Size, point: Point, (order, number): (usize, i64)) -> Json {
+    let pair = |one: u32, other: u32| {
+        Json::Array(vec![Json::from(u64::from(one)), Json::from(u64::from(other))])
+    };
     node.insert("id".to_owned(), Json::from(number));
-    node.insert("pos".to_owned(), pair(x, y));
+    node.insert("pos".to_owned(), pair(point.x, point.y));
     node.insert("size".to_owned(), pair(size.width, size.height));
     node.insert("order".to_owned(), Json::from(u64::try_from(order).unwrap_or(u64::MAX)));
     Json::Object(node)
@@ -204,16 +229,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn node(&mut self, sheet: &Sheet<'_>) -> (Object, Size) {
+    fn node(&mut self, sheet: &Sheet<'_>) -> Object {
         let Sheet { node, class, .. } = *sheet;
-        let (inputs, mut members, lines) = match (class, &sheet.form) {
+        let (inputs, members) = match (class, &sheet.form) {
             (Some(class), Some(form)) => self.known(sheet, class, form),
             _ => self.unknown(sheet),
         };
-        let sockets = inputs.iter().filter(|input| input.get("widget").is_none()).count();
-        let outputs = outputs(class, &sheet.starts);
-        let rows = u64::try_from(sockets.max(outputs.len())).unwrap_or(u64::MAX);
-        let height = MARGIN.saturating_add(LINE.saturating_mul(rows.saturating_add(lines)));
         let mut written = Object::new();
         let mut put = |name: &str, value: Json| {
             written.insert(name.to_owned(), value);
@@ -225,15 +246,15 @@ impl Writer {
         put("type", Json::from(node.class_type().as_str()));
         put("mode", Json::from(0_u64));
         put("inputs", Json::Array(inputs));
-        put("outputs", Json::Array(outputs));
+        put("outputs", Json::Array(outputs(class, &sheet.starts)));
         let is_own = |title: &&str| class.is_none_or(|class| class.title() != *title);
         if let Some(title) = node.title().filter(is_own) {
             put("title", Json::from(title));
         }
         let name = Json::from(node.class_type().as_str());
         put("properties", Json::object([("Node name for S&R", name)]));
-        written.append(&mut members);
-        (written, Size { width: WIDTH, height })
+        written.extend(members);
+        written
     }
 
     fn known(
@@ -241,7 +262,7 @@ impl Writer {
         sheet: &Sheet<'_>,
         class: &NodeClass,
         form: &NodeForm<'_>,
-    ) -> (Vec<Json>, Object, u64) {
+    ) -> (Vec<Json>, Object) {
         for (input, value) in sheet.values {
             let (is_sent, written) = (form.sends(input), sheet.node.input(input));
             let (node, input, value) = (sheet.id.clone(), input.clone(), value.clone());
@@ -253,13 +274,20 @@ impl Writer {
         }
         let mut listed = Vec::new();
         let mut named = Object::new();
-        for FormValue { name, saved: value, is_sent, is_changed } in form.values() {
+        for FormValue { name, saved: value, is_sent, is_changed, chosen } in form.values() {
             let (node, input) = (sheet.id.clone(), name.to_owned());
             let declared = class.input(name).is_some() || name.contains('.');
+            let is_written = sheet.node.input(name).is_some();
+            let sent = chosen.as_ref().unwrap_or(&value);
             if is_changed {
                 self.findings.push(LiftFinding::Changed { node, input });
-            } else if is_sent && declared && sheet.node.input(name).is_none() && !value.is_null() {
-                self.findings.push(LiftFinding::Added { node, input, value: value.clone() });
+            } else if is_sent && declared && !is_written && !sent.is_null() {
+                self.findings.push(LiftFinding::Added { node, input, value: sent.clone() });
+            } else if is_sent
+                && is_written
+                && let Some(value) = chosen
+            {
+                self.findings.push(LiftFinding::Chosen { node, input, value });
             }
             named.insert(name.to_owned(), value.clone());
             listed.push(value);
@@ -270,10 +298,10 @@ impl Writer {
             inputs.push(input(slot.name, slot.type_name, slot.link, slot.widget));
         }
         let members = if listed.is_empty() { Object::new() } else { values_members(listed, named) };
-        (inputs, members, u64::from(form.lines()))
+        (inputs, members)
     }
 
-    fn unknown(&mut self, sheet: &Sheet<'_>) -> (Vec<Json>, Object, u64) {
+    fn unknown(&mut self, sheet: &Sheet<'_>) -> (Vec<Json>, Object) {
         self.findings.push(LiftFinding::UnknownClass {
             node: sheet.id.clone(),
             class: sheet.node.class_type().as_str().to_owned(),
@@ -284,13 +312,12 @@ impl Writer {
             inputs.push(input(name, "*", Some(*link), None));
         }
         let listed: Vec<Json> = sheet.values.values().cloned().collect();
-        let lines = u64::try_from(listed.len()).unwrap_or(u64::MAX);
         let members = if listed.is_empty() {
             Object::new()
         } else {
             values_members(listed, sheet.values.clone())
         };
-        (inputs, members, lines)
+        (inputs, members)
     }
 
     fn link(&self, wire: &Wire<'_>, sheets: &[Sheet<'_>]) -> Json {

@@ -22,7 +22,7 @@
 //! front end sends every widget and nothing else.
 
 mod build;
-mod layout;
+mod size;
 
 use thiserror::Error;
 
@@ -79,6 +79,16 @@ pub enum LiftFinding {
         node: NodeId,
         /// The input.
         input: String,
+    },
+    /// A combo cannot be `null` in the front end: it takes a choice.
+    #[error("input `{input}` of node {node} is null; the front end chooses {value}")]
+    Chosen {
+        /// The node.
+        node: NodeId,
+        /// The input.
+        input: String,
+        /// What is sent.
+        value: Json,
     },
     /// The server takes a list of a text and a number for a link, whatever they are; the front
     /// end sends it as a value.

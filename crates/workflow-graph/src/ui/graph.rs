@@ -69,7 +69,12 @@ impl<'a> UiGraph<'a> {
 
     /// How many entries `nodes` and `links` have.
     pub(crate) fn entries(self) -> usize {
-        self.list("nodes").len() + self.link_entries()
+        self.node_entries() + self.link_entries()
+    }
+
+    /// How many entries `nodes` has.
+    pub(crate) fn node_entries(self) -> usize {
+        self.list("nodes").len()
     }
 
     /// How many entries `links` has.

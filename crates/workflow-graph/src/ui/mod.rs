@@ -166,7 +166,7 @@ impl UiWorkflow {
     }
 
     fn members(&self) -> &Object {
-        static NONE: std::sync::LazyLock<Object> = std::sync::LazyLock::new(Object::new);
+        static NONE: Object = Object::new();
         self.json.as_object().unwrap_or(&NONE)
     }
 }

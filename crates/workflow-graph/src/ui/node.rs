@@ -21,6 +21,8 @@ use crate::json::{Json, Object};
 #[derive(Clone, Copy, Debug)]
 pub struct UiNode<'a> {
     members: &'a Object,
+    class: &'a str,
+    title: Option<&'a str>,
 }
 
 /// Whether a node runs.
@@ -77,8 +79,15 @@ impl<'a> UiNode<'a> {
     /// Reads a node: an object with a `type`.
     pub fn read(json: &'a Json) -> Option<Self> {
         let members = json.as_object()?;
-        members.get("type")?.as_str()?;
-        Some(Self { members })
+        let (mut class, mut title) = (None, None);
+        for (name, value) in members {
+            match name.as_str() {
+                "type" => class = value.as_str(),
+                "title" => title = value.as_str(),
+                _ => {}
+            }
+        }
+        Some(Self { members, class: class?, title })
     }
 
     /// Its id within its graph, as text: `3` and `"3"` are the same. Missing when it is neither a
@@ -89,12 +98,12 @@ impl<'a> UiNode<'a> {
 
     /// Its class: one of the server's, one of the front end's own, or the id of a subgraph.
     pub fn class(self) -> &'a str {
-        self.text("type").unwrap_or_default()
+        self.class
     }
 
     /// The title that a person gave it.
     pub fn title(self) -> Option<&'a str> {
-        self.text("title").filter(|title| !title.is_empty())
+        self.title.filter(|title| !title.is_empty())
     }
 
     /// Whether it runs.
@@ -129,6 +138,11 @@ impl<'a> UiNode<'a> {
         })
     }
 
+    /// The types of its output slots, in order.
+    pub(crate) fn output_types(self) -> impl ExactSizeIterator<Item = Text<'a>> + use<'a> {
+        self.list("outputs").iter().map(|json| type_text(json.get("type")))
+    }
+
     /// The values of its widgets.
     pub fn values(self) -> SavedValues<'a> {
         match self.members.get("widgets_values") {
@@ -158,10 +172,6 @@ impl<'a> UiNode<'a> {
     /// All members as they were read.
     pub fn members(self) -> &'a Object {
         self.members
-    }
-
-    fn text(self, name: &str) -> Option<&'a str> {
-        self.members.get(name)?.as_str()
     }
 
     fn list(self, name: &str) -> &'a [Json] {

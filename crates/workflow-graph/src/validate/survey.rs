@@ -200,7 +200,7 @@ fn checked(walk: &mut Walk<'_>, context: Context<'_>, outputs: &[usize]) -> Verd
     }
     let others = alternatives::of(context, walk, outputs);
     for (node, listed_from) in listed {
-        let mut errors = walk.errors_of(node);
+        let mut errors = walk.take_errors(node);
         alternatives::add(&mut errors, others.get(&node));
         let class_type = context.class(node).map_or(String::new(), |class| class.name.to_string());
         let found = NodeErrors { class_type, errors, listed_from };

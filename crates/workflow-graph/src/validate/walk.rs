@@ -91,9 +91,10 @@ impl<'a> Walk<'a> {
         self.looked(node).is_some_and(|looked| looked.valid)
     }
 
-    /// The verdict's own copy of what was found, with the other names the errors may have.
-    pub(super) fn errors_of(&self, node: usize) -> Vec<Finding> {
-        self.looked(node).map(|looked| looked.errors.clone()).unwrap_or_default()
+    /// Hands over what was found of a node, once the walk is done.
+    pub(super) fn take_errors(&mut self, node: usize) -> Vec<Finding> {
+        let looked = self.looked.get_mut(node).and_then(Option::as_mut);
+        looked.map(|looked| std::mem::take(&mut looked.errors)).unwrap_or_default()
     }
 
     pub(super) fn looked(&self, node: usize) -> Option<&Looked> {

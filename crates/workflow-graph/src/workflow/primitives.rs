@@ -101,12 +101,12 @@ impl Node {
         if let Some(present) = self.members.get_mut(name) {
             return Some(std::mem::replace(present, value));
         }
-        let at = at.unwrap_or(usize::MAX).min(self.members.len());
-        self.members.shift_insert(at, name.to_owned(), value)
+        self.members.put_at(at.unwrap_or(usize::MAX), name.to_owned(), value);
+        None
     }
 
     pub(crate) fn take_member(&mut self, name: &str) -> Option<(usize, Json)> {
-        self.members.shift_remove_full(name).map(|(at, _, value)| (at, value))
+        Some((self.members.get_index_of(name)?, self.members.shift_remove(name)?))
     }
 
     /// `_meta` with this title in it, or without a title; `None` when nothing is left of it.

@@ -43,7 +43,7 @@ fn alike(one: &Json, other: &Json) -> bool {
 /// The first difference between two prompts, but for titles, order, and pictures of 3D scenes.
 fn difference(truth: &Json, ours: &Json, catalog: &NodeCatalog) -> Option<String> {
     let (truth, ours) = (truth.as_object().unwrap(), ours.as_object().unwrap());
-    if let Some(extra) = ours.keys().find(|id| !truth.contains_key(*id)) {
+    if let Some(extra) = ours.keys().find(|id| !truth.contains_key(id)) {
         return Some(format!("node {extra} is too much"));
     }
     for (id, node) in truth {
@@ -58,7 +58,7 @@ fn difference(truth: &Json, ours: &Json, catalog: &NodeCatalog) -> Option<String
         };
         let inputs = node.get("inputs").unwrap().as_object().unwrap();
         let own = own.get("inputs").unwrap().as_object().unwrap();
-        if let Some(extra) = own.keys().find(|name| !inputs.contains_key(*name)) {
+        if let Some(extra) = own.keys().find(|name| !inputs.contains_key(name)) {
             return Some(format!("input {extra} of node {id} is too much"));
         }
         for (name, value) in inputs {

@@ -15,7 +15,10 @@ use workflow_graph::{
     ui::UiNode,
 };
 
-use crate::graphs::{any_workflow, workflow};
+use crate::{
+    graphs::{any_workflow, workflow},
+    ground_truth,
+};
 
 /// What the front end sends of a lifted workflow, by the word of its findings.
 pub(crate) fn expected(workflow: &Workflow, lifted: &Lifted) -> Json {
@@ -35,7 +38,8 @@ pub(crate) fn expected(workflow: &Workflow, lifted: &Lifted) -> Json {
             inputs.insert(name.to_owned(), value);
         }
         for finding in &lifted.findings {
-            if let LiftFinding::Added { node, input, value } = finding
+            if let LiftFinding::Added { node, input, value }
+            | LiftFinding::Chosen { node, input, value } = finding
                 && node == id
             {
                 inputs.insert(input.clone(), value.clone());
@@ -128,6 +132,120 @@ fn a_value_that_the_server_reads_in_its_own_way_is_kept_or_said() {
         said,
         r#"input `name` of node 1 is ["",0], which the server takes for a link; the front end sends a value"#
     );
+}
+
+/// The box of each node, by its id: left, top without the title, width, height.
+#[test]
+fn a_combo_that_is_null_gets_what_the_front_end_chooses() {
+    let workflow = workflow(
+        r#"{"1": {"class_type": "Load", "inputs": {"name": null}},
+            "2": {"class_type": "Resize", "inputs": {"mode": "three", "mode.tint": null}}}"#,
+    );
+    let definitions = r#"{"Load": {"input": {"required": {"name": [["a", "b"]]}}, "output": []},
+        "Resize": {"input": {"required": {"mode": ["COMFY_DYNAMICCOMBO_V3", {"options": [
+            {"key": "three", "inputs": {"required": {"tint": [["red", "blue"]]}}}]}]}}, "output": []}}"#;
+    let catalog = NodeCatalog::from_bytes(definitions.as_bytes()).unwrap();
+    let lifted = lift(&workflow, &catalog);
+    let said: Vec<String> = lifted.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            r#"input `name` of node 1 is null; the front end chooses "a""#,
+            r#"input `mode.tint` of node 2 is null; the front end chooses "red""#,
+        ]
+    );
+    let again = convert(&lifted.workflow, &catalog).to_workflow().unwrap();
+    let expected = Workflow::from_json(&expected(&workflow, &lifted)).unwrap();
+    assert_eq!(again.digest(), expected.digest());
+}
+
+fn boxes(lifted: &Lifted) -> HashMap<String, [i64; 4]> {
+    let nodes = lifted.workflow.as_json().get("nodes").and_then(Json::as_array).unwrap();
+    let number = |node: &Json, member: &str, at: usize| {
+        let number = node.get(member).and_then(Json::as_array).and_then(|pair| pair.get(at));
+        number.and_then(|number| number.to_string().parse().ok()).unwrap()
+    };
+    let one = |node: &Json| {
+        let shape =
+            [("pos", 0), ("pos", 1), ("size", 0), ("size", 1)].map(|(of, at)| number(node, of, at));
+        (node.get("id").unwrap().to_string(), shape)
+    };
+    nodes.iter().map(one).collect()
+}
+
+#[test]
+fn a_node_leaves_room_for_its_title_and_for_the_picture_it_will_show() {
+    const TITLE_AND_PICTURE: i64 = 30 + 224;
+    let workflow = workflow(
+        r#"{"1": {"class_type": "Load", "inputs": {"name": "a"}},
+            "2": {"class_type": "Load", "inputs": {"name": "b"}},
+            "3": {"class_type": "Batch", "inputs": {"images.image0": ["1", 0], "images.image1": ["2", 0]}}}"#,
+    );
+    let boxes = boxes(&lift(&workflow, &catalog()));
+    let ([x, y, _, height], [below_x, below_y, ..]) = (boxes["1"], boxes["2"]);
+    assert_eq!(x, below_x);
+    assert!(below_y >= y + height + TITLE_AND_PICTURE, "{boxes:?}");
+}
+
+#[test]
+fn a_view_and_a_long_title_get_their_place() {
+    let text = br#"{"Show": {"input": {"required": {"model": ["MESH"], "image": ["PREVIEW_3D"]}}, "output": []},
+        "Paint": {"input": {"required": {"mask": ["STRING", {"widgetType": "PAINTER"}]}}, "output": []},
+        "Plain": {"input": {"required": {}}, "output": []}}"#;
+    let workflow = workflow(
+        r#"{"1": {"class_type": "Show", "inputs": {}}, "2": {"class_type": "Paint", "inputs": {}},
+            "3": {"class_type": "Plain", "inputs": {}, "_meta": {"title": "A title that says all there is to say of this one node"}}}"#,
+    );
+    let boxes = boxes(&lift(&workflow, &NodeCatalog::from_bytes(text).unwrap()));
+    let ([.., shown], [.., painted], [_, _, titled, _]) = (boxes["1"], boxes["2"], boxes["3"]);
+    assert!(shown > 400 && painted > 640, "{boxes:?}");
+    assert!(titled > 400, "{boxes:?}");
+}
+
+#[test]
+fn what_is_used_late_stands_beside_what_uses_it() {
+    let workflow = workflow(
+        r#"{"1": {"class_type": "Load", "inputs": {"name": "a"}},
+            "2": {"class_type": "Sample", "inputs": {"seed": 1, "steps": 2, "image": ["1", 0]}},
+            "3": {"class_type": "Sample", "inputs": {"seed": 1, "steps": 2, "image": ["2", 0]}},
+            "4": {"class_type": "Load", "inputs": {"name": "b"}},
+            "5": {"class_type": "Batch", "inputs": {"images.image0": ["3", 0], "images.image1": ["4", 0]}}}"#,
+    );
+    let boxes = boxes(&lift(&workflow, &catalog()));
+    assert_eq!(boxes["4"][0], boxes["3"][0]);
+    assert_eq!(boxes["1"][1], boxes["2"][1], "a chain runs level");
+}
+
+/// Links drawn straight from the right edge of a node to the left edge of another.
+#[test]
+fn links_of_official_workflows_lead_right_and_rarely_cross() {
+    const CROSSINGS_MAX: usize = 1_000;
+    let Some(folder) = ground_truth::folder() else { return };
+    let facts = std::fs::read(folder.join("comfyui/object_info-0.33.0.json")).unwrap();
+    let catalog = NodeCatalog::from_bytes(&facts).unwrap();
+    let mut crossings = 0;
+    for (name, workflow) in ground_truth::api_workflows("corpus/api") {
+        let lifted = lift(&workflow, &catalog);
+        let boxes = boxes(&lifted);
+        let mut lines: Vec<[(i64, i64); 2]> = Vec::new();
+        for link in lifted.workflow.root().links() {
+            let ([x, y, width, _], [to_x, to_y, ..]) = (boxes[&*link.origin], boxes[&*link.target]);
+            assert!(x + width < to_x, "{name}: a link leads back");
+            lines.push([(x + width, y), (to_x, to_y)]);
+        }
+        for (at, one) in lines.iter().enumerate() {
+            crossings += lines[..at].iter().filter(|other| cross(*one, **other)).count();
+        }
+    }
+    assert!(crossings < CROSSINGS_MAX, "{crossings} crossings");
+}
+
+fn cross([from, to]: [(i64, i64); 2], [other_from, other_to]: [(i64, i64); 2]) -> bool {
+    let side = |start: (i64, i64), end: (i64, i64), point: (i64, i64)| {
+        (end.0 - start.0) * (point.1 - start.1) - (end.1 - start.1) * (point.0 - start.0)
+    };
+    side(from, to, other_from) * side(from, to, other_to) < 0
+        && side(other_from, other_to, from) * side(other_from, other_to, to) < 0
 }
 
 proptest! {

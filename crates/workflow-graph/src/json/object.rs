@@ -1,0 +1,279 @@
+//! The members of an object: a list while they are few, a table once they are many.
+
+use std::{fmt, slice, vec};
+
+use indexmap::{IndexMap, map};
+
+use super::Json;
+
+/// The members of a JSON object, in the order they were written. Of two members with the same
+/// name the last one counts, as in Python. Objects with the same members in another order are
+/// equal.
+///
+/// ```
+/// use workflow_graph::{Json, json::Object};
+/// let mut members = Object::new();
+/// members.insert("b".to_owned(), Json::from(1_u64));
+/// members.insert("a".to_owned(), Json::from(2_u64));
+/// members.insert("b".to_owned(), Json::from(3_u64));
+/// assert_eq!(Json::Object(members).to_string(), r#"{"b":3,"a":2}"#);
+/// ```
+#[derive(Clone)]
+pub struct Object(Members);
+
+/// A workflow has tens of thousands of objects, nearly all of them small. Looking through a few
+/// names takes less time than a hash, and a list less than half of the memory of a table.
+#[derive(Clone)]
+enum Members {
+    Few(Vec<(String, Json)>),
+    Many(Box<IndexMap<String, Json>>),
+}
+
+/// Up to how many members are looked through.
+const FEW_MAX: usize = 16;
+
+impl Object {
+    /// An object without members.
+    pub const fn new() -> Self {
+        Self(Members::Few(Vec::new()))
+    }
+
+    /// An object without members that has room for so many.
+    pub fn with_capacity(count: usize) -> Self {
+        if count > FEW_MAX {
+            return Self(Members::Many(Box::new(IndexMap::with_capacity(count))));
+        }
+        Self(Members::Few(Vec::with_capacity(count)))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Members::Few(list) => list.len(),
+            Members::Many(table) => table.len(),
+        }
+    }
+
+    /// Whether there are no members.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The place of a member, from 0.
+    pub fn get_index_of(&self, name: &str) -> Option<usize> {
+        match &self.0 {
+            Members::Few(list) => list.iter().position(|(own, _)| own == name),
+            Members::Many(table) => table.get_index_of(name),
+        }
+    }
+
+    /// The member at a place.
+    pub fn get_index(&self, at: usize) -> Option<(&String, &Json)> {
+        match &self.0 {
+            Members::Few(list) => list.get(at).map(|(name, value)| (name, value)),
+            Members::Many(table) => table.get_index(at),
+        }
+    }
+
+    /// The value of a member.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        match &self.0 {
+            Members::Few(list) => list.iter().find(|(own, _)| own == name).map(|(_, value)| value),
+            Members::Many(table) => table.get(name),
+        }
+    }
+
+    /// The value of a member, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Json> {
+        match &mut self.0 {
+            Members::Few(list) => {
+                list.iter_mut().find(|(own, _)| own == name).map(|(_, value)| value)
+            }
+            Members::Many(table) => table.get_mut(name),
+        }
+    }
+
+    /// Whether there is a member of this name.
+    pub fn contains_key(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Sets a member, a new one behind all others, and gives the value it had.
+    pub fn insert(&mut self, name: String, value: Json) -> Option<Json> {
+        match &mut self.0 {
+            Members::Few(list) => {
+                if let Some((_, place)) = list.iter_mut().find(|(own, _)| *own == name) {
+                    return Some(std::mem::replace(place, value));
+                }
+            }
+            Members::Many(table) => return table.insert(name, value),
+        }
+        self.put_at(self.len(), name, value);
+        None
+    }
+
+    /// Puts in a member whose name no other has; those from its place on move down.
+    pub(crate) fn put_at(&mut self, at: usize, name: String, value: Json) {
+        if let Members::Few(list) = &mut self.0
+            && list.len() >= FEW_MAX
+        {
+            let table = std::mem::take(list).into_iter().collect();
+            self.0 = Members::Many(Box::new(table));
+        }
+        match &mut self.0 {
+            Members::Few(list) => list.insert(at.min(list.len()), (name, value)),
+            Members::Many(table) => {
+                table.shift_insert(at.min(table.len()), name, value);
+            }
+        }
+    }
+
+    /// Takes a member out; those behind it move up.
+    pub fn shift_remove(&mut self, name: &str) -> Option<Json> {
+        match &mut self.0 {
+            Members::Few(list) => {
+                let at = list.iter().position(|(own, _)| own == name)?;
+                Some(list.remove(at).1)
+            }
+            Members::Many(table) => table.shift_remove(name),
+        }
+    }
+
+    /// All members in order.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(match &self.0 {
+            Members::Few(list) => Either::Few(list.iter()),
+            Members::Many(table) => Either::Many(table.iter()),
+        })
+    }
+
+    /// The names in order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &String> + Clone {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// The values in order.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &Json> + Clone {
+        self.iter().map(|(_, value)| value)
+    }
+
+    /// The values in order, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Json> {
+        let (list, table) = match &mut self.0 {
+            Members::Few(list) => (Some(list), None),
+            Members::Many(table) => (None, Some(table)),
+        };
+        let of_list = list.into_iter().flatten().map(|(_, value)| value);
+        of_list.chain(table.into_iter().flat_map(|table| table.values_mut()))
+    }
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|(name, value)| other.get(name) == Some(value))
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
+    }
+}
+
+impl Extend<(String, Json)> for Object {
+    fn extend<T: IntoIterator<Item = (String, Json)>>(&mut self, members: T) {
+        for (name, value) in members {
+            self.insert(name, value);
+        }
+    }
+}
+
+impl FromIterator<(String, Json)> for Object {
+    fn from_iter<T: IntoIterator<Item = (String, Json)>>(members: T) -> Self {
+        let members = members.into_iter();
+        let mut object = Self::with_capacity(members.size_hint().0);
+        object.extend(members);
+        object
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Either<F, M> {
+    Few(F),
+    Many(M),
+}
+
+/// The members of an object, lent one by one.
+#[derive(Clone, Debug)]
+pub struct Iter<'a>(Either<slice::Iter<'a, (String, Json)>, map::Iter<'a, String, Json>>);
+
+/// The members of an object, handed out one by one.
+#[derive(Debug)]
+pub struct IntoIter(Either<vec::IntoIter<(String, Json)>, map::IntoIter<String, Json>>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a String, &'a Json);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Either::Few(list) => list.next().map(|(name, value)| (name, value)),
+            Either::Many(table) => table.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            Either::Few(list) => list.size_hint(),
+            Either::Many(table) => table.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+impl Iterator for IntoIter {
+    type Item = (String, Json);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Either::Few(list) => list.next(),
+            Either::Many(table) => table.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            Either::Few(list) => list.size_hint(),
+            Either::Many(table) => table.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for IntoIter {}
+
+impl<'a> IntoIterator for &'a Object {
+    type Item = (&'a String, &'a Json);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Object {
+    type Item = (String, Json);
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter(match self.0 {
+            Members::Few(list) => Either::Few(list.into_iter()),
+            Members::Many(table) => Either::Many(table.into_iter()),
+        })
+    }
+}
