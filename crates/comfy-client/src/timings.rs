@@ -90,6 +90,8 @@ struct Node {
     timing: NodeTiming,
     /// How many of the nodes it stands for are under way.
     under_way: u32,
+    /// How many of those may have ended unseen.
+    in_doubt: u32,
     /// Since when at least one is; `None` when that was not seen.
     since: Option<Instant>,
     /// How long at least one was, until `since`.
@@ -131,11 +133,7 @@ impl NodeTimings {
                 }
                 self.announce(node, display_node.as_ref(), at);
             }
-            Event::Progress { node: Some(node), .. } => {
-                if let Some(run) = self.runs.get_mut(node) {
-                    run.is_in_doubt = false;
-                }
-            }
+            Event::Progress { node: Some(node), .. } => self.trust(node),
             Event::NodeStates(nodes) => {
                 self.tells_states = true;
                 for node in nodes {
@@ -203,8 +201,8 @@ impl NodeTimings {
     }
 
     fn announce_under_way(&mut self, id: &NodeId) {
+        self.trust(id);
         let Some(run) = self.runs.get_mut(id) else { return };
-        run.is_in_doubt = false;
         let asked_for_inputs = std::mem::replace(&mut run.is_announced, true);
         let stands_for = run.stands_for.clone();
         if asked_for_inputs && let Some(node) = self.node(&stands_for) {
@@ -216,11 +214,7 @@ impl NodeTimings {
         let (id, display) = (&told.node, told.display_node.as_ref());
         let is_under_way = self.runs.get(id).map(|run| run.is_under_way);
         match (&told.state, is_under_way) {
-            (NodeState::Running, Some(true)) => {
-                if let Some(run) = self.runs.get_mut(id) {
-                    run.is_in_doubt = false;
-                }
-            }
+            (NodeState::Running, Some(true)) => self.trust(id),
             (NodeState::Running, _) => {
                 self.begin(id, display, self.is_gapless.then_some(at), false);
             }
@@ -258,9 +252,10 @@ impl NodeTimings {
     fn end(&mut self, id: &NodeId, at: Instant) {
         let Some(run) = self.runs.get_mut(id).filter(|run| run.is_under_way) else { return };
         run.is_under_way = false;
-        let (stands_for, at) = (run.stands_for.clone(), (!run.is_in_doubt).then_some(at));
-        if let Some(node) = self.node(&stands_for) {
-            node.end(at);
+        let is_in_doubt = std::mem::take(&mut run.is_in_doubt);
+        if let Some(node) = self.nodes.get_mut(&run.stands_for) {
+            node.in_doubt = node.in_doubt.saturating_sub(u32::from(is_in_doubt));
+            node.end((!is_in_doubt).then_some(at));
         }
     }
 
@@ -273,8 +268,24 @@ impl NodeTimings {
         }
     }
 
+    /// From here on, all that run may have ended unseen.
     fn doubt_all(&mut self) {
-        self.runs.values_mut().for_each(|run| run.is_in_doubt = true);
+        let sure = |run: &&mut Run| run.is_under_way && !run.is_in_doubt;
+        for run in self.runs.values_mut().filter(sure) {
+            run.is_in_doubt = true;
+            if let Some(node) = self.nodes.get_mut(&run.stands_for) {
+                node.in_doubt = node.in_doubt.saturating_add(1);
+            }
+        }
+    }
+
+    /// A node shows that it still runs.
+    fn trust(&mut self, id: &NodeId) {
+        let Some(run) = self.runs.get_mut(id).filter(|run| run.is_in_doubt) else { return };
+        run.is_in_doubt = false;
+        if let Some(node) = self.nodes.get_mut(&run.stands_for) {
+            node.in_doubt = node.in_doubt.saturating_sub(1);
+        }
     }
 
     /// Notes whether a node runs, and forgets what was known of an earlier run.
@@ -309,6 +320,9 @@ impl Node {
             if self.timing.runs == 0 && !self.is_unknown {
                 self.timing.started = at;
             }
+        } else if self.under_way == self.in_doubt {
+            // There may have been a pause in between.
+            self.is_unknown = true;
         }
         self.under_way = self.under_way.saturating_add(1);
         let timing = &mut self.timing;

@@ -166,6 +166,19 @@ fn what_was_not_seen_is_not_guessed() {
         ],
         &[("a", None), ("b", Some(2))],
     );
+    // A pause between two nodes that count as one may have gone unseen.
+    let child = |child: &str, word| state(child, "5", word);
+    let both = || vec![child("5.2", NodeState::Running), child("5.1", NodeState::Finished)];
+    check(
+        &[
+            (0, started()),
+            (1, Event::NodeStates(vec![child("5.1", NodeState::Running)])),
+            (2, lost()),
+            (8, Event::NodeStates(both())),
+            (9, Event::NodeStates(vec![child("5.2", NodeState::Finished)])),
+        ],
+        &[("5", None)],
+    );
     // The run had begun before anybody looked.
     check(&[(5, runs("a")), (6, ends("a"))], &[("a", None)]);
 }
