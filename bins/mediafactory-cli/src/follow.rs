@@ -168,7 +168,15 @@ mod tests {
     use super::*;
 
     fn progress(state: State, queue_position: Option<u32>) -> Progress {
-        Progress { state, queue_position, percent: 0.0, nodes_done: 0, nodes_total: 7, node: None }
+        Progress {
+            state,
+            queue_position,
+            percent: 0.0,
+            nodes_done: 0,
+            nodes_total: 7,
+            node: None,
+            seconds_left: None,
+        }
     }
 
     #[track_caller]

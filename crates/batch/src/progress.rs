@@ -123,7 +123,15 @@ impl Tracker {
         let mut progress = Progress::waiting(state);
         progress.nodes_total = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
         let weight_total = nodes.values().map(|known| known.weight).sum();
-        Self { nodes, weight_total, done: HashSet::new(), weight_done: 0.0, expected: None, seconds_pending: 0.0, progress }
+        Self {
+            nodes,
+            weight_total,
+            done: HashSet::new(),
+            weight_done: 0.0,
+            expected: None,
+            seconds_pending: 0.0,
+            progress,
+        }
     }
 
     pub(crate) fn progress(&self) -> &Progress {

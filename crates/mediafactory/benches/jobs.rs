@@ -51,11 +51,8 @@ impl Bench {
         let session = client.open_session().await.expect("a server");
         let folder = tempfile::tempdir().expect("a folder");
         let server = NamedServer::new("the one", url.parse().expect("a URL"));
-        let config = Config {
-            servers: vec![server],
-            max_concurrent_jobs: 64,
-            ..Config::new(folder.path())
-        };
+        let config =
+            Config { servers: vec![server], max_concurrent_jobs: 64, ..Config::new(folder.path()) };
         let factory = Factory::open(config).await.expect("an empty folder");
         // Another start of this benchmark finds other colours free.
         let colour = AtomicU64::new(u64::from(std::process::id()) * 10_000);
@@ -108,10 +105,14 @@ fn trivial(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("{MANY} trivial jobs"));
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     group.bench_function("floor", |bencher| {
-        bencher.iter_custom(|times| repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.floor()))));
+        bencher.iter_custom(|times| {
+            repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.floor())))
+        });
     });
     group.bench_function("factory", |bencher| {
-        bencher.iter_custom(|times| repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.job()))));
+        bencher.iter_custom(|times| {
+            repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.job())))
+        });
     });
     group.finish();
 }

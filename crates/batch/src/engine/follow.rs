@@ -261,8 +261,7 @@ fn lost(ended: &Ended) -> Event {
     } else {
         "it was deleted there, or the server was restarted"
     };
-    let reason =
-        format!("the prompt is neither in the server's queue nor in its history: {why}");
+    let reason = format!("the prompt is neither in the server's queue nor in its history: {why}");
     Event::Lost { reason }
 }
 

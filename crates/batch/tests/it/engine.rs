@@ -6,7 +6,9 @@ use batch::{CancelError, EngineOptions, JobId, JobRecord, ServerOptions, StartEr
 use comfy_sim::{Fault, Moment};
 use uuid::Uuid;
 
-use crate::stage::{Killed, PATIENCE, Stage, ended, is_connected, options, reaches, reconnected, server};
+use crate::stage::{
+    Killed, PATIENCE, Stage, ended, is_connected, options, reaches, reconnected, server,
+};
 
 #[tokio::test]
 async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {

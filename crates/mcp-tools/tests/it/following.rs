@@ -53,7 +53,10 @@ async fn jobs_are_listed_page_by_page_newest_first() {
     let failure = wire.fail("list_jobs", json!({"cursor": "2"})).await;
     assert_eq!(failure["code"], "VALIDATION_ERROR");
     let failure = wire.fail("list_jobs", json!({"status": "done"})).await;
-    assert!(failure["message"].as_str().is_some_and(|text| text.contains("succeeded")), "{failure}");
+    assert!(
+        failure["message"].as_str().is_some_and(|text| text.contains("succeeded")),
+        "{failure}"
+    );
 }
 
 #[tokio::test]
@@ -91,7 +94,8 @@ async fn the_queue_tells_places_and_what_earlier_runs_took() {
     gate.reached().await;
     let waiting = start(&mut wire, drawing_workflow(1)).await;
     // It is in the server's queue as soon as its state says so.
-    while wire.succeed("get_workflow_status", json!({"job_id": waiting})).await["state"] != "queued" {
+    while wire.succeed("get_workflow_status", json!({"job_id": waiting})).await["state"] != "queued"
+    {
         tokio::task::yield_now().await;
     }
     let queue = wire.succeed("get_queue_status", json!({})).await;

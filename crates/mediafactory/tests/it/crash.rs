@@ -74,7 +74,8 @@ fn run_and_kill(folder: &Path, servers: &Servers, instants: &mut Instants, most:
         let out = child.stdout.take().unwrap();
         let mut lines = BufReader::new(out).lines().map_while(Result::ok);
         let _ready = lines.find(|line| line.ends_with(READY));
-        let until = Instant::now() + instants.next(if servers.sims.is_empty() { 2_500 } else { 250 });
+        let until =
+            Instant::now() + instants.next(if servers.sims.is_empty() { 2_500 } else { 250 });
         while Instant::now() < until {
             if let Some(status) = child.try_wait().unwrap() {
                 assert!(status.success(), "the child failed: {status}");
@@ -183,9 +184,9 @@ async fn child_that_works_until_it_is_killed() {
 }
 
 fn config(folder: &Path, urls: &[String]) -> Config {
-    let servers = (1..).zip(urls).map(|(number, url)| {
-        NamedServer::new(format!("server-{number}"), url.parse().unwrap())
-    });
+    let servers = (1..)
+        .zip(urls)
+        .map(|(number, url)| NamedServer::new(format!("server-{number}"), url.parse().unwrap()));
     Config {
         servers: servers.collect(),
         job_lease: Duration::from_millis(150),
