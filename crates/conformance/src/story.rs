@@ -123,10 +123,9 @@ impl Teller {
         let prompt_id = data.get("prompt_id").cloned().unwrap_or_default();
         let states = self.states.entry(prompt_id.to_string()).or_default();
         let forgotten: Vec<&String> = states.keys().filter(|id| !nodes.contains_key(*id)).collect();
+        let forgets = json!({"type": "progress_state", "forgets": forgotten});
+        let forgets = (!forgotten.is_empty()).then_some(forgets);
         let mut news = Vec::new();
-        if !forgotten.is_empty() {
-            news.push((String::new(), json!({"type": "progress_state", "forgets": forgotten})));
-        }
         for (id, state) in nodes {
             let state = steady(state);
             if states.get(&id) != Some(&state) {
@@ -135,6 +134,9 @@ impl Teller {
                 news.push((id.clone(), event));
                 states.insert(id, state);
             }
+        }
+        if let Some(forgets) = forgets {
+            self.mark(forgets);
         }
         for (id, event) in news {
             self.about(&id, event);

@@ -289,7 +289,7 @@ mod tests {
             &metadata,
             &[
                 "batch: it depends on comfy-sim; of ours it may use workflow-graph, comfy-client",
-                "comfy-sim: it depends on workflow-graph (in tests); of ours it may use none",
+                "comfy-sim: it depends on workflow-graph (in tests); of ours it may use conformance",
             ],
         );
     }
