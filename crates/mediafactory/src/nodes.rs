@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
-use workflow_graph::Json;
+use workflow_graph::{Json, json::Object};
 
 use crate::{
     error::{Error, FailureCode},
@@ -132,7 +132,7 @@ fn describe(class: &str, definition: &Json) -> NodeMatch {
     let mut inputs = Vec::new();
     for group in ["required", "optional"] {
         let specs = definition.at(&["input", group]).and_then(Json::as_object);
-        for spec in specs.into_iter().flat_map(|specs| specs.values()) {
+        for spec in specs.into_iter().flat_map(Object::values) {
             let name = type_name(spec.as_array().and_then(|spec| spec.first()));
             if !inputs.contains(&name) {
                 inputs.push(name);

@@ -106,7 +106,8 @@ impl Node {
     }
 
     pub(crate) fn take_member(&mut self, name: &str) -> Option<(usize, Json)> {
-        Some((self.members.get_index_of(name)?, self.members.shift_remove(name)?))
+        let at = self.members.get_index_of(name)?;
+        self.members.shift_remove_index(at).map(|(_, value)| (at, value))
     }
 
     /// `_meta` with this title in it, or without a title; `None` when nothing is left of it.
