@@ -35,6 +35,7 @@ pub mod json;
 pub mod lift;
 pub mod lora;
 pub mod merge;
+pub mod near;
 pub mod patch;
 pub mod placeholders;
 pub mod roles;
