@@ -28,6 +28,12 @@ const STEM_LETTERS_MIN: usize = 3;
 /// What such a word counts.
 const STEM_LIKENESS: f64 = 0.9;
 
+/// From how many letters on a name stands for those that begin with it, as `sdxl` for a template.
+const BEGINNING_LETTERS_MIN: usize = 4;
+
+/// What such a name counts: any other relation counts more.
+const BEGINNING_LIKENESS: f64 = 0.7;
+
 /// The same word by word or but for separators.
 const SAME_LETTERS: f64 = 0.96;
 
@@ -124,8 +130,11 @@ impl Spelling {
         if self.letters == other.letters {
             return if self.letters.is_empty() { 0.0 } else { SAME_LETTERS };
         }
+        let is_beginning =
+            self.letters.len() >= BEGINNING_LETTERS_MIN && other.letters.starts_with(&self.letters);
         let by_words = words_likeness(&self.words, &other.words) * WORDS_WEIGHT;
-        letters_likeness(&self.letters, &other.letters, LIKENESS_MIN).max(by_words)
+        let by_letters = letters_likeness(&self.letters, &other.letters, LIKENESS_MIN);
+        by_letters.max(by_words).max(if is_beginning { BEGINNING_LIKENESS } else { 0.0 })
     }
 
     /// Folders and endings included.
@@ -273,9 +282,10 @@ mod tests {
     fn choices_are_found_in_spite_of_a_slip() {
         let samplers = ["euler", "euler_ancestral", "heun", "dpmpp_2m", "ddim", "res_multistep"];
         check("eular", &samplers, &["euler"]);
-        check("Euler a", &samplers, &["euler"]);
+        check("Euler a", &samplers, &["euler", "euler_ancestral"]);
         check("henu", &samplers, &["heun"]);
         check("dpm++ 2m", &samplers, &["dpmpp_2m"]);
+        check("res_m", &samplers, &["res_multistep"]);
         check("karras", &samplers, &[]);
         check("", &samplers, &[]);
     }
