@@ -41,7 +41,7 @@ pub(crate) fn router(
         .enforce_origin_validation()
         .with_max_request_body_bytes(usize::try_from(http.body_bytes_max).unwrap_or(usize::MAX));
     let service =
-        StreamableHttpService::new(move || Ok(server.clone()), Arc::new(sessions), config);
+        StreamableHttpService::new(move || Ok(server.session()), Arc::new(sessions), config);
     let mut mcp = Router::new().nest_service("/mcp", service);
     if let Some(token) = http.token.clone() {
         mcp = mcp.layer(middleware::from_fn_with_state(Arc::new(token), with_token));

@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
-use crate::{arguments, failure, progress::Reporter, schema, shelf::Shelf, toolsets::Toolset};
+use crate::{
+    arguments, failure, progress::Reporter, schema, shelf::Shelf, switching::Session,
+    toolsets::Toolset,
+};
 
 /// One tool of the server.
 pub(crate) struct Definition {
@@ -34,6 +37,8 @@ pub(crate) struct Call {
     pub(crate) factory: Factory,
     /// Workflows that earlier calls answered.
     pub(crate) shelf: Arc<Shelf>,
+    /// What the client has switched on, where the next call will find it again.
+    pub(crate) session: Option<Arc<Session>>,
     /// Cancelled when the caller takes the call back, and when the transport ends.
     pub(crate) cancelled: CancellationToken,
     /// When the server ends, and who is still there.
@@ -71,6 +76,8 @@ pub(crate) enum Effect {
     Adds,
     /// Stops one job for good; stopping it again changes nothing.
     Stops,
+    /// Changes which tools this client is offered, and nothing else.
+    Switches,
     /// Whatever the tool does that is called through this one.
     Anything,
 }
@@ -122,6 +129,7 @@ impl Effect {
             Self::ReadsServer => (true, false, true, true),
             Self::Adds => (false, false, false, true),
             Self::Stops => (false, true, true, true),
+            Self::Switches => (false, false, true, false),
             Self::Anything => (false, true, false, true),
         };
         ToolAnnotations::with_title(title)

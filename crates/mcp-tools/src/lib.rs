@@ -48,6 +48,7 @@ mod schema;
 mod server;
 mod shelf;
 mod shorten;
+mod switching;
 mod templates;
 mod toolsets;
 mod uris;

@@ -8,9 +8,10 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, ErrorData, Implementation,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig, SubscriptionFilter, Tool,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 use tokio_util::task::TaskTracker;
 
@@ -18,12 +19,13 @@ use crate::{
     assets,
     definition::{Call, Definition, Ending},
     discovery, execution, failure,
-    offer::Offer,
+    offer::{NotOffered, Offer},
     progress::Reporter,
     resources, router,
     shelf::Shelf,
+    switching::{ENABLE_TOOLSET, Session},
     templates,
-    toolsets::{Profile, Selection, UnknownName},
+    toolsets::{Profile, Selection, Toolset, UnknownName},
     workflows,
 };
 
@@ -87,7 +89,10 @@ pub(crate) fn definitions() -> Vec<Definition> {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Server(Arc<Shared>);
+pub struct Server {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+}
 
 struct Shared {
     factory: Factory,
@@ -100,7 +105,7 @@ struct Shared {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("tools", &self.0.offer.names()).finish_non_exhaustive()
+        f.debug_struct("Server").field("tools", &self.shared.offer.names()).finish_non_exhaustive()
     }
 }
 
@@ -122,18 +127,50 @@ impl Server {
         let (profile, offer) = (selection.profile, Arc::new(offer));
         let (shelf, ending) = (Arc::default(), Ending::default());
         let calls = TaskTracker::new();
-        Ok(Self(Arc::new(Shared { factory, profile, offer, shelf, ending, calls })))
+        let begins_with = |toolset: &Toolset| selection.begins_with(*toolset);
+        let session = Arc::new(Session::new(Toolset::ALL.into_iter().filter(begins_with)));
+        let shared = Arc::new(Shared { factory, profile, offer, shelf, ending, calls });
+        Ok(Self { shared, session })
+    }
+
+    /// The same server for another client: what that one switches on is its own.
+    #[must_use]
+    pub fn session(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), session: Arc::new(self.session.another()) }
+    }
+
+    /// The same for a client at the other end of a pipe.
+    pub(crate) fn session_over_pipe(&self) -> Self {
+        let session = Arc::new(self.session.another().over_pipe());
+        Self { shared: Arc::clone(&self.shared), session }
     }
 
     /// The tools as they are listed, by name.
     pub fn tools(&self) -> Vec<Tool> {
-        self.0.offer.listed().map(|tool| self.as_listed(tool)).collect()
+        let offered = self.shared.offer.all();
+        let on = offered.filter(|definition| self.session.is_on(definition.toolset));
+        on.map(|definition| self.as_listed(&definition.tool)).collect()
+    }
+
+    /// The tool that a name stands for, when it is on.
+    fn find(&self, name: &str) -> Result<&Definition, NotOffered> {
+        let found = self.shared.offer.find(name)?;
+        match found.toolset {
+            Some(toolset) if !self.session.is_on(Some(toolset)) => {
+                Err(NotOffered::Off { name: name.to_owned(), toolset })
+            }
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    fn can_switch(&self) -> bool {
+        self.shared.offer.find(ENABLE_TOOLSET).is_ok()
     }
 
     /// A tool with as much as the profile tells of it.
     fn as_listed(&self, tool: &Tool) -> Tool {
         let mut tool = tool.clone();
-        match self.0.profile {
+        match self.shared.profile {
             Profile::Full => {}
             Profile::Core | Profile::Router => tool.output_schema = None,
         }
@@ -145,16 +182,16 @@ impl Server {
     /// taken up again at the next start.
     pub async fn close(&self) {
         self.client_is_gone();
-        self.0.ending.waits_end.cancel();
-        self.0.calls.close();
-        if tokio::time::timeout(CALLS_END_TIMEOUT, self.0.calls.wait()).await.is_err() {
-            tracing::warn!(calls = self.0.calls.len(), "calls are cut off");
+        self.shared.ending.waits_end.cancel();
+        self.shared.calls.close();
+        if tokio::time::timeout(CALLS_END_TIMEOUT, self.shared.calls.wait()).await.is_err() {
+            tracing::warn!(calls = self.shared.calls.len(), "calls are cut off");
         }
     }
 
     /// Says that what is cancelled from now on was not taken back by anyone.
     pub(crate) fn client_is_gone(&self) {
-        self.0.ending.nobody_cancels.cancel();
+        self.shared.ending.nobody_cancels.cancel();
     }
 
     async fn call(
@@ -162,28 +199,52 @@ impl Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        self.find(&request.name).map_err(NotOffered::into_protocol_error)?;
         let token = context.meta.get_progress_token();
+        let has_opened = has_opened_a_session(&context);
+        let peer = context.peer.clone();
+        let changes = self.session.changes();
         let call = Call {
-            factory: self.0.factory.clone(),
-            shelf: Arc::clone(&self.0.shelf),
+            factory: self.shared.factory.clone(),
+            shelf: Arc::clone(&self.shared.shelf),
+            session: self.session.lasts(has_opened).then(|| Arc::clone(&self.session)),
             cancelled: context.ct,
-            ending: self.0.ending.clone(),
+            ending: self.shared.ending.clone(),
             reporter: token.map(|token| Reporter::new(context.peer, token)),
         };
         let arguments = request.arguments.unwrap_or_default();
-        let running = self.0.offer.start(&request.name, call, arguments);
-        let running =
-            running.map_err(|problem| ErrorData::invalid_params(problem.to_string(), None))?;
-        running.await.map(CallToolResponse::from)
+        let running = self.shared.offer.start(&request.name, call, arguments);
+        let running = running.map_err(NotOffered::into_protocol_error)?;
+        let answered = running.await;
+        // Later clients hear of it where they listen.
+        let has_switched = request.name == ENABLE_TOOLSET && changes.has_changed().unwrap_or(false);
+        if has_opened
+            && has_switched
+            && let Err(error) = peer.notify_tool_list_changed().await
+        {
+            tracing::debug!(%error, "the client does not hear that the tools have changed");
+        }
+        answered.map(CallToolResponse::from)
     }
+}
+
+/// Whether the client speaks a protocol in which it opens a session first.
+fn has_opened_a_session(context: &RequestContext<RoleServer>) -> bool {
+    let version = context.protocol_version();
+    version.is_none_or(|version| version <= ProtocolVersion::LATEST_WITH_INITIALIZE)
 }
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources();
+        let capabilities = if self.can_switch() {
+            capabilities.enable_tool_list_changed().build()
+        } else {
+            capabilities.build()
+        };
         let name = Implementation::new("mediafactory", env!("CARGO_PKG_VERSION"))
             .with_title("MediaFactory");
-        let instructions = match self.0.profile {
+        let instructions = match self.shared.profile {
             Profile::Core | Profile::Full => INSTRUCTIONS.to_owned(),
             Profile::Router => format!("{ROUTER_INSTRUCTIONS}{INSTRUCTIONS}"),
         };
@@ -191,7 +252,7 @@ impl ServerHandler for Server {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.0.offer.find(name).ok().map(|definition| self.as_listed(&definition.tool))
+        self.find(name).ok().map(|definition| self.as_listed(&definition.tool))
     }
 
     async fn list_tools(
@@ -202,12 +263,35 @@ impl ServerHandler for Server {
         Ok(ListToolsResult::with_all_items(self.tools()))
     }
 
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        self.can_switch().then(|| requested.clone())
+    }
+
+    /// Tells a client of 2026-07-28 when its list of tools has changed.
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut changes = self.session.changes();
+        loop {
+            tokio::select! {
+                () = context.cancelled() => return Ok(()),
+                () = self.shared.ending.waits_end.cancelled() => return Ok(()),
+                switched = changes.changed() => {
+                    if switched.is_err() || context.sink().notify_tool_list_changed().await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let _under_way = self.0.calls.token();
+        let _under_way = self.shared.calls.token();
         let what = format!("tool `{}`", request.name);
         failure::answer_panics(&what, self.call(request, context)).await
     }
@@ -218,7 +302,8 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
-        failure::answer_panics("resources/list", resources::list(&self.0.factory, cursor)).await
+        failure::answer_panics("resources/list", resources::list(&self.shared.factory, cursor))
+            .await
     }
 
     async fn list_resource_templates(
@@ -234,7 +319,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let reading = resources::read(&self.0.factory, &self.0.shelf, &request.uri);
+        let reading = resources::read(&self.shared.factory, &self.shared.shelf, &request.uri);
         failure::answer_panics("resources/read", reading).await.map(ReadResourceResponse::from)
     }
 }

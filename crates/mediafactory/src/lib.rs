@@ -43,7 +43,7 @@ pub mod workflows;
 pub use assets::{Asset, AssetId, Origin, ServerFile};
 pub use batch::{Failure, JobId, NodeProgress, Progress, State};
 pub use comfy_client::{Auth, Secret, ServerUrl};
-pub use workflow_graph::{Json, Workflow};
+pub use workflow_graph::{Json, Workflow, near};
 
 pub use crate::{
     error::{Error, FailureCode, Retry},

@@ -45,13 +45,17 @@ impl Factory {
         let all = self.object_info().await?;
         let names = || all.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str));
         let near = nearest::names(class, names(), 5);
+        let hint = match near.first() {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "no class has a name like it; search_nodes finds classes by words".to_owned(),
+        };
         let details = Json::object([("nearest", failure::list(near))]);
         Err(Error::new(
             FailureCode::NodesMissing,
             format!("the server has no node class `{class}`"),
         )
         .with_details(details)
-        .with_hint(nearest::hint("classes", class, names())))
+        .with_hint(hint))
     }
 
     /// Node classes whose class, name, category or types have all words of `query`, best first.

@@ -27,6 +27,11 @@ impl Workflow {
 }
 
 impl Node {
+    /// One input with its name as the node holds it.
+    pub(crate) fn written_input(&self, name: &str) -> Option<(&str, &Input)> {
+        self.inputs.get_key_value(name).map(|(name, input)| (name.as_str(), input))
+    }
+
     /// A node of a class with inputs, and nothing else.
     ///
     /// ```
