@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mediafactory::{
-    Json,
+    FailureCode, Json,
     workflows::{Container, Found, Imported, import, recognize},
 };
 use tokio::{
@@ -60,7 +60,11 @@ async fn found(path: &Path) -> Result<Imported, Failure> {
     }
     let json = parsed(path, &bytes)?;
     // What is no workflow goes on as it is: who uses it says what it should have been.
-    let found = recognize(json.clone()).unwrap_or(Found { api: Some(json), ui: None });
+    let found = match recognize(json.clone()) {
+        Ok(found) => found,
+        Err(error) if error.code() == FailureCode::LimitExceeded => return Err(error.into()),
+        Err(_) => Found { api: Some(json), ui: None },
+    };
     Ok(Imported { container: Container::Json, api: found.api, ui: found.ui, notes: Vec::new() })
 }
 

@@ -40,11 +40,8 @@ pub(crate) fn router(
         .with_allowed_origins(&http.allowed_origins)
         .enforce_origin_validation()
         .with_max_request_body_bytes(usize::try_from(http.body_bytes_max).unwrap_or(usize::MAX));
-    let service = StreamableHttpService::new(
-        move || Ok(server.for_another_client()),
-        Arc::new(sessions),
-        config,
-    );
+    let service =
+        StreamableHttpService::new(move || Ok(server.session()), Arc::new(sessions), config);
     let mut mcp = Router::new().nest_service("/mcp", service);
     if let Some(token) = http.token.clone() {
         mcp = mcp.layer(middleware::from_fn_with_state(Arc::new(token), with_token));

@@ -5,7 +5,9 @@
 //! strings; where the meaning is certain it is taken, everything else is refused with all that
 //! is wrong, not only the first thing.
 
-use mediafactory::{Error, FailureCode, Json};
+use std::io;
+
+use mediafactory::{Error, FailureCode, Json, near};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -16,9 +18,6 @@ use serde_json::{Number, Value};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct ObjectArgument(#[schemars(with = "JsonObject")] Value);
-
-/// How alike a name must be to be suggested, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// Whole numbers up to here are exact in a 64-bit float.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -79,6 +78,27 @@ impl ObjectArgument {
         self.0.as_str().map(str::trim)
     }
 
+    /// How long it is as text.
+    pub(crate) fn bytes(&self) -> usize {
+        struct Count(usize);
+        impl io::Write for Count {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0 += bytes.len();
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        if let Value::String(text) = &self.0 {
+            return text.len();
+        }
+        let mut count = Count(0);
+        // A count takes everything.
+        serde_json::to_writer(&mut count, &self.0).map_or(usize::MAX, |()| count.0)
+    }
+
     /// The members of the object, as the arguments of another tool.
     pub(crate) fn into_members(self, argument: &str) -> Result<JsonObject, Error> {
         let object = if self.0.is_object() { self.0 } else { self.into_json(argument)?.to_serde() };
@@ -128,22 +148,10 @@ fn refusal(problems: &[String], known: &JsonObject) -> Error {
 
 fn unknown_name(name: &str, known: &JsonObject) -> String {
     let shown = shorten(name);
-    match nearest(name, known.keys().map(String::as_str)) {
+    match near::name(name, known.keys().map(String::as_str)) {
         Some(near) => format!("`{shown}` is unknown; did you mean `{near}`?"),
         None => format!("`{shown}` is unknown"),
     }
-}
-
-/// The candidate that is most like `name`, when one is like enough to be meant.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    candidates
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, candidate)| candidate)
 }
 
 /// One value as its property wants it, or what is wrong with it.

@@ -13,7 +13,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::sync::CancellationToken;
 
-use crate::{arguments, failure, progress::Reporter, schema, shelf::Shelf, toolsets::Toolset};
+use crate::{
+    arguments, failure, progress::Reporter, schema, shelf::Shelf, switching::Session,
+    toolsets::Toolset,
+};
 
 /// One tool of the server.
 pub(crate) struct Definition {
@@ -36,6 +39,8 @@ pub(crate) struct Call {
     pub(crate) caller: Arc<str>,
     /// Workflows that earlier calls answered.
     pub(crate) shelf: Arc<Shelf>,
+    /// What the client has switched on, where the next call will find it again.
+    pub(crate) session: Option<Arc<Session>>,
     /// Cancelled when the caller takes the call back, and when the transport ends.
     pub(crate) cancelled: CancellationToken,
     /// When the server ends, and who is still there.
@@ -77,6 +82,8 @@ pub(crate) enum Effect {
     Stops,
     /// Stops whatever runs, whoever it belongs to.
     StopsAnything,
+    /// Changes which tools this client is offered, and nothing else.
+    Switches,
     /// Whatever the tool does that is called through this one.
     Anything,
 }
@@ -135,6 +142,7 @@ impl Effect {
             Self::Frees => (false, false, true, true),
             Self::Stops => (false, true, true, true),
             Self::StopsAnything | Self::Anything => (false, true, false, true),
+            Self::Switches => (false, false, true, false),
         };
         ToolAnnotations::with_title(title)
             .read_only(read_only)

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, future::ready};
-use rmcp::model::{JsonObject, Tool};
+use mediafactory::near;
+use rmcp::model::{ErrorData, JsonObject};
 use thiserror::Error;
 
 use crate::{
-    arguments::nearest,
     definition::{Call, Definition, Running, failed},
     names,
+    toolsets::Toolset,
 };
 
 /// Tools by their listed names. Whoever calls one comes through here, under whatever name.
@@ -27,6 +28,15 @@ pub(crate) enum NotOffered {
     Unknown { name: String, nearest: Option<String> },
     #[error("tool `{name}` {why}")]
     Absent { name: String, why: &'static str },
+    #[error("tool `{name}` is one of {toolset}, which is off; `enable_toolset` switches it on")]
+    Off { name: String, toolset: Toolset },
+}
+
+impl NotOffered {
+    /// A name that no list of this server has is a defect of the caller's.
+    pub(crate) fn into_protocol_error(self) -> ErrorData {
+        ErrorData::invalid_params(self.to_string(), None)
+    }
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
@@ -51,11 +61,6 @@ impl Offer {
         self.tools.values()
     }
 
-    /// The tools as they are listed.
-    pub(crate) fn listed(&self) -> impl Iterator<Item = &Tool> {
-        self.all().map(|definition| &definition.tool)
-    }
-
     pub(crate) fn names(&self) -> BTreeSet<String> {
         self.tools.keys().cloned().collect()
     }
@@ -71,7 +76,7 @@ impl Offer {
         }
         let aliases = names::all().filter(|(_, tool)| self.tools.contains_key(*tool));
         let known = self.tools.keys().map(String::as_str).chain(aliases.map(|(alias, _)| alias));
-        let nearest = nearest(name, known).map(str::to_owned);
+        let nearest = near::name(name, known).map(str::to_owned);
         Err(NotOffered::Unknown { name: name.to_owned(), nearest })
     }
 

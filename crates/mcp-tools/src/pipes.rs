@@ -9,12 +9,17 @@ use std::{
 use rmcp::{
     ServiceExt,
     service::{QuitReason, ServerInitializeError},
+    transport::async_rw::AsyncRwTransport,
 };
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::Server;
+
+/// How long one message may be. The library answers nothing to a longer one, so this is enough for
+/// every workflow that a tool takes, as text in text, and for telling of one that is too long.
+const LINE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Why serving over pipes ended badly.
 #[derive(Debug, Error)]
@@ -44,7 +49,7 @@ pub async fn serve_pipes(
     writer: impl AsyncWrite + Send + Unpin + 'static,
     stop: CancellationToken,
 ) -> Result<(), PipeError> {
-    let server = server.for_another_client();
+    let server = server.session_over_pipe();
     let reader = UntilEnd { reader, server: server.clone() };
     // Two tokens: after ours, calls are answered first, and only then the library stops.
     let serving = CancellationToken::new();
@@ -69,7 +74,8 @@ async fn serve(
     writer: impl AsyncWrite + Send + Unpin + 'static,
     serving: CancellationToken,
 ) -> Result<(), PipeError> {
-    let running = match server.serve_with_ct((reader, writer), serving).await {
+    let lines = AsyncRwTransport::new_server(reader, writer).with_max_line_length(LINE_BYTES_MAX);
+    let running = match server.serve_with_ct(lines, serving).await {
         Ok(running) => running,
         // A client that leaves before it says anything has had what it wanted.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {

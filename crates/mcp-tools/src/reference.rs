@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use crate::{definition::Definition, names, offer::Offer, router, server, toolsets::Toolset};
+use crate::{
+    definition::Definition, names, offer::Offer, router, server, switching, toolsets::Toolset,
+};
 
 /// Every tool in Markdown, toolset by toolset: what it takes, what it may change, and the other
 /// names under which it answers.
@@ -23,6 +25,16 @@ pub fn reference() -> String {
             describe(&mut text, definition);
         }
     }
+    push(
+        &mut text,
+        format_args!(
+            "## switching\n\nListed where the server was started with `--toolsets` and leaves some \
+             out. Clients that opened a session hear of the longer list as \
+             `notifications/tools/list_changed`, later ones (2026-07-28) where they listen. A \
+             request over HTTP that stands alone has no session, and is refused.\n"
+        ),
+    );
+    describe(&mut text, &switching::tool(&[]));
     push(&mut text, format_args!("## router\n\nListed by the profile `router` only.\n"));
     let all = Arc::new(Offer::new(definitions, BTreeSet::new(), ""));
     for definition in router::tools(&all) {
@@ -69,6 +81,7 @@ fn effect(definition: &Definition) -> &'static str {
     match annotations.and_then(|annotations| annotations.destructive_hint) {
         Some(true) if definition.toolset.is_none() => "Does what the tool does that it calls.",
         Some(true) => "Ends something for good.",
+        Some(false) if definition.toolset.is_none() => "Changes only what this client is offered.",
         _ if is_idempotent => "Takes nothing away that does not come back by itself.",
         Some(false) | None => "Adds something; takes nothing away.",
     }

@@ -14,7 +14,7 @@ use crate::{
     names,
     offer::{NotOffered, Offer},
     paging, schema,
-    toolsets::Toolset,
+    toolsets::{Toolset, ToolsetName},
 };
 
 /// The three tools before an offer.
@@ -61,28 +61,6 @@ struct ListTools {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-}
-
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum ToolsetName {
-    Discovery,
-    Workflow,
-    Execution,
-    Templates,
-    Assets,
-}
-
-impl From<ToolsetName> for Toolset {
-    fn from(name: ToolsetName) -> Self {
-        match name {
-            ToolsetName::Discovery => Self::Discovery,
-            ToolsetName::Workflow => Self::Workflow,
-            ToolsetName::Execution => Self::Execution,
-            ToolsetName::Templates => Self::Templates,
-            ToolsetName::Assets => Self::Assets,
-        }
-    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -178,7 +156,7 @@ fn refused(problem: &NotOffered) -> Error {
         NotOffered::Unknown { nearest, .. } => {
             (FailureCode::ValidationError, nearest.as_deref().map(Json::from))
         }
-        NotOffered::Absent { .. } => (FailureCode::Forbidden, None),
+        NotOffered::Absent { .. } | NotOffered::Off { .. } => (FailureCode::Forbidden, None),
     };
     let error = Error::new(code, problem.to_string()).with_hint("list_tools names the tools");
     match nearest {

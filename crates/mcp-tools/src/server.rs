@@ -14,9 +14,10 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, ErrorData, Implementation,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig, SubscriptionFilter, Tool,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 use tokio_util::task::TaskTracker;
 
@@ -24,12 +25,13 @@ use crate::{
     assets, backends,
     definition::{Call, Definition, Ending},
     discovery, execution, failure, jobs,
-    offer::Offer,
+    offer::{NotOffered, Offer},
     progress::Reporter,
     resources, router,
     shelf::Shelf,
+    switching::{ENABLE_TOOLSET, Session},
     templates,
-    toolsets::{Profile, Selection, UnknownName},
+    toolsets::{Profile, Selection, Toolset, UnknownName},
     workflows,
 };
 
@@ -98,10 +100,6 @@ pub(crate) fn definitions() -> Vec<Definition> {
 pub struct Server {
     shared: Arc<Shared>,
     session: Arc<Session>,
-}
-
-/// What belongs to one client.
-struct Session {
     /// What its jobs say whose they are.
     caller: Arc<str>,
 }
@@ -140,27 +138,51 @@ impl Server {
         let (profile, offer) = (selection.profile, Arc::new(offer));
         let (shelf, ending) = (Arc::default(), Ending::default());
         let calls = TaskTracker::new();
+        let begins_with = |toolset: &Toolset| selection.begins_with(*toolset);
+        let session = Session::new(Toolset::ALL.into_iter().filter(begins_with));
         let sessions = AtomicU64::new(0);
         let shared = Shared { factory, profile, offer, shelf, ending, calls, sessions };
-        Ok(Self::in_session(Arc::new(shared)))
+        Ok(Self::in_session(Arc::new(shared), session))
     }
 
-    /// The same server for another client. Clients take turns where their jobs wait, however many
-    /// jobs each of them has, so every connection should have its own.
+    /// The same server for another client: what that one switches on is its own, and it has its
+    /// own turns where jobs wait, however many jobs others have.
     #[must_use]
-    pub fn for_another_client(&self) -> Self {
-        Self::in_session(Arc::clone(&self.shared))
+    pub fn session(&self) -> Self {
+        Self::in_session(Arc::clone(&self.shared), self.session.another())
     }
 
-    fn in_session(shared: Arc<Shared>) -> Self {
+    /// The same for a client at the other end of a pipe.
+    pub(crate) fn session_over_pipe(&self) -> Self {
+        Self::in_session(Arc::clone(&self.shared), self.session.another().over_pipe())
+    }
+
+    fn in_session(shared: Arc<Shared>, session: Session) -> Self {
         let number = shared.sessions.fetch_add(1, Ordering::Relaxed);
         let caller = format!("session {number} of process {}", std::process::id());
-        Self { shared, session: Arc::new(Session { caller: caller.into() }) }
+        Self { shared, session: Arc::new(session), caller: caller.into() }
     }
 
     /// The tools as they are listed, by name.
     pub fn tools(&self) -> Vec<Tool> {
-        self.shared.offer.listed().map(|tool| self.as_listed(tool)).collect()
+        let offered = self.shared.offer.all();
+        let on = offered.filter(|definition| self.session.is_on(definition.toolset));
+        on.map(|definition| self.as_listed(&definition.tool)).collect()
+    }
+
+    /// The tool that a name stands for, when it is on.
+    fn find(&self, name: &str) -> Result<&Definition, NotOffered> {
+        let found = self.shared.offer.find(name)?;
+        match found.toolset {
+            Some(toolset) if !self.session.is_on(Some(toolset)) => {
+                Err(NotOffered::Off { name: name.to_owned(), toolset })
+            }
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    fn can_switch(&self) -> bool {
+        self.shared.offer.find(ENABLE_TOOLSET).is_ok()
     }
 
     /// A tool with as much as the profile tells of it.
@@ -195,7 +217,7 @@ impl Server {
     fn caller(&self, context: &RequestContext<RoleServer>) -> Arc<str> {
         match context.meta.client_info() {
             Some(client) => format!("{} {}", client.name, client.version).into(),
-            None => Arc::clone(&self.session.caller),
+            None => Arc::clone(&self.caller),
         }
     }
 
@@ -204,26 +226,50 @@ impl Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        self.find(&request.name).map_err(NotOffered::into_protocol_error)?;
         let token = context.meta.get_progress_token();
+        let has_opened = has_opened_a_session(&context);
+        let peer = context.peer.clone();
+        let changes = self.session.changes();
         let call = Call {
             factory: self.shared.factory.clone(),
             caller: self.caller(&context),
             shelf: Arc::clone(&self.shared.shelf),
+            session: self.session.lasts(has_opened).then(|| Arc::clone(&self.session)),
             cancelled: context.ct,
             ending: self.shared.ending.clone(),
             reporter: token.map(|token| Reporter::new(context.peer, token)),
         };
         let arguments = request.arguments.unwrap_or_default();
         let running = self.shared.offer.start(&request.name, call, arguments);
-        let running =
-            running.map_err(|problem| ErrorData::invalid_params(problem.to_string(), None))?;
-        running.await.map(CallToolResponse::from)
+        let running = running.map_err(NotOffered::into_protocol_error)?;
+        let answered = running.await;
+        // Later clients hear of it where they listen.
+        let has_switched = request.name == ENABLE_TOOLSET && changes.has_changed().unwrap_or(false);
+        if has_opened
+            && has_switched
+            && let Err(error) = peer.notify_tool_list_changed().await
+        {
+            tracing::debug!(%error, "the client does not hear that the tools have changed");
+        }
+        answered.map(CallToolResponse::from)
     }
+}
+
+/// Whether the client speaks a protocol in which it opens a session first.
+fn has_opened_a_session(context: &RequestContext<RoleServer>) -> bool {
+    let version = context.protocol_version();
+    version.is_none_or(|version| version <= ProtocolVersion::LATEST_WITH_INITIALIZE)
 }
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources();
+        let capabilities = if self.can_switch() {
+            capabilities.enable_tool_list_changed().build()
+        } else {
+            capabilities.build()
+        };
         let name = Implementation::new("mediafactory", env!("CARGO_PKG_VERSION"))
             .with_title("MediaFactory");
         let instructions = match self.shared.profile {
@@ -234,7 +280,7 @@ impl ServerHandler for Server {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.shared.offer.find(name).ok().map(|definition| self.as_listed(&definition.tool))
+        self.find(name).ok().map(|definition| self.as_listed(&definition.tool))
     }
 
     async fn list_tools(
@@ -243,6 +289,29 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(self.tools()))
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        self.can_switch().then(|| requested.clone())
+    }
+
+    /// Tells a client of 2026-07-28 when its list of tools has changed.
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut changes = self.session.changes();
+        loop {
+            tokio::select! {
+                () = context.cancelled() => return Ok(()),
+                () = self.shared.ending.waits_end.cancelled() => return Ok(()),
+                switched = changes.changed() => {
+                    if switched.is_err() || context.sink().notify_tool_list_changed().await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
     }
 
     async fn call_tool(

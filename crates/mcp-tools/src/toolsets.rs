@@ -2,9 +2,16 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
+use mediafactory::near;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{arguments::nearest, definition::Definition, names};
+use crate::{
+    definition::Definition,
+    names,
+    switching::{self, ENABLE_TOOLSET},
+};
 
 /// A group of tools that are useful together.
 ///
@@ -58,7 +65,8 @@ pub enum Profile {
 pub struct Selection {
     /// How they are listed. It does not change what can be called.
     pub profile: Profile,
-    /// Only these toolsets; all when empty.
+    /// The toolsets with which a session begins; all when empty. A client may switch on more with
+    /// `enable_toolset`, unless that is denied or the profile is the router.
     pub toolsets: Vec<Toolset>,
     /// Only tools that change nothing.
     pub read_only: bool,
@@ -99,6 +107,29 @@ impl Toolset {
             Self::Execution => "execution",
             Self::Templates => "templates",
             Self::Assets => "assets",
+        }
+    }
+}
+
+// As an argument: the choices stand in the schema.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ToolsetName {
+    Discovery,
+    Workflow,
+    Execution,
+    Templates,
+    Assets,
+}
+
+impl From<ToolsetName> for Toolset {
+    fn from(name: ToolsetName) -> Self {
+        match name {
+            ToolsetName::Discovery => Self::Discovery,
+            ToolsetName::Workflow => Self::Workflow,
+            ToolsetName::Execution => Self::Execution,
+            ToolsetName::Templates => Self::Templates,
+            ToolsetName::Assets => Self::Assets,
         }
     }
 }
@@ -151,28 +182,38 @@ impl FromStr for Profile {
 
 impl UnknownName {
     fn new<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let nearest = nearest(name, known.into_iter()).map(str::to_owned);
+        let nearest = near::name(name, known).map(str::to_owned);
         Self { what, name: name.to_owned(), nearest }
     }
 }
 
 impl Selection {
-    /// Keeps the tools that are selected.
+    /// The tools that may be offered: where a client can switch toolsets on, those of all of them.
     pub(crate) fn keep(&self, tools: Vec<Definition>) -> Result<Vec<Definition>, UnknownName> {
-        let known: BTreeSet<String> =
+        let mut known: BTreeSet<String> =
             tools.iter().map(|definition| definition.tool.name.to_string()).collect();
+        known.insert(ENABLE_TOOLSET.to_owned());
         let allow = resolve(&self.allow, &known)?;
         let deny = resolve(&self.deny, &known)?;
+        let is_final = self.profile == Profile::Router || deny.contains(ENABLE_TOOLSET);
         let is_kept = |definition: &Definition| {
             let name: &str = &definition.tool.name;
-            definition
-                .toolset
-                .is_none_or(|toolset| self.toolsets.is_empty() || self.toolsets.contains(&toolset))
+            (!is_final || definition.toolset.is_none_or(|toolset| self.begins_with(toolset)))
                 && (!self.read_only || definition.is_read_only())
                 && (allow.is_empty() || allow.contains(name))
                 && !deny.contains(name)
         };
-        Ok(tools.into_iter().filter(is_kept).collect())
+        let mut kept: Vec<Definition> = tools.into_iter().filter(is_kept).collect();
+        let is_off = |tool: &Definition| tool.toolset.is_some_and(|set| !self.begins_with(set));
+        if kept.iter().any(is_off) {
+            kept.push(switching::tool(&kept));
+        }
+        Ok(kept)
+    }
+
+    /// Whether a session begins with a toolset.
+    pub(crate) fn begins_with(&self, toolset: Toolset) -> bool {
+        self.toolsets.is_empty() || self.toolsets.contains(&toolset)
     }
 }
 

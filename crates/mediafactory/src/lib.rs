@@ -48,7 +48,7 @@ pub mod workflows;
 pub use assets::{Asset, AssetId, Origin, ServerFile};
 pub use batch::{Failure, JobId, NodeProgress, NodeRun, Preview, Progress, State, Unsure};
 pub use comfy_client::{Auth, InvalidServerUrl, Secret, ServerUrl};
-pub use workflow_graph::{Json, Workflow};
+pub use workflow_graph::{Json, Workflow, near};
 
 pub use crate::{
     error::{Error, FailureCode, Retry},

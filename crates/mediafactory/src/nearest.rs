@@ -1,35 +1,9 @@
 //! The nearest names, for errors that say what would have worked.
 
-/// How unlike a name may be and still be meant: the share of letters that agree.
-const SIMILARITY_MIN: f64 = 0.7;
+pub(crate) use workflow_graph::near::{name, names};
 
 /// How many names a hint lists.
 const NAMES_LISTED_MAX: usize = 12;
-
-/// The known name that was most probably meant.
-pub(crate) fn name<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = wrong.to_lowercase();
-    known
-        .map(|name| (strsim::jaro_winkler(&folded, &name.to_lowercase()), name))
-        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, name)| name)
-}
-
-/// The nearest few names, best first.
-pub(crate) fn names<'a>(
-    wrong: &str,
-    known: impl Iterator<Item = &'a str>,
-    at_most: usize,
-) -> Vec<&'a str> {
-    let folded = wrong.to_lowercase();
-    let mut found: Vec<(f64, &str)> = known
-        .map(|name| (strsim::jaro_winkler(&folded, &name.to_lowercase()), name))
-        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
-        .collect();
-    found.sort_by(|one, other| other.0.total_cmp(&one.0));
-    found.into_iter().take(at_most).map(|(_, name)| name).collect()
-}
 
 /// A sentence that offers the nearest name, or else the names there are.
 pub(crate) fn hint<'a>(

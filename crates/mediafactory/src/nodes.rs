@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::Instant};
-use workflow_graph::Json;
+use workflow_graph::{Json, json::Object};
 
 use crate::{
     error::{Error, FailureCode},
@@ -47,13 +47,17 @@ impl Factory {
         let all = self.first_server()?.object_info().await?;
         let names = || all.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str));
         let near = nearest::names(class, names(), 5);
+        let hint = match near.first() {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "no class has a name like it; search_nodes finds classes by words".to_owned(),
+        };
         let details = Json::object([("nearest", failure::list(near))]);
         Err(Error::new(
             FailureCode::NodesMissing,
             format!("the server has no node class `{class}`"),
         )
         .with_details(details)
-        .with_hint(nearest::hint("classes", class, names())))
+        .with_hint(hint))
     }
 
     /// Node classes whose class, name, category or types have all words of `query`, best first.
@@ -141,7 +145,7 @@ fn describe(class: &str, definition: &Json) -> NodeMatch {
     let mut inputs = Vec::new();
     for group in ["required", "optional"] {
         let specs = definition.at(&["input", group]).and_then(Json::as_object);
-        for spec in specs.into_iter().flat_map(|specs| specs.values()) {
+        for spec in specs.into_iter().flat_map(Object::values) {
             let name = type_name(spec.as_array().and_then(|spec| spec.first()));
             if !inputs.contains(&name) {
                 inputs.push(name);

@@ -182,12 +182,15 @@ fn refused(verdict: &Validation) -> Error {
 fn advice(error: Option<&Refused>) -> (FailureCode, String) {
     match error.map(|error| (error.kind, error.choices.as_slice())) {
         Some(("missing_node_type" | "invalid_prompt", choices)) => {
-            let near = choices
-                .first()
-                .map(|near| format!("; the nearest name of one that is there is `{near}`"));
-            let near = near.unwrap_or_default();
-            let hint =
-                format!("install the custom node that has this class, or use another class{near}");
+            let near = match choices.first() {
+                Some(near) => format!("the nearest name of one that is there is `{near}`"),
+                None => "none that is there has a name like it, `search_nodes` finds them by \
+                         words"
+                    .to_owned(),
+            };
+            let hint = format!(
+                "install the custom node that has this class, or use another class; {near}"
+            );
             (FailureCode::NodesMissing, hint)
         }
         Some(("prompt_no_outputs", _)) => {

@@ -36,6 +36,7 @@ mod layout;
 pub mod lift;
 pub mod lora;
 pub mod merge;
+pub mod near;
 pub mod patch;
 pub mod placeholders;
 pub mod roles;

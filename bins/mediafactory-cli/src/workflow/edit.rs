@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
-use mediafactory::workflows::{self, Drawing, MergeStrategy};
+use mediafactory::workflows::{self, Drawing, MergeChoice, MergeStrategy};
 
 use crate::{failure::Failure, input, output};
 
@@ -42,9 +42,13 @@ pub(crate) struct Merge {
     ours: PathBuf,
     /// Theirs
     theirs: PathBuf,
-    /// How conflicts are settled; `manual` leaves them open and what was there before stays
+    /// How conflicts are settled; `manual` goes by --choose, and where nothing is chosen the
+    /// conflict stays open and what was there before stays
     #[arg(long, value_enum, default_value = "manual")]
     strategy: Strategy,
+    /// Whose value counts at one conflict, such as /3/inputs/cfg=theirs; may be repeated
+    #[arg(long = "choose", value_name = "PATH=SIDE", value_parser = choice)]
+    choices: Vec<MergeChoice>,
     /// Print one JSON object with the conflicts instead of the workflow
     #[arg(long)]
     json: bool,
@@ -98,20 +102,24 @@ pub(super) async fn diff(task: Diff) -> Result<ExitCode, Failure> {
 
 /// Exits with 1 when a conflict is open.
 pub(super) async fn merge(task: Merge) -> Result<ExitCode, Failure> {
+    let strategy = match (task.strategy, task.choices.is_empty()) {
+        (Strategy::Ours, true) => MergeStrategy::Ours,
+        (Strategy::Theirs, true) => MergeStrategy::Theirs,
+        (Strategy::Manual, _) => MergeStrategy::Choose(task.choices),
+        (Strategy::Ours | Strategy::Theirs, false) => {
+            let message = "--choose goes with --strategy manual: the others settle every conflict";
+            return Err(Failure::usage(message));
+        }
+    };
     let base = input::api_or_ui(&task.base).await?;
     let ours = input::api_or_ui(&task.ours).await?;
     let theirs = input::api_or_ui(&task.theirs).await?;
-    let strategy = match task.strategy {
-        Strategy::Ours => MergeStrategy::Ours,
-        Strategy::Theirs => MergeStrategy::Theirs,
-        Strategy::Manual => MergeStrategy::Open,
-    };
     let merged = workflows::merge(&base, &ours, &theirs, &strategy)?;
     if task.json {
         output::result(&merged.to_json().to_string())?;
     } else {
-        for conflict in merged.text.lines() {
-            output::note(&format!("conflict: {conflict}"));
+        for (path, conflict) in merged.paths.iter().zip(merged.text.lines()) {
+            output::note(&format!("conflict: {path}: {conflict}"));
         }
         output::result(&merged.workflow.to_string())?;
     }
@@ -128,6 +136,10 @@ pub(super) async fn show(task: Show) -> Result<ExitCode, Failure> {
     };
     output::result(&drawing)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn choice(text: &str) -> Result<MergeChoice, String> {
+    text.parse().map_err(|error: mediafactory::Error| error.to_string())
 }
 
 fn drawing(text: &str) -> Result<Drawing, String> {

@@ -26,6 +26,10 @@ pub(crate) struct Validate {
     #[arg(long)]
     json: bool,
     /// Read one prompt in API format a line from stdin, and answer each with one line of JSON
+    ///
+    /// The answer is {"valid", "error", "outputs", "errors": [{"node", "input", "type", "message"}],
+    /// "warnings"}. An error with "alternative": true is another name that the server may give the
+    /// one before it, depending on the order in which it happens to walk.
     #[arg(long)]
     jsonl: bool,
 }
@@ -153,7 +157,13 @@ fn shown(verdict: &Validation) -> String {
     };
     let near = verdict.error.iter().flat_map(|error| &error.choices).take(CHOICES_SHOWN);
     let near: Vec<&str> = near.map(String::as_str).collect();
-    let near = (!near.is_empty()).then(|| ["nearest".to_owned(), near.join(", ")]);
+    let near = match (&verdict.error, near.as_slice()) {
+        (Some(error), []) if error.kind == MISSING_CLASS => {
+            Some(["nearest".to_owned(), "none of the classes has a name like it".to_owned()])
+        }
+        (_, []) => None,
+        (_, near) => Some(["nearest".to_owned(), near.join(", ")]),
+    };
     let errors = verdict.errors.iter().filter(|error| !error.alternative);
     let errors = errors.map(|error| row("error", error));
     let warnings = verdict.warnings.iter().map(|warning| row("warning", warning));
@@ -162,6 +172,9 @@ fn shown(verdict: &Validation) -> String {
     let rows: Vec<_> = near.into_iter().chain(errors).chain(warnings).chain(outputs).collect();
     format!("{verdict_line}\n{}", output::aligned(&rows))
 }
+
+/// How a server names a class that it lacks.
+const MISSING_CLASS: &str = "missing_node_type";
 
 /// How many near names a refusal shows.
 const CHOICES_SHOWN: usize = 5;

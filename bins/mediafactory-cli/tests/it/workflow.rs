@@ -129,6 +129,16 @@ fn edits_are_taken_back_and_sides_are_merged() {
         &["diff", "workflow.json", "ours.json", "--patch"],
         &["merge", "workflow.json", "ours.json", "theirs.json"],
         &["merge", "workflow.json", "ours.json", "theirs.json", "--strategy", "theirs"],
+        &[
+            "merge",
+            "workflow.json",
+            "ours.json",
+            "theirs.json",
+            "--choose",
+            "/2/inputs/radius=theirs",
+        ],
+        &["merge", "workflow.json", "ours.json", "theirs.json", "--choose", "/2/inputs/r=ours"],
+        &["merge", "workflow.json", "ours.json", "theirs.json", "--choose", "2.radius"],
         &["show", "ours.json", "--against", "workflow.json"],
         &["show", "workflow.json", "--format", "png"],
         &["edit", "saved.json", "--patch", "patch.json"],
@@ -179,4 +189,16 @@ fn a_saved_workflow_runs_too() {
     assert!(drawn.stdout.contains("1 EmptyImage"), "out of the picture: {drawn:?}");
     home.write("plain.png", b"\x89PNG\r\n\x1a\n");
     home.run(&["workflow", "show", "plain.png"]).expect_failure(&["the png file has no workflow"]);
+}
+
+#[test]
+fn what_is_too_large_is_refused_with_the_limit() {
+    let home = home();
+    home.write("long.json", format!("[{}]", " ".repeat(100 << 20)));
+    let nodes = (0..100_001).map(|at| format!(r#""{at}":{{"class_type":"Blur","inputs":{{}}}}"#));
+    home.write("large.json", format!("{{{}}}", nodes.collect::<Vec<_>>().join(",")));
+    let long = offline(&home, &["validate", "long.json"]);
+    long.expect_failure(&["long.json", "67108864"]);
+    let large = offline(&home, &["validate", "large.json"]);
+    large.expect_failure(&["a workflow may have 100000 nodes, but this has 100001"]);
 }

@@ -127,21 +127,39 @@ impl ObjectionResult {
     }
 }
 
+/// How a server names a class that it lacks.
+const MISSING_CLASS: &str = "missing_node_type";
+
 fn headline(verdict: &Validation, is_valid: bool) -> String {
-    let (errors, warnings) = (verdict.errors.len(), verdict.warnings.len());
+    let (errors, warnings) = (told(verdict).count(), verdict.warnings.len());
     if is_valid {
         let outputs = verdict.outputs.join(", ");
         return format!("valid; outputs that run: {outputs}; {errors} errors, {warnings} warnings");
     }
-    let why = verdict.error.as_ref().map(|error| format!(": {} ({})", error.message, error.kind));
+    let why = verdict.error.as_ref().map(|error| {
+        let near = match (error.choices.first(), error.kind) {
+            (Some(near), _) => format!("; nearest is {near}"),
+            (None, MISSING_CLASS) => {
+                "; no class has a name like it, search_nodes finds classes by words".to_owned()
+            }
+            (None, _) => String::new(),
+        };
+        format!(": {} ({}){near}", error.message, error.kind)
+    });
     let why = why.unwrap_or_default();
     format!("invalid{why}; {errors} errors, {warnings} warnings")
+}
+
+/// The errors without the other names that the server might give them.
+fn told(verdict: &Validation) -> impl Iterator<Item = &Objection> {
+    verdict.errors.iter().filter(|error| !error.alternative)
 }
 
 fn describe(verdict: &Validation, result: &VerdictResult) -> String {
     let mut text = headline(verdict, result.valid);
     text.push_str(&lines(result.findings.iter().map(FindingResult::line)));
-    text.push_str(&lines(verdict.errors.iter().map(|error| format!("\n- {}", error.sentence()))));
+    let errors: Vec<&Objection> = told(verdict).collect();
+    text.push_str(&lines(errors.iter().map(|error| format!("\n- {}", error.sentence()))));
     let warned = |warning: &Objection| format!("\n- warning: {}", warning.sentence());
     text.push_str(&lines(verdict.warnings.iter().map(warned)));
     text
@@ -198,9 +216,9 @@ pub(super) async fn validate_and_fix_workflow(
     let mut text = format!("{} corrections; ", fixes.corrections.len());
     text.push_str(&headline(&fixes.after, fixes.after.valid));
     text.push_str(&lines(given.findings.iter().map(FindingResult::line)));
-    text.push_str(&lines(fixes.corrections.iter().map(told)));
-    let left = fixes.after.errors.iter().map(|error| format!("\n- left: {}", error.sentence()));
-    text.push_str(&lines(left));
+    text.push_str(&lines(fixes.corrections.iter().map(change)));
+    let left: Vec<&Objection> = told(&fixes.after).collect();
+    text.push_str(&lines(left.iter().map(|error| format!("\n- left: {}", error.sentence()))));
     let corrections = fixes.corrections.iter().take(FINDINGS_MAX);
     let result = FixResult {
         correction_count: fixes.corrections.len(),
@@ -225,7 +243,7 @@ impl CorrectionResult {
     }
 }
 
-fn told(correction: &Correction) -> String {
+fn change(correction: &Correction) -> String {
     let side = |value: &Option<mediafactory::Json>| {
         value.as_ref().map_or("nothing".to_owned(), ToString::to_string)
     };

@@ -73,9 +73,10 @@ pub(super) struct Merge {
     base: ObjectArgument,
     ours: ObjectArgument,
     theirs: ObjectArgument,
-    /// Whose value settles conflicts. Open, the default, leaves what was there before.
+    /// Whose value settles conflicts. Manual, the default, goes by `choices` and leaves what was
+    /// there before where there is none.
     strategy: Option<Settling>,
-    /// With open: whose value counts at single conflicts, each named as the conflict is.
+    /// Whose value counts at single conflicts, each named as an answer names the conflict.
     choices: Option<Vec<ChoiceArgument>>,
 }
 
@@ -95,7 +96,7 @@ struct ChoiceArgument {
 enum Settling {
     Ours,
     Theirs,
-    Open,
+    Manual,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -166,16 +167,16 @@ fn strategy(
     settling: Option<Settling>,
     choices: Vec<ChoiceArgument>,
 ) -> Result<MergeStrategy, Error> {
-    match (settling.unwrap_or(Settling::Open), choices.is_empty()) {
-        (Settling::Open, true) => Ok(MergeStrategy::Open),
+    match (settling.unwrap_or(Settling::Manual), choices.is_empty()) {
+        (Settling::Manual, true) => Ok(MergeStrategy::Open),
         (Settling::Ours, true) => Ok(MergeStrategy::Ours),
         (Settling::Theirs, true) => Ok(MergeStrategy::Theirs),
-        (Settling::Open, false) => {
+        (Settling::Manual, false) => {
             let choices = choices.into_iter().map(ChoiceArgument::into_choice);
             Ok(MergeStrategy::Choose(choices.collect()))
         }
         (Settling::Ours | Settling::Theirs, false) => {
-            let message = "`choices` go with the strategy open: the others settle every conflict";
+            let message = "`choices` go with the strategy manual: the others settle every conflict";
             Err(Error::new(FailureCode::ValidationError, message))
         }
     }

@@ -1,8 +1,8 @@
 //! From an argument to a workflow that a server runs, and from a workflow to a result.
 
 use mediafactory::{
-    Error, Json,
-    workflows::{self, ConversionNote, Found, Rulebook},
+    Error, FailureCode, Json,
+    workflows::{self, ConversionNote, Found, Rulebook, WORKFLOW_BYTES_MAX},
 };
 use rmcp::model::{ContentBlock, Resource};
 use schemars::JsonSchema;
@@ -53,6 +53,12 @@ pub(crate) fn whole(
     if let Some(ResourceUri::Workflow(kept)) = argument.text().and_then(ResourceUri::parse) {
         return call.shelf.workflow(&kept);
     }
+    let bytes = argument.bytes();
+    if bytes > WORKFLOW_BYTES_MAX {
+        let message =
+            format!("argument `{name}` has {bytes} bytes, but one may have {WORKFLOW_BYTES_MAX}");
+        return Err(Error::new(FailureCode::LimitExceeded, message));
+    }
     argument.into_json(name)
 }
 
@@ -77,6 +83,7 @@ pub(super) fn judged(rulebook: &Rulebook, json: Json) -> Result<Given, Error> {
     match workflows::recognize(json.clone()) {
         Ok(Found { api: Some(workflow), .. }) => Ok(Given::as_it_is(workflow)),
         Ok(Found { api: None, ui }) => Given::converted(rulebook, ui.unwrap_or_default()),
+        Err(error) if error.code() == FailureCode::LimitExceeded => Err(error),
         Err(_) => Ok(Given::as_it_is(json)),
     }
 }

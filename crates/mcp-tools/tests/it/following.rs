@@ -6,7 +6,7 @@ use comfy_sim::{Moment, Sim, SimOptions};
 use mcp_tools::{Selection, Server};
 use mediafactory::{
     Factory,
-    config::{Backend, Config, NamedServer},
+    config::{Config, NamedServer},
 };
 use serde_json::{Value, json};
 
@@ -175,11 +175,7 @@ async fn several_servers_are_listed_and_named() {
     let other = Sim::start(options()).await.expect("a free port");
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = Config::new(folder.path());
-    let named = |name: &str, sim: &Sim| NamedServer {
-        name: name.to_owned(),
-        backend: Backend { url: sim.url().parse().expect("a URL"), auth: None },
-        ..NamedServer::default()
-    };
+    let named = |name: &str, sim: &Sim| NamedServer::new(name, sim.url().parse().expect("a URL"));
     config.servers = vec![named("small", &one), named("large", &other)];
     let factory = Factory::open(config).await.expect("an empty folder");
     let server = Server::new(factory, &Selection::default()).expect("no names");

@@ -28,7 +28,11 @@ async fn every_tool_has_its_snapshot() {
     let (factory, _folder) = crate::bench::factory("http://127.0.0.1:9").await;
     let router = Selection { profile: Profile::Router, ..Selection::default() };
     let router = Server::new(factory.clone(), &router).expect("no names");
-    for tool in telling_all(factory).tools().into_iter().chain(router.tools()) {
+    let assets = Selection { toolsets: vec![Toolset::Assets], ..Selection::default() };
+    let assets = Server::new(factory.clone(), &assets).expect("no names").tools();
+    let switching = assets.into_iter().filter(|tool| tool.name == "enable_toolset");
+    let all = telling_all(factory).tools().into_iter().chain(router.tools());
+    for tool in all.chain(switching) {
         insta::assert_json_snapshot!(tool.name.to_string(), tool);
     }
 }
@@ -167,7 +171,8 @@ async fn a_selection_leaves_out_what_it_does_not_name() {
     assert!(read_only.iter().any(|name| name == "view_output"));
 
     let assets = Selection { toolsets: vec![Toolset::Assets], ..Selection::default() };
-    assert_eq!(listed(&assets).await, ["get_asset_metadata", "list_assets", "view_output"]);
+    let expected = ["enable_toolset", "get_asset_metadata", "list_assets", "view_output"];
+    assert_eq!(listed(&assets).await, expected);
 
     let both = Selection {
         allow: vec!["generate".to_owned(), "view_image".to_owned()],

@@ -17,5 +17,6 @@ mod listing;
 mod protocol;
 mod routing;
 mod running;
+mod switching;
 mod wire;
 mod workflows;

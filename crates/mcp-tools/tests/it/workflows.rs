@@ -261,7 +261,7 @@ async fn a_conflict_is_open_until_it_is_chosen() {
     let ours = wire.succeed("merge_workflows", three(json!({"strategy": "ours"}))).await;
     assert_eq!(ours["workflow"]["3"]["inputs"]["seed"], 8);
     let failure = wire.fail("merge_workflows", three(json!({"strategy": "mine"}))).await;
-    let message = "argument `strategy` has to be one of ours, theirs, open, not \"mine\"";
+    let message = "argument `strategy` has to be one of ours, theirs, manual, not \"mine\"";
     assert_eq!(failure["message"], message);
 }
 
@@ -343,4 +343,67 @@ async fn files_are_read_only_where_the_operator_allows_it() {
     for wrong in [json!({}), json!({"path": "a.json", "data": "e30="}), json!({"data": "%"})] {
         assert_eq!(wire.fail("import_workflow", wrong).await["code"], "VALIDATION_ERROR");
     }
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_with_the_limit() {
+    let bench = Bench::start().await;
+    let mut wire = bench.wire().await;
+    let text =
+        format!(r#"{{"1":{{"class_type":"A","inputs":{{"x":"{}"}}}}}}"#, "x".repeat(100 << 20));
+    let bytes = text.len();
+    let refused = wire.fail("validate_workflow", json!({"workflow": text})).await;
+    assert_eq!(refused["code"], "LIMIT_EXCEEDED");
+    let message = format!("argument `workflow` has {bytes} bytes, but one may have 67108864");
+    assert_eq!(refused["message"], message);
+
+    let nodes = (0..100_001).map(|at| format!(r#""{at}":{{"class_type":"A","inputs":{{}}}}"#));
+    let text = format!("{{{}}}", nodes.collect::<Vec<_>>().join(","));
+    for tool in ["validate_workflow", "inspect_workflow", "validate_and_fix_workflow"] {
+        let refused = wire.fail(tool, json!({"workflow": text})).await;
+        let message = "a workflow may have 100000 nodes, but this has 100001";
+        assert_eq!(
+            (&refused["code"], &refused["message"]),
+            (&json!("LIMIT_EXCEEDED"), &json!(message))
+        );
+    }
+}
+
+#[tokio::test]
+async fn half_a_character_comes_back_as_it_was() {
+    let bench = Bench::start().await;
+    let mut wire = bench.wire().await;
+    let text = r#"{"1": {"class_type": "CLIPTextEncode", "inputs": {"text": "a \ud83e fox"}}}"#;
+    let patch = json!([{"op": "set_title", "node": "1", "title": "x"}]);
+    let edited =
+        wire.succeed("edit_workflow", json!({"workflow": text, "operations": patch})).await;
+    let uri = edited["workflow_uri"].clone();
+    let read = wire.request("resources/read", json!({"uri": uri})).await;
+    let kept = read["result"]["contents"][0]["text"].as_str().expect("text");
+    assert!(kept.contains(r"a \ud83e fox"), "{kept}");
+}
+
+#[tokio::test]
+async fn conflicts_are_settled_by_choices() {
+    let bench = Bench::start().await;
+    let mut wire = bench.wire().await;
+    let with = |cfg: u8, steps: u8| json!({"3": {"class_type": "KSampler", "inputs": {"cfg": cfg, "steps": steps}}});
+    let merge = |choices: serde_json::Value| json!({"base": with(7, 20), "ours": with(5, 30), "theirs": with(8, 40), "strategy": "manual", "choices": choices});
+    let open = wire.succeed("merge_workflows", merge(json!([]))).await;
+    assert_eq!(
+        (&open["settled"], open["conflicts"].as_array().map(Vec::len)),
+        (&json!(false), Some(2))
+    );
+    let cfg = json!({"node": "3", "part": "input", "name": "cfg", "take": "theirs"});
+    let steps = json!({"node": "3", "part": "input", "name": "steps", "take": "ours"});
+    let settled = wire.succeed("merge_workflows", merge(json!([cfg, steps]))).await;
+    assert_eq!((&settled["settled"], &settled["workflow"]), (&json!(true), &with(8, 30)));
+
+    let stray = json!({"node": "3", "part": "input", "name": "step", "take": "ours"});
+    let refused = wire.fail("merge_workflows", merge(json!([stray]))).await;
+    assert_eq!(
+        refused["message"],
+        "there is no conflict about input `step` of node 3 to choose a side for"
+    );
+    assert_eq!(refused["hint"], "did you mean `/3/inputs/steps`?");
 }

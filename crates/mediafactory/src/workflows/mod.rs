@@ -19,7 +19,8 @@
 //! # Limits
 //!
 //! Time and memory are linear in what is given. [`read`] and [`import`] take at most
-//! [`WORKFLOW_BYTES_MAX`] bytes of JSON, [`draw`] at most [`DRAWN_NODES_MAX`] nodes.
+//! [`WORKFLOW_BYTES_MAX`] bytes of JSON, [`recognize`] and whatever takes a workflow in API format at
+//! most [`WORKFLOW_NODES_MAX`] nodes, [`draw`] at most [`DRAWN_NODES_MAX`].
 
 mod compare;
 mod convert;
@@ -45,7 +46,7 @@ pub use self::{
     fix::{Correction, Fixes},
     import::{Container, Imported, import},
     inspect::{Inspection, MissingNode, ModelUse},
-    read::{Found, WORKFLOW_BYTES_MAX, read, recognize},
+    read::{Found, WORKFLOW_BYTES_MAX, WORKFLOW_NODES_MAX, read, recognize},
     rulebook::Rulebook,
     validate::{Objection, Refused, Validation},
 };

@@ -10,6 +10,10 @@ use crate::{
 /// More than any workflow has: the largest known ones, with pictures inside, stay below a tenth.
 pub const WORKFLOW_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// More than any graph that people make, by a factor of a hundred. A larger one is read in time,
+/// but what is made of it would not fit beside what else a server holds.
+pub const WORKFLOW_NODES_MAX: usize = 100_000;
+
 /// The workflows in one piece of JSON. At least one of them is there.
 ///
 /// ```
@@ -31,15 +35,42 @@ pub struct Found {
 /// Reads one JSON text of at most [`WORKFLOW_BYTES_MAX`] bytes.
 pub fn read(text: &[u8]) -> Result<Json, Error> {
     if text.len() > WORKFLOW_BYTES_MAX {
-        let message = format!("a workflow may have {WORKFLOW_BYTES_MAX} bytes, but this has more");
+        let bytes = text.len();
+        let message =
+            format!("a workflow may have {WORKFLOW_BYTES_MAX} bytes, but this has {bytes}");
         return Err(Error::new(FailureCode::LimitExceeded, message));
     }
     Json::parse(text).map_err(|error| failure::argument(error.to_string()).with_source(error))
 }
 
 /// Finds the workflows in a workflow of either format, the body of a `POST /prompt`, an entry of
-/// the history, or an object with `prompt` and `workflow` as pictures hold them.
+/// the history, or an object with `prompt` and `workflow` as pictures hold them. None may have more
+/// than [`WORKFLOW_NODES_MAX`] nodes.
 pub fn recognize(json: Json) -> Result<Found, Error> {
+    let found = found(json)?;
+    let ui = found.ui.as_ref().map_or(0, nodes_of_ui);
+    let api = found.api.as_ref().and_then(Json::as_object).map_or(0, Object::len);
+    refuse_more_nodes(ui.max(api))?;
+    Ok(found)
+}
+
+fn refuse_more_nodes(count: usize) -> Result<(), Error> {
+    if count > WORKFLOW_NODES_MAX {
+        let message =
+            format!("a workflow may have {WORKFLOW_NODES_MAX} nodes, but this has {count}");
+        return Err(Error::new(FailureCode::LimitExceeded, message));
+    }
+    Ok(())
+}
+
+/// The nodes of a saved workflow and of the subgraphs that it defines.
+fn nodes_of_ui(json: &Json) -> usize {
+    let count = |graph: &Json| graph.get("nodes").and_then(Json::as_array).map_or(0, <[Json]>::len);
+    let defined = json.at(&["definitions", "subgraphs"]).and_then(Json::as_array);
+    count(json) + defined.unwrap_or_default().iter().map(count).sum::<usize>()
+}
+
+fn found(json: Json) -> Result<Found, Error> {
     if is_ui(&json) {
         return Ok(Found { api: None, ui: Some(json) });
     }
@@ -61,6 +92,7 @@ pub fn recognize(json: Json) -> Result<Found, Error> {
 
 /// A workflow in API format, or why it is none and what to do.
 pub(crate) fn api(json: &Json) -> Result<Workflow, Error> {
+    refuse_more_nodes(json.as_object().map_or(0, Object::len))?;
     Workflow::from_json(json).map_err(|error| {
         let refused = failure::argument(error.to_string());
         let refused = match error {

@@ -131,7 +131,7 @@ async fn a_wrong_parameter_starts_nothing() {
         &error,
         FailureCode::TemplateNotFound,
         "there is no template `sdxl_text`",
-        "did you mean `sdxl_txt2img`?",
+        "the templates are sdxl_txt2img, flux2_txt2img, sd15_txt2img",
     );
     let error = stage.factory.start_generate(small("")).await.unwrap_err();
     assert_eq!(error.to_string(), "template `sdxl_txt2img`: `prompt` must not be empty");

@@ -121,6 +121,7 @@ impl Reader<'_> {
     fn inputs(&mut self, groups: Option<Json>, order: Option<&Json>) -> Vec<InputSpec> {
         let Some(Json::Object(mut groups)) = groups else { return Vec::new() };
         let mut inputs: Vec<InputSpec> = Vec::new();
+        let mut required: HashSet<Name> = HashSet::new();
         for category in [Category::Required, Category::Optional, Category::Hidden] {
             let group_name = match category {
                 Category::Required => "required",
@@ -133,11 +134,14 @@ impl Reader<'_> {
             let order = order.and_then(|order| order.get(group_name)).and_then(Json::as_array);
             for (name, spec) in in_order(group, order) {
                 // The server looks a name up in the required inputs first.
-                let declared_before = category == Category::Optional
-                    && inputs.iter().any(|input| input.name == name.as_str());
-                if !declared_before {
-                    inputs.push(self.input(&name, category, spec));
+                if category == Category::Optional && required.contains(name.as_str()) {
+                    continue;
                 }
+                let input = self.input(&name, category, spec);
+                if category == Category::Required {
+                    required.insert(input.name.clone());
+                }
+                inputs.push(input);
             }
         }
         inputs

@@ -3,10 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{
-    json::Json,
-    validate::{python, suggest},
-};
+use crate::{json::Json, near, validate::python};
 
 /// How alike a choice must be, between 0 and 1.
 const CHOICE_LIKENESS_MIN: f64 = 0.88;
@@ -49,6 +46,6 @@ impl Near {
     ) -> Option<&'c T> {
         let left = self.comparisons_left.get().checked_sub(candidates.len())?;
         self.comparisons_left.set(left);
-        suggest::only_near(wrong, candidates, text, at_least)
+        near::only(wrong, candidates, text, at_least)
     }
 }

@@ -7,6 +7,7 @@
 mod number;
 mod object;
 mod parse;
+pub(crate) mod surrogate;
 mod write;
 
 pub use self::{
@@ -17,8 +18,9 @@ pub use self::{
 
 /// One JSON value, kept as it was written: the order of members and the spelling of numbers.
 ///
-/// Two things are lost. How a string was escaped is one. The other is a lone surrogate, such as
-/// `"\ud83e"`: Python reads and writes it, no Rust string can hold it, and it becomes U+FFFD.
+/// Only how a string was escaped is lost. A lone surrogate such as `"\udce9"`, which Python reads
+/// and writes, is kept: a private character from U+10F800 on stands for it, and is written as the
+/// surrogate again. A text that has such a character of its own is refused.
 ///
 /// ```
 /// use workflow_graph::Json;

@@ -130,12 +130,15 @@ impl Object {
 
     /// Takes a member out; those behind it move up.
     pub fn shift_remove(&mut self, name: &str) -> Option<Json> {
+        let (_, value) = self.shift_remove_index(self.get_index_of(name)?)?;
+        Some(value)
+    }
+
+    /// Takes out the member at a place; those behind it move up.
+    pub fn shift_remove_index(&mut self, at: usize) -> Option<(String, Json)> {
         match &mut self.0 {
-            Members::Few(list) => {
-                let at = list.iter().position(|(own, _)| own == name)?;
-                Some(list.remove(at).1)
-            }
-            Members::Many(table) => table.shift_remove(name),
+            Members::Few(list) => (at < list.len()).then(|| list.remove(at)),
+            Members::Many(table) => table.shift_remove_index(at),
         }
     }
 

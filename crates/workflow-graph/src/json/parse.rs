@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Json, Number, Object};
+use super::{Json, Number, Object, surrogate};
 
 /// Why a text is not JSON, and where.
 ///
@@ -27,6 +27,8 @@ pub(super) fn parse(text: &[u8], depth_max: usize) -> Result<Json, ParseError> {
     let parsed = parser.document();
     parsed.map_err(|problem| parser.error(problem))
 }
+
+const STAND_IN: &str = "a character from U+10F800 on, which stands for a lone surrogate here";
 
 type Parsed<T> = Result<T, &'static str>;
 
@@ -173,6 +175,10 @@ impl<'a> Parser<'a> {
             let piece = rest.get(..plain).unwrap_or_default();
             self.at += plain;
             let piece = std::str::from_utf8(piece).map_err(|_| "the text is not UTF-8")?;
+            if let Some(at) = surrogate::first_stand_in(piece) {
+                self.at = self.at - plain + at;
+                return Err(STAND_IN);
+            }
             if text.is_empty() && self.eat(b'"') {
                 return Ok(piece.to_owned());
             }
@@ -209,7 +215,6 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Python keeps a lone surrogate; no Rust string can, so it becomes U+FFFD.
     fn unicode_escape(&mut self) -> Parsed<char> {
         let first = self.hex4()?;
         if (0xd800..0xdc00).contains(&first) && self.rest().starts_with(b"\\u") {
@@ -218,11 +223,13 @@ impl<'a> Parser<'a> {
             let second = self.hex4()?;
             if (0xdc00..0xe000).contains(&second) {
                 let joined = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                return Ok(char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER));
+                let joined = char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER);
+                let is_free = surrogate::of_stand_in(joined).is_none();
+                return if is_free { Ok(joined) } else { Err(STAND_IN) };
             }
             self.at = before;
         }
-        Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
+        Ok(char::from_u32(first).unwrap_or_else(|| surrogate::stand_in(first)))
     }
 
     fn hex4(&mut self) -> Parsed<u32> {

@@ -37,11 +37,23 @@ fn strings_are_unescaped_and_escaped() {
 }
 
 #[test]
-fn a_lone_surrogate_is_replaced() {
-    for lone in [r#""\ud83ex""#, r#""\udd8ax""#] {
-        assert_eq!(Json::parse(lone.as_bytes()).unwrap().as_str(), Some("\u{fffd}x"));
+fn a_lone_surrogate_is_kept() {
+    for lone in [r#""\ud800x""#, r#""caf\udce9""#, r#"{"\udfff":1}"#] {
+        check_same(lone);
+        let value = Json::parse(lone.as_bytes()).unwrap();
+        assert_eq!(Json::from(value.to_serde()), value, "and by way of serde");
     }
-    assert_eq!(Json::parse(br#""\ud83e\u0041""#).unwrap().as_str(), Some("\u{fffd}A"));
+    let value = Json::parse(br#""\ud83e\u0041\udd8a\ud83e\udd8a""#).unwrap();
+    assert_eq!(value.to_string(), r#""\ud83eA\udd8a🦊""#);
+}
+
+#[test]
+fn what_stands_for_a_surrogate_is_refused_where_a_text_has_it_itself() {
+    let problem = "a character from U+10F800 on, which stands for a lone surrogate here";
+    for (text, column) in [("\"ab\u{10f800}\"", 4), (r#""\udbfe\udc00""#, 14)] {
+        check_refused(text.as_bytes(), &format!("not JSON at line 1 column {column}: {problem}"));
+    }
+    check_same("\"\u{10f7ff}\"");
 }
 
 #[test]

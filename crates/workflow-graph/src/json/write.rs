@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::Json;
+use super::{Json, surrogate};
 
 impl fmt::Display for Json {
     /// Compact JSON; `NaN` and `Infinity` stay bare, as Python writes and reads them.
@@ -49,11 +49,13 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
             '\r' => "\\r",
             '\t' => "\\t",
             '\u{0}'..='\u{1f}' => "",
+            _ if surrogate::of_stand_in(character).is_some() => "",
             _ => continue,
         };
         f.write_str(text.get(plain_from..at).unwrap_or_default())?;
         if escape.is_empty() {
-            write!(f, "\\u{:04x}", u32::from(character))?;
+            let unit = surrogate::of_stand_in(character).unwrap_or(u32::from(character));
+            write!(f, "\\u{unit:04x}")?;
         } else {
             f.write_str(escape)?;
         }

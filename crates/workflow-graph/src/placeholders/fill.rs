@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
+
 use super::{
     FillError, Kind, Placeholders,
     scan::{Mark, Piece, Pieces, Spot, Step},
@@ -37,7 +39,7 @@ pub(super) fn fill(
     }
     let is_known = |name: &&String| template.parameters.contains_key(*name);
     error.unknown = values.keys().filter(|name| !is_known(name)).cloned().collect();
-    refuse_lists_in_texts(template, &accepted, &mut error);
+    error.mistyped.extend(lists_in_texts(template, &accepted));
     if error != FillError::default() {
         error.known = template.parameters.keys().cloned().collect();
         return Err(error);
@@ -48,33 +50,37 @@ pub(super) fn fill(
             set(&mut workflow, spot, value);
         }
     }
-    refuse_made_links(template, &workflow)?;
-    Ok(workflow)
+    let mistyped: Vec<_> = made_links(template, &workflow).into_iter().collect();
+    if mistyped.is_empty() {
+        return Ok(workflow);
+    }
+    Err(FillError { mistyped, ..FillError::default() })
 }
 
+/// Names whose value cannot be taken, with what is wrong at the first place of each.
+type Mistyped = IndexMap<String, String>;
+
 /// Inside a text only what has one spelling can stand: texts, numbers, truths.
-fn refuse_lists_in_texts(
-    template: &Placeholders,
-    accepted: &BTreeMap<&str, Json>,
-    error: &mut FillError,
-) {
+fn lists_in_texts(template: &Placeholders, accepted: &BTreeMap<&str, Json>) -> Mistyped {
+    let mut mistyped = Mistyped::new();
     for spot in template.spots.iter().filter(|spot| matches!(spot.pieces, Pieces::Text(_))) {
         for mark in spot.marks() {
             let Some(value) = accepted.get(&*mark.name) else { continue };
             if matches!(value, Json::Array(_) | Json::Object(_) | Json::Null) {
                 let (input, node) = (&spot.input, &spot.node);
-                let problem =
-                    format!("{value} cannot stand inside a text (input `{input}` of node {node})");
-                error.mistype(&mark.name, problem);
+                mistyped.entry(mark.name.clone()).or_insert_with(|| {
+                    format!("{value} cannot stand inside a text (input `{input}` of node {node})")
+                });
             }
         }
     }
+    mistyped
 }
 
 /// A list of a text and a number is a link, and no value may make one: not as a whole, and not
 /// in a list whose parts are open.
-fn refuse_made_links(template: &Placeholders, workflow: &Workflow) -> Result<(), FillError> {
-    let mut error = FillError::default();
+fn made_links(template: &Placeholders, workflow: &Workflow) -> Mistyped {
+    let mut mistyped = Mistyped::new();
     for spot in &template.spots {
         let input = workflow.node(&spot.node).and_then(|node| node.input(&spot.input));
         if let Some(Input::Literal(value)) = input
@@ -82,21 +88,13 @@ fn refuse_made_links(template: &Placeholders, workflow: &Workflow) -> Result<(),
         {
             for mark in spot.marks() {
                 let (input, node) = (&spot.input, &spot.node);
-                let problem =
-                    format!("{value} in input `{input}` of node {node} would be read as a link");
-                error.mistype(&mark.name, problem);
+                mistyped.entry(mark.name.clone()).or_insert_with(|| {
+                    format!("{value} in input `{input}` of node {node} would be read as a link")
+                });
             }
         }
     }
-    if error.mistyped.is_empty() { Ok(()) } else { Err(error) }
-}
-
-impl FillError {
-    fn mistype(&mut self, name: &str, problem: String) {
-        if !self.mistyped.iter().any(|(known, _)| known == name) {
-            self.mistyped.push((name.to_owned(), problem));
-        }
-    }
+    mistyped
 }
 
 fn value_of(spot: &Spot, accepted: &BTreeMap<&str, Json>) -> Option<Json> {
@@ -125,7 +123,7 @@ fn set(workflow: &mut Workflow, spot: &Spot, value: Json) {
     let input = workflow.node_mut(&spot.node).and_then(|node| node.input_mut(&spot.input));
     let Some(Input::Literal(root)) = input else { return };
     let place = spot.path.iter().try_fold(root, |value, step| match (value, step) {
-        (Json::Object(members), Step::Member(name)) => members.get_mut(name),
+        (Json::Object(members), Step::Member(name)) => members.get_mut(&**name),
         (Json::Array(items), Step::Item(index)) => items.get_mut(*index),
         (_, _) => None,
     });

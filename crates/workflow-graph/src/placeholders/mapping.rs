@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{
-    Kind, Parameter, Placeholders, TemplateError, fill,
+    Declared, Kind, Parameter, Placeholders, TemplateError, fill,
     scan::{Mark, Pieces, Spot},
 };
 use crate::{
@@ -71,6 +71,7 @@ impl Mapping {
             parameters: IndexMap::new(),
             spots: Vec::new(),
         };
+        let mut declared = Declared::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let written = written(workflow, entry).map_err(|problem| TemplateError::Mapping {
                 at: format!("parameters[{index}] ({})", entry.name),
@@ -89,7 +90,7 @@ impl Mapping {
                 }
             };
             let mark = Mark { name: entry.name.clone(), kind: Some(kind), default };
-            template.declare(&mark, &entry.node, &entry.widget)?;
+            template.declare(&mark, &entry.node, &entry.widget, &mut declared)?;
             let required = entry.required && entry.default.is_none();
             if let Some(parameter) = template.parameters.get_mut(&entry.name) {
                 let is_first = parameter.places.len() == 1;

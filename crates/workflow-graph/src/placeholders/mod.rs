@@ -36,7 +36,10 @@ mod kind;
 mod mapping;
 mod scan;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
 
 use indexmap::IndexMap;
 use thiserror::Error;
@@ -157,14 +160,18 @@ pub struct FillError {
     pub known: Vec<String>,
 }
 
+/// Which places of which names are known; a name may have as many as there are nodes.
+type Declared = HashSet<(String, (NodeId, String))>;
+
 impl Placeholders {
     /// Finds the placeholders written in the inputs of a workflow.
     pub fn find(workflow: &Workflow) -> Result<Self, TemplateError> {
         let mut found =
             Self { workflow: workflow.clone(), parameters: IndexMap::new(), spots: Vec::new() };
+        let mut declared = Declared::new();
         for spot in scan::spots(workflow)? {
             for mark in spot.marks() {
-                found.declare(mark, &spot.node, &spot.input)?;
+                found.declare(mark, &spot.node, &spot.input, &mut declared)?;
             }
             found.spots.push(spot);
         }
@@ -191,8 +198,10 @@ impl Placeholders {
         mark: &scan::Mark,
         node: &NodeId,
         input: &str,
+        declared: &mut Declared,
     ) -> Result<(), TemplateError> {
         let place = (node.clone(), input.to_owned());
+        let is_new = declared.insert((mark.name.clone(), place.clone()));
         let Some(known) = self.parameters.get_mut(&mark.name) else {
             let parameter = Parameter {
                 name: mark.name.clone(),
@@ -224,7 +233,7 @@ impl Placeholders {
             (None, Some(default)) => known.default = Some(default.clone()),
             (_, _) => {}
         }
-        if !known.places.contains(&place) {
+        if is_new {
             known.places.push(place);
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Finding what is marked as open.
 
+use std::sync::Arc;
+
 use super::{Kind, TemplateError};
 use crate::{
     ids::NodeId,
@@ -17,10 +19,10 @@ pub(super) struct Spot {
     pub(super) pieces: Pieces,
 }
 
-/// A member of an object or a place in a list.
+/// A member of an object or a place in a list. A name is shared by all the ways through it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
-    Member(String),
+    Member(Arc<str>),
     Item(usize),
 }
 
@@ -67,42 +69,44 @@ pub(super) fn spots(workflow: &Workflow) -> Result<Vec<Spot>, TemplateError> {
     for (id, node) in workflow.nodes() {
         for (name, input) in node.inputs() {
             let Input::Literal(value) = input else { continue };
-            let mut texts = Vec::new();
-            collect_texts(value, &mut Vec::new(), &mut texts);
-            for (path, text) in texts {
-                let pieces = pieces(text).map_err(|(placeholder, problem)| {
-                    let (node, input) = (id.clone(), name.to_owned());
-                    TemplateError::Placeholder { placeholder, node, input, problem }
-                })?;
-                if let Some(pieces) = pieces {
-                    found.push(Spot { node: id.clone(), input: name.to_owned(), path, pieces });
-                }
-            }
+            let mut open = Vec::new();
+            collect_open(value, &mut Vec::new(), &mut open).map_err(|(placeholder, problem)| {
+                let (node, input) = (id.clone(), name.to_owned());
+                TemplateError::Placeholder { placeholder, node, input, problem }
+            })?;
+            let spot =
+                |(path, pieces)| Spot { node: id.clone(), input: name.to_owned(), path, pieces };
+            found.extend(open.into_iter().map(spot));
         }
     }
     Ok(found)
 }
 
-/// The texts in a value with the way to each. The depth of what was parsed is limited.
-fn collect_texts<'a>(value: &'a Json, path: &mut Vec<Step>, texts: &mut Vec<(Vec<Step>, &'a str)>) {
+/// The open texts in a value with the way to each. The depth of what was parsed is limited.
+fn collect_open(
+    value: &Json,
+    path: &mut Vec<Step>,
+    open: &mut Vec<(Vec<Step>, Pieces)>,
+) -> Result<(), Misread> {
     match value {
-        Json::String(text) => texts.push((path.clone(), text)),
+        Json::String(text) => open.extend(pieces(text)?.map(|pieces| (path.clone(), pieces))),
         Json::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 path.push(Step::Item(index));
-                collect_texts(item, path, texts);
+                collect_open(item, path, open)?;
                 path.pop();
             }
         }
         Json::Object(members) => {
             for (name, member) in members {
-                path.push(Step::Member(name.clone()));
-                collect_texts(member, path, texts);
+                path.push(Step::Member(name.as_str().into()));
+                collect_open(member, path, open)?;
                 path.pop();
             }
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
+    Ok(())
 }
 
 type Misread = (String, String);
@@ -117,25 +121,22 @@ fn pieces(text: &str) -> Result<Option<Pieces>, Misread> {
     let mut rest = text;
     while let Some((before, from)) = rest.split_once("{{") {
         plain.push_str(before);
-        let Some((inside, after)) = from.split_once("}}") else {
+        // Braces around anything else are text; the next pair may begin inside.
+        if !begins_with_name(from) {
             plain.push_str("{{");
             rest = from;
             continue;
-        };
-        match mark(inside)? {
-            Some(mark) => {
-                if !plain.is_empty() {
-                    pieces.push(Piece::Plain(std::mem::take(&mut plain)));
-                }
-                pieces.push(Piece::Open(mark));
-                rest = after;
-            }
-            // Braces around anything else are text; the next pair may begin inside.
-            None => {
-                plain.push_str("{{");
-                rest = from;
-            }
         }
+        let Some((inside, after)) = from.split_once("}}") else {
+            plain.push_str("{{");
+            rest = from;
+            break;
+        };
+        if !plain.is_empty() {
+            pieces.push(Piece::Plain(std::mem::take(&mut plain)));
+        }
+        pieces.push(Piece::Open(mark(inside)?));
+        rest = after;
     }
     plain.push_str(rest);
     if pieces.is_empty() {
@@ -154,8 +155,18 @@ fn pieces(text: &str) -> Result<Option<Pieces>, Misread> {
     Ok(Some(Pieces::Text(pieces)))
 }
 
+/// Whether a name and what may follow one stand behind two braces. Only then are the closing
+/// braces looked for: they may be megabytes away, and the next pair begin at the next letter.
+fn begins_with_name(from: &str) -> bool {
+    let from = from.trim_start();
+    let end = from.find(|letter| !is_name_letter(letter)).unwrap_or(from.len());
+    let (name, rest) = from.split_at_checked(end).unwrap_or_default();
+    let rest = rest.trim_start();
+    is_name(name) && (rest.starts_with([':', '=']) || rest.starts_with("}}"))
+}
+
 /// `NAME`, `NAME:kind`, `NAME:kind=default` or `NAME=default` between braces.
-fn mark(inside: &str) -> Result<Option<Mark>, Misread> {
+fn mark(inside: &str) -> Result<Mark, Misread> {
     let (head, default) = match inside.split_once('=') {
         Some((head, default)) => (head, Some(default)),
         None => (inside, None),
@@ -164,9 +175,6 @@ fn mark(inside: &str) -> Result<Option<Mark>, Misread> {
         Some((name, kind)) => (name.trim(), Some(kind.trim())),
         None => (head.trim(), None),
     };
-    if !is_name(name) {
-        return Ok(None);
-    }
     let misread = |problem: String| (format!("{{{{{inside}}}}}"), problem);
     let kind = match kind {
         None => None,
@@ -186,7 +194,7 @@ fn mark(inside: &str) -> Result<Option<Mark>, Misread> {
             Some(value.map_err(misread)?)
         }
     };
-    Ok(Some(Mark { name: name.to_owned(), kind, default }))
+    Ok(Mark { name: name.to_owned(), kind, default })
 }
 
 /// `PARAM_NAME`, or `PARAM_INT_NAME` with a kind.
@@ -210,8 +218,9 @@ fn param(text: &str) -> Option<Mark> {
 /// Capitals, digits and underscores: what people write in prompts between two braces is not
 /// spelled so.
 fn is_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_uppercase())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    text.starts_with(|first: char| first.is_ascii_uppercase()) && text.chars().all(is_name_letter)
+}
+
+fn is_name_letter(letter: char) -> bool {
+    letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_'
 }

@@ -170,8 +170,8 @@ pub struct Roles {
     taken: HashSet<(NodeId, String)>,
 }
 
-/// Finds the roles in a workflow. Linear in its size for graphs that people make; every walk
-/// visits a node once, whatever circles there are.
+/// Finds the roles in a workflow. Linear in its size; every walk visits a node once, whatever
+/// circles there are, and in a graph that only a program makes the last walks are left out.
 pub fn of(workflow: &Workflow) -> Roles {
     let graph = walk::Graph::new(workflow);
     let mut roles = Roles { samplers: sampling::samplers(&graph), ..Roles::default() };

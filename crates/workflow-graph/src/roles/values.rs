@@ -19,7 +19,7 @@ pub(super) struct Written<'a> {
 
 /// The literal of an input.
 pub(super) fn literal<'a>(id: &'a NodeId, node: &'a Node, name: &str) -> Option<Written<'a>> {
-    let (input, value) = node.inputs().find(|(found, _)| *found == name)?;
+    let (input, value) = node.written_input(name)?;
     Some(Written { node: id, input, value: value.as_literal()?, computed: false })
 }
 

@@ -1,6 +1,9 @@
 //! Walking upstream.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet, VecDeque},
+};
 
 use crate::{
     ids::NodeId,
@@ -10,18 +13,24 @@ use crate::{
 /// A workflow to walk in.
 pub(super) struct Graph<'a> {
     workflow: &'a Workflow,
+    /// How much more may be looked at in all walks together.
+    looks_left: Cell<usize>,
 }
 
 /// How many nodes one walk visits. The largest official workflow has some 200 nodes; a made-up
 /// chain of samplers would else be walked anew from each of them.
 const WALK_NODES_MAX: usize = 4_096;
 
+/// How many inputs all walks look at together; a second or so of work. There are walks from every
+/// prompt and seed, and a graph made by a program may have a million of them.
+const LOOKS_MAX: usize = 2_000_000;
+
 /// One end of a link: a node and which of its outputs.
 pub(super) type Output<'a> = (&'a NodeId, u32);
 
 impl<'a> Graph<'a> {
     pub(super) fn new(workflow: &'a Workflow) -> Self {
-        Self { workflow }
+        Self { workflow, looks_left: Cell::new(LOOKS_MAX) }
     }
 
     pub(super) fn nodes(&self) -> impl Iterator<Item = (&'a NodeId, &'a Node)> + use<'a> {
@@ -51,6 +60,9 @@ impl<'a> Graph<'a> {
             if !seen.insert((id, slot)) {
                 continue;
             }
+            let looks = 1 + node.inputs().len();
+            let Some(left) = self.looks_left.get().checked_sub(looks) else { return };
+            self.looks_left.set(left);
             for name in follow(id, node, slot) {
                 waiting.extend(node.input(name).and_then(Input::as_link));
             }

@@ -5,7 +5,8 @@ use super::{
     context::Context,
     custom,
     expand::{Declared, Plan},
-    files, input, matchtype, python, suggest,
+    files, input, matchtype, python,
+    suggest::Suggest,
     walk::Walk,
 };
 use crate::{
@@ -44,8 +45,9 @@ const FRONT_END_INPUTS: [&str; 7] = [
 /// Classes for which it writes the state of its viewer as `image`.
 const VIEWER_CLASSES: [&str; 3] = ["Preview3D", "Preview3DAnimation", "SaveGLB"];
 
-pub(super) fn warnings(context: Context<'_>, walk: &Walk<'_>) -> Vec<Warning> {
-    let mut advice = Advice { context, also_needed: Vec::new(), warnings: Vec::new() };
+pub(super) fn warnings<'a>(context: Context<'a>, walk: &'a Walk<'a>) -> Vec<Warning> {
+    let suggest = &walk.suggest;
+    let mut advice = Advice { context, suggest, also_needed: Vec::new(), warnings: Vec::new() };
     for (node, class) in context.known() {
         advice.node(node, class, walk.is_plain(node));
     }
@@ -71,6 +73,7 @@ pub(super) fn is_plain(spec: &InputSpec, value: &Json) -> bool {
 
 struct Advice<'a> {
     context: Context<'a>,
+    suggest: &'a Suggest<'a>,
     /// Links in inputs that the server does not look at, but follows when it runs the prompt: who
     /// has them and to whom they lead.
     also_needed: Vec<(usize, usize)>,
@@ -179,9 +182,7 @@ impl<'a> Advice<'a> {
                 continue;
             }
             let keys: Vec<Json> = options.iter().map(|option| option.key.clone()).collect();
-            let text = python::text(value);
-            let near = suggest::nearest(&text, &keys, |key| python::text(key).into_owned());
-            let choices = near.into_iter().cloned().collect();
+            let choices = self.suggest.nearest_values(value, &keys);
             let message = format!(
                 "`{key}` has no choice {}; the server lets it pass and the node fails",
                 python::repr(value)
@@ -204,8 +205,7 @@ impl<'a> Advice<'a> {
             return;
         }
         let keys: Vec<String> = plan.iter().map(|declared| declared.key.into_owned()).collect();
-        let near = suggest::nearest(key, &keys, Clone::clone);
-        let choices = near.into_iter().map(|key| Json::from(key.as_str())).collect();
+        let choices = self.suggest.nearest_names(key, &keys);
         let with = if plan.is_nested() { " with these choices" } else { "" };
         let message = format!("{} has no input `{key}`{with}; the server ignores it", class.name);
         self.warn(

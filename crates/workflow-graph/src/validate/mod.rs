@@ -27,8 +27,8 @@ use self::context::{Context, Part};
 use crate::{catalog::NodeCatalog, json::Json, workflow::Workflow};
 
 pub use self::verdict::{
-    Alternative, ErrorKind, Finding, Located, NodeErrors, Refusal, RefusalKind, Verdict, Warning,
-    WarningKind,
+    Alternative, DEPENDENTS_WRITTEN_MAX, ErrorKind, Finding, Located, NodeErrors, Refusal,
+    RefusalKind, Verdict, Warning, WarningKind,
 };
 
 /// Whose rules count: those of ComfyUI 0.8 or those of 0.33.

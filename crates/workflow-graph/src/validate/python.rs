@@ -4,7 +4,7 @@
 use std::{borrow::Cow, cmp::Ordering};
 
 use super::number::PyNumber;
-use crate::json::{Json, Number};
+use crate::json::{Json, Number, surrogate};
 
 /// An exception of the server's Python, by name and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,7 +206,7 @@ fn write_text_repr(out: &mut String, text: &str) {
             }
             _ if is_printable(character) => out.push(character),
             _ => {
-                let code = u32::from(character);
+                let code = surrogate::of_stand_in(character).unwrap_or(u32::from(character));
                 let escape = match code {
                     0..=0xff => format!("\\x{code:02x}"),
                     0x100..=0xffff => format!("\\u{code:04x}"),

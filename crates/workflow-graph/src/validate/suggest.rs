@@ -10,16 +10,14 @@ use super::{context::Context, files, input::types_agree, python};
 use crate::{
     catalog::{InputKind, InputSpec},
     json::Json,
+    near,
 };
 
 /// How many choices a finding offers.
 const OFFERED_MAX: usize = 5;
 
-/// How many candidates are compared letter by letter; beyond, only exact relations are found.
-const COMPARED_MAX: usize = 20_000;
-
-/// How alike two names must be to be offered before others, between 0 and 1.
-const LIKENESS_MIN: f64 = 0.6;
+/// How many names are compared with wrong ones in one prompt; a second or so of work.
+const COMPARISONS_MAX: usize = 50_000;
 
 /// Findings that are given the choices that cost a search; a prompt with more of them is broken
 /// as a whole.
@@ -30,6 +28,7 @@ pub(crate) struct Suggest<'a> {
     outputs: OnceCell<Outputs<'a>>,
     files: OnceCell<Vec<Json>>,
     searches: Cell<usize>,
+    comparisons_left: Cell<usize>,
 }
 
 /// The outputs in the prompt by type, each list in the order of the nodes.
@@ -37,7 +36,13 @@ pub(crate) type Outputs<'a> = HashMap<&'a str, Vec<(usize, usize)>>;
 
 impl<'a> Suggest<'a> {
     pub(crate) fn new(context: Context<'a>) -> Self {
-        Self { context, outputs: OnceCell::new(), files: OnceCell::new(), searches: Cell::new(0) }
+        Self {
+            context,
+            outputs: OnceCell::new(),
+            files: OnceCell::new(),
+            searches: Cell::new(0),
+            comparisons_left: Cell::new(COMPARISONS_MAX),
+        }
     }
 
     pub(crate) fn context(&self) -> Context<'a> {
@@ -102,15 +107,34 @@ impl<'a> Suggest<'a> {
         found.iter().take(OFFERED_MAX).map(link).collect()
     }
 
-    /// The choices most like a value.
+    /// The choices most like a value; the first ones when none is, since any of them would work.
     pub(crate) fn nearest_values(&self, wrong: &Json, choices: &[Json]) -> Vec<Json> {
         if !self.may_search() {
             return Vec::new();
         }
-        nearest(&python::text(wrong), choices, |choice| python::text(choice).into_owned())
-            .into_iter()
-            .cloned()
-            .collect()
+        let texts: Vec<_> = choices.iter().map(python::text).collect();
+        let near = self.alike(&python::text(wrong), &texts);
+        if near.is_empty() {
+            return choices.iter().take(OFFERED_MAX).cloned().collect();
+        }
+        near.into_iter().filter_map(|at| choices.get(at)).cloned().collect()
+    }
+
+    /// The names most like one that is none of them; none when none is like it.
+    pub(crate) fn nearest_names<T: AsRef<str>>(&self, wrong: &str, names: &[T]) -> Vec<Json> {
+        if !self.may_search() {
+            return Vec::new();
+        }
+        let near = self.alike(wrong, names);
+        near.into_iter().filter_map(|at| names.get(at)).map(|name| name.as_ref().into()).collect()
+    }
+
+    /// The places of the texts that are like one, as long as comparing is not too much.
+    fn alike<T: AsRef<str>>(&self, wrong: &str, texts: &[T]) -> Vec<usize> {
+        let compared = texts.len().min(self.comparisons_left.get());
+        self.comparisons_left.set(self.comparisons_left.get() - compared);
+        let texts = texts.iter().take(compared).map(AsRef::as_ref);
+        near::places(wrong, texts, OFFERED_MAX)
     }
 
     /// The files most like a name.
@@ -122,92 +146,6 @@ impl<'a> Suggest<'a> {
     fn may_search(&self) -> bool {
         self.searches.set(self.searches.get() + 1);
         self.searches.get() <= SEARCHES_MAX
-    }
-}
-
-/// The candidates most like a text, best first; the first ones when none is like it.
-pub(crate) fn nearest<'c, T>(
-    wrong: &str,
-    candidates: &'c [T],
-    text: impl Fn(&T) -> String,
-) -> Vec<&'c T> {
-    let folded = fold(wrong);
-    let mut scored: Vec<(f64, &T)> = candidates
-        .iter()
-        .enumerate()
-        .map(|(at, candidate)| {
-            let name = fold(&text(candidate));
-            (
-                if at < COMPARED_MAX {
-                    likeness(&folded, &name)
-                } else {
-                    exact_likeness(&folded, &name)
-                },
-                candidate,
-            )
-        })
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .collect();
-    if scored.is_empty() {
-        return candidates.iter().take(OFFERED_MAX).collect();
-    }
-    scored.sort_by(|one, other| other.0.total_cmp(&one.0));
-    scored.into_iter().take(OFFERED_MAX).map(|(_, candidate)| candidate).collect()
-}
-
-/// The one candidate that is more like a text than all others, and at least so much.
-pub(crate) fn only_near<'c, T>(
-    wrong: &str,
-    candidates: &'c [T],
-    text: impl Fn(&T) -> String,
-    at_least: f64,
-) -> Option<&'c T> {
-    let folded = fold(wrong);
-    let mut best: Option<(f64, &T)> = None;
-    let mut tied = false;
-    for candidate in candidates.iter().take(COMPARED_MAX) {
-        let likeness = likeness(&folded, &fold(&text(candidate)));
-        match best {
-            Some((before, _)) if likeness < before => {}
-            Some((before, _)) if likeness <= before => tied = true,
-            _ => {
-                best = Some((likeness, candidate));
-                tied = false;
-            }
-        }
-    }
-    best.filter(|(likeness, _)| *likeness >= at_least && !tied).map(|(_, candidate)| candidate)
-}
-
-/// Lower case, and one kind of slash: files are named on two systems.
-fn fold(text: &str) -> String {
-    text.to_lowercase().replace('\\', "/")
-}
-
-/// Names that only share letters come after those that are related exactly.
-const SPELLING_WEIGHT: f64 = 0.94;
-
-fn likeness(one: &str, other: &str) -> f64 {
-    let exact = exact_likeness(one, other);
-    if exact > 0.0 { exact } else { strsim::jaro_winkler(one, other) * SPELLING_WEIGHT }
-}
-
-/// The relations of names that say more than shared letters: the same but for case, for the
-/// folder, or for the ending.
-fn exact_likeness(one: &str, other: &str) -> f64 {
-    let file = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let stem = |path: &str| {
-        let file = file(path);
-        file.rsplit_once('.').map_or(file.clone(), |(stem, _)| stem.to_owned())
-    };
-    if one == other {
-        1.0
-    } else if !one.is_empty() && file(one) == file(other) {
-        0.98
-    } else if !stem(one).is_empty() && stem(one) == stem(other) {
-        0.95
-    } else {
-        0.0
     }
 }
 

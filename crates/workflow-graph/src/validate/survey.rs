@@ -7,12 +7,13 @@ use indexmap::IndexMap;
 use super::{
     NodeErrors, Profile, Refusal, RefusalKind, Targets, Verdict, advise, alternatives,
     context::{Context, Part},
-    python, suggest,
+    python,
     walk::Walk,
 };
 use crate::{
-    catalog::{NodeCatalog, NodeClass},
+    catalog::NodeCatalog,
     json::{Json, Object},
+    near,
 };
 
 pub(super) fn verdict(
@@ -119,6 +120,9 @@ fn without_class(id: &str, node: &Json, profile: Profile) -> Refusal {
     }
 }
 
+/// How many classes are offered for one that the server lacks.
+const CLASSES_OFFERED_MAX: usize = 5;
+
 fn unknown_class(
     id: &str,
     node: &Json,
@@ -129,9 +133,9 @@ fn unknown_class(
     let Some(named) = named else { return without_class(id, node, profile) };
     let details = format!("Node ID '#{id}'");
     let text = python::text(named);
-    let classes: Vec<&NodeClass> = catalog.classes().collect();
-    let near = suggest::nearest(&text, &classes, |class| class.name.to_string());
-    let choices = near.into_iter().map(|class| class.name.to_string()).collect();
+    let classes = catalog.classes().map(|class| class.name.as_str());
+    let near = near::names(&text, classes, CLASSES_OFFERED_MAX);
+    let choices = near.into_iter().map(str::to_owned).collect();
     if profile == Profile::V0_8 {
         let message = format!("Cannot execute because node {text} does not exist.");
         return Refusal { choices, ..refusal(RefusalKind::InvalidPrompt, message, details) };

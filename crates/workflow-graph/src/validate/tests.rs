@@ -301,7 +301,7 @@ fn own_checks_of_known_classes_stand_in_for_the_list_of_choices() {
     check(&load(r#""image": "later.png [output]""#), "");
     check(
         &load(r#""image": "FOX.png""#),
-        "1 image custom_validation_failed: Custom validation failed for node | image - Invalid image file: FOX.png | \"fox.png\" \"hare.png\"",
+        "1 image custom_validation_failed: Custom validation failed for node | image - Invalid image file: FOX.png | \"fox.png\"",
     );
     check(
         &load(""),

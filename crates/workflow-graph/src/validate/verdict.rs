@@ -234,10 +234,15 @@ impl Verdict {
     }
 
     /// The body the server answers with, without a prompt id and tracebacks: `error` when the
-    /// prompt is refused, and `node_errors`.
+    /// prompt is refused, and `node_errors`. Of `dependent_outputs`, of which a server writes as
+    /// many as there are errors times outputs, no more than [`DEPENDENTS_WRITTEN_MAX`] are
+    /// written in all.
     pub fn to_json(&self) -> Json {
+        let mut dependents_left = DEPENDENTS_WRITTEN_MAX;
         let node_errors = self.node_errors.iter().map(|(node, found)| {
-            let dependents = self.dependents(node).iter().map(|id| Json::from(id.as_str()));
+            let dependents = self.dependents(node).iter().take(dependents_left);
+            dependents_left -= dependents.len();
+            let dependents = dependents.map(|id| Json::from(id.as_str()));
             let errors = found.errors.iter().map(Finding::to_json).collect::<Vec<_>>();
             let value = Json::object([
                 ("errors", Json::from(errors)),
@@ -253,6 +258,10 @@ impl Verdict {
         }
     }
 }
+
+/// How many ids of dependent outputs [`Verdict::to_json`] writes in all: more than a prompt has
+/// that anyone made, and few enough to be held.
+pub const DEPENDENTS_WRITTEN_MAX: usize = 1_000_000;
 
 impl Warning {
     /// A warning of a node; who adds it to the others puts the node in.

@@ -29,6 +29,10 @@ pub(super) struct Looked {
     pub(super) errors: Vec<Finding>,
 }
 
+/// How many bytes the errors of circles may have together: one as long as a path can be is told in
+/// full. A prompt may have thousands of such circles, and each tells as much as its square.
+const CYCLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 pub(super) struct Walk<'a> {
     context: Context<'a>,
     pub(super) suggest: Suggest<'a>,
@@ -38,6 +42,8 @@ pub(super) struct Walk<'a> {
     path: Vec<Frame<'a>>,
     /// The nodes that have errors, in the order they were found.
     with_errors: Vec<usize>,
+    /// How many more bytes the errors of circles may have together.
+    cycle_bytes_left: usize,
     /// The nodes that advice has nothing to say of; a second look at each would cost as much
     /// again, as a large prompt does not fit a processor's cache.
     plain: Vec<bool>,
@@ -73,6 +79,7 @@ impl<'a> Walk<'a> {
             on_path: vec![None; context.nodes.len()],
             path: Vec::new(),
             with_errors: Vec::new(),
+            cycle_bytes_left: CYCLE_BYTES_MAX,
             plain: vec![false; context.nodes.len()],
         }
     }
@@ -237,8 +244,18 @@ impl<'a> Walk<'a> {
         };
         let mut names: Vec<String> = nodes.iter().map(|node| name(*node)).collect();
         names.extend(names.first().cloned());
-        let details = names.join(" -> ");
-        let ids: Vec<Json> = nodes.iter().map(|node| Json::from(self.context.id(*node))).collect();
+        let mut details = names.join(" -> ");
+        let mut ids: Vec<Json> =
+            nodes.iter().map(|node| Json::from(self.context.id(*node))).collect();
+        // Every node of a circle names all of them, in its details and among its facts.
+        let bytes = details.len().saturating_mul(2).saturating_mul(nodes.len());
+        match self.cycle_bytes_left.checked_sub(bytes) {
+            Some(left) => self.cycle_bytes_left = left,
+            None => {
+                details = format!("a circle of {} nodes", nodes.len());
+                ids.clear();
+            }
+        }
         for node in nodes {
             let finding = Finding {
                 kind: ErrorKind::DependencyCycle,

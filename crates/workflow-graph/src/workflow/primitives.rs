@@ -27,6 +27,11 @@ impl Workflow {
 }
 
 impl Node {
+    /// One input with its name as the node holds it.
+    pub(crate) fn written_input(&self, name: &str) -> Option<(&str, &Input)> {
+        self.inputs.get_key_value(name).map(|(name, input)| (name.as_str(), input))
+    }
+
     /// A node of a class with inputs, and nothing else.
     ///
     /// ```
@@ -106,7 +111,8 @@ impl Node {
     }
 
     pub(crate) fn take_member(&mut self, name: &str) -> Option<(usize, Json)> {
-        Some((self.members.get_index_of(name)?, self.members.shift_remove(name)?))
+        let at = self.members.get_index_of(name)?;
+        self.members.shift_remove_index(at).map(|(_, value)| (at, value))
     }
 
     /// `_meta` with this title in it, or without a title; `None` when nothing is left of it.

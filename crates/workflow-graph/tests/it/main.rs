@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, in its helper functions too, and says when it skips"
 )]
 
+mod bad_input;
+mod big_input;
 mod convert_corpus;
 mod convert_rules;
 mod convert_subgraphs;
@@ -19,6 +21,7 @@ mod lift;
 mod links;
 mod lora;
 mod merge;
+mod near;
 mod patch;
 mod placeholders;
 mod roles;
