@@ -30,6 +30,7 @@ pub mod convert;
 pub mod diff;
 pub mod draw;
 pub mod fix;
+mod hash;
 mod ids;
 pub mod json;
 mod layout;

@@ -1,8 +1,7 @@
 //! Nodes of the server's classes: how the front end makes one and fills it from a file.
 
-use std::{borrow::Cow, collections::HashMap};
-
-use indexmap::IndexMap;
+use crate::hash::{HashMap, IndexMap};
+use std::borrow::Cow;
 
 use super::{
     body::Body,
@@ -200,7 +199,7 @@ const SCANNED_INPUTS_MAX: usize = 32;
 /// The links of a file by the names of inputs; inputs that the class does not have come last.
 fn take_inputs<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
     let inputs: Vec<UiInput<'a>> = saved.inputs().collect();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut places: HashMap<&str, usize> = HashMap::default();
     if inputs.len() > SCANNED_INPUTS_MAX {
         places.extend(inputs.iter().enumerate().map(|(at, input)| (input.name, at)));
     }

@@ -1,11 +1,10 @@
 //! Every subgraph instance opened: which nodes there are in the end, and what they are called.
 
-use std::collections::HashMap;
-
 use super::{
     Finding,
     scene::{Kind, ROOT, Scene},
 };
+use crate::hash::HashMap;
 use crate::ui::UiMode;
 
 /// How many nodes inside subgraphs are converted. Instances within instances multiply: thirty
@@ -74,7 +73,8 @@ impl Expansion {
 /// the front end opens them all.
 pub(super) fn expand(scene: &Scene<'_>, findings: &mut Vec<Finding>) -> Expansion {
     let top = Frame { graph: ROOT, host: None, prefix: String::new() };
-    let mut expansion = Expansion { frames: vec![top], inside: HashMap::new(), seats: Vec::new() };
+    let mut expansion =
+        Expansion { frames: vec![top], inside: HashMap::default(), seats: Vec::new() };
     let mut inner_nodes = 0_usize;
     let mut stack = vec![Seat { frame: 0, node: 0 }];
     while let Some(seat) = stack.pop() {

@@ -1,9 +1,8 @@
 //! The group nodes of older files: several nodes shown as one. The front end makes a class of
 //! each group to load its instances with, and so do we; `ungroup` then opens the instances.
 
-use std::collections::HashMap;
-
 use super::widget::is_widget_type;
+use crate::hash::HashMap;
 use crate::{
     catalog::{
         Category, Generation, InputKind, InputSpec, Name, NodeCatalog, NodeClass, OutputSpec,
@@ -118,7 +117,7 @@ impl<'a, 'c> Builder<'a, 'c> {
             config: json.get("config"),
             external: external.collect(),
             group,
-            seen: HashMap::new(),
+            seen: HashMap::default(),
             later: Vec::new(),
             slots: 0,
         })

@@ -1,12 +1,11 @@
 //! Instances of subgraphs: their inputs are the definition's, and an input that leads to a
 //! widget inside has a value of its own, which counts instead of the widget's.
 
-use std::collections::HashMap;
-
 use super::{
     body::Body,
     scene::{Graph, Held, Kind, Node, Output, Promoted, Scene, Slot},
 };
+use crate::hash::HashMap;
 use crate::{
     json::Json,
     ui::{SavedValues, UiInput, UiNode},

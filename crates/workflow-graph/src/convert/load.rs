@@ -1,12 +1,8 @@
 //! Loading a saved workflow in the front end's order: definitions before their instances, the
 //! graph at the top last.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
-
-use indexmap::IndexMap;
+use crate::hash::{HashMap, HashSet, IndexMap};
+use std::borrow::Cow;
 
 use super::{
     Finding, class_node,
@@ -42,9 +38,9 @@ pub(super) fn load<'a>(
     let mut scene = Scene {
         catalog,
         groups,
-        made: HashMap::new(),
+        made: HashMap::default(),
         graphs: Vec::new(),
-        definitions: HashMap::new(),
+        definitions: HashMap::default(),
         instances: Vec::new(),
         findings: Vec::new(),
         numbers,
@@ -76,7 +72,8 @@ struct Source<'a, 'r> {
 
 impl<'a, 'r> Source<'a, 'r> {
     fn read(graph: UiGraph<'a>, own: &'r Renumbering<'a>) -> Self {
-        let mut links = IndexMap::with_capacity(graph.link_entries());
+        let mut links =
+            IndexMap::with_capacity_and_hasher(graph.link_entries(), Default::default());
         let mut links_read = 0;
         for link in graph.links() {
             links_read += 1;
@@ -139,7 +136,7 @@ fn load_graph<'a>(
     let mut graph = Graph {
         name: source.name().unwrap_or_default(),
         nodes: Vec::with_capacity(count),
-        by_id: HashMap::with_capacity(count),
+        by_id: HashMap::with_capacity_and_hasher(count, Default::default()),
         links,
         inputs: source.inputs().map(boundary).collect(),
         outputs: source.outputs().map(boundary).collect(),
@@ -243,11 +240,11 @@ fn ends<'l>(link: &'l Link<'_>) -> Ends<'l> {
 
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
-    let mut seen = HashSet::with_capacity(graph.links.len());
+    let mut seen = HashSet::with_capacity_and_hasher(graph.links.len(), Default::default());
     if graph.links.values().all(|link| seen.insert((&*link.target, link.target_slot))) {
         return;
     }
-    let mut groups: HashMap<Ends<'_>, Vec<LinkId>> = HashMap::new();
+    let mut groups: HashMap<Ends<'_>, Vec<LinkId>> = HashMap::default();
     for (id, link) in &graph.links {
         groups.entry(ends(link)).or_default().push(*id);
     }
@@ -275,8 +272,8 @@ fn repair_boundaries(graph: &mut Graph<'_>) {
     if named.all(|link| links.contains_key(link)) {
         return;
     }
-    let mut from_inputs = HashMap::new();
-    let mut to_outputs = HashMap::new();
+    let mut from_inputs = HashMap::default();
+    let mut to_outputs = HashMap::default();
     for (id, link) in &*links {
         if link.origin == INPUTS_ID {
             from_inputs.entry(link.origin_slot).or_insert(*id);

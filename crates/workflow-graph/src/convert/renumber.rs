@@ -1,9 +1,8 @@
 //! Node ids of subgraph definitions that occur elsewhere: the front end gives such nodes new
 //! numbers, which are part of the ids in a prompt.
 
-use std::collections::{HashMap, HashSet};
-
 use super::scene::Numbers;
+use crate::hash::{HashMap, HashSet};
 use crate::ui::{Text, UiGraph, UiNode};
 
 /// The new numbers of one definition's nodes.

@@ -1,12 +1,11 @@
 //! Where the value of an input comes from, through subgraphs, bypassed nodes and reroutes.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{
     Finding,
     expand::{Expansion, Seat},
     scene::{Graph, INPUTS_ID, Kind, Node, Scene, Value, Virtual},
 };
+use crate::hash::{HashMap, HashSet};
 use crate::{
     json::Json,
     ui::{SavedValues, Text, UiMode},
@@ -40,7 +39,7 @@ enum Step<'a> {
 
 impl<'s, 'a> Resolver<'s, 'a> {
     pub(super) fn new(scene: &'s Scene<'a>, expansion: &'s Expansion) -> Self {
-        let known = HashMap::new();
+        let known = HashMap::default();
         Self { scene, expansion, known, setters: setters(scene), findings: Vec::new() }
     }
 
@@ -48,7 +47,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
     pub(super) fn source(&mut self, seat: Seat, slot: usize) -> Source<'a> {
         let mut step = Step::Input(seat, slot, None);
         let mut passed: Vec<(Seat, usize, Text<'a>)> = Vec::new();
-        let mut visited: HashSet<(Seat, usize, bool)> = HashSet::new();
+        let mut visited: HashSet<(Seat, usize, bool)> = HashSet::default();
         let found = loop {
             step = match step {
                 Step::End(source) => break source,
@@ -245,7 +244,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
 }
 
 fn setters<'a>(scene: &Scene<'a>) -> HashMap<(usize, &'a str), usize> {
-    let mut setters = HashMap::new();
+    let mut setters = HashMap::default();
     for (at, graph) in scene.graphs.iter().enumerate() {
         for (index, node) in graph.nodes.iter().enumerate() {
             if node.kind.is(Virtual::Setter)

@@ -1,9 +1,8 @@
 //! A saved workflow as the front end holds it once it is loaded: every graph with its nodes,
 //! links and widgets, instances of subgraphs bound to their definitions.
 
-use std::{collections::HashMap, ops::Deref, rc::Rc};
-
-use indexmap::IndexMap;
+use crate::hash::{HashMap, IndexMap};
+use std::{ops::Deref, rc::Rc};
 
 use super::{Finding, body::Body, group::Groups};
 use crate::{

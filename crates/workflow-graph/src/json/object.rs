@@ -1,8 +1,9 @@
 //! The members of an object: a list while they are few, a table once they are many.
 
+use crate::hash::IndexMap;
 use std::{fmt, slice, vec};
 
-use indexmap::{IndexMap, map};
+use indexmap::map;
 
 use super::Json;
 
@@ -41,7 +42,10 @@ impl Object {
     /// An object without members that has room for so many.
     pub fn with_capacity(count: usize) -> Self {
         if count > FEW_MAX {
-            return Self(Members::Many(Box::new(IndexMap::with_capacity(count))));
+            return Self(Members::Many(Box::new(IndexMap::with_capacity_and_hasher(
+                count,
+                Default::default(),
+            ))));
         }
         Self(Members::Few(Vec::with_capacity(count)))
     }
