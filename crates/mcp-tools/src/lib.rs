@@ -50,6 +50,7 @@ mod schema;
 mod server;
 mod shelf;
 mod shorten;
+mod subscriptions;
 mod templates;
 mod toolsets;
 mod uris;

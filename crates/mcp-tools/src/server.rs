@@ -8,15 +8,20 @@ use std::{
     time::Duration,
 };
 
+use futures::{
+    FutureExt,
+    future::{join_all, pending},
+};
 use mediafactory::Factory;
 use rmcp::{
-    RoleServer, ServerHandler,
+    Peer, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, ErrorData, Implementation,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, Tool,
+        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+        SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 use tokio_util::task::TaskTracker;
 
@@ -28,8 +33,10 @@ use crate::{
     progress::Reporter,
     resources, router,
     shelf::Shelf,
+    subscriptions::{self, Listener, SUBSCRIPTIONS_MAX, Subscriptions},
     templates,
     toolsets::{Profile, Selection, UnknownName},
+    uris::ResourceUri,
     workflows,
 };
 
@@ -104,6 +111,7 @@ pub struct Server {
 struct Session {
     /// What its jobs say whose they are.
     caller: Arc<str>,
+    subscriptions: Subscriptions,
 }
 
 struct Shared {
@@ -155,7 +163,8 @@ impl Server {
     fn in_session(shared: Arc<Shared>) -> Self {
         let number = shared.sessions.fetch_add(1, Ordering::Relaxed);
         let caller = format!("session {number} of process {}", std::process::id());
-        Self { shared, session: Arc::new(Session { caller: caller.into() }) }
+        let session = Session { caller: caller.into(), subscriptions: Subscriptions::default() };
+        Self { shared, session: Arc::new(session) }
     }
 
     /// The tools as they are listed, by name.
@@ -199,6 +208,25 @@ impl Server {
         }
     }
 
+    /// Tells the client of a session of every change at an address, until it has heard enough.
+    async fn tell_session(&self, uri: String, peer: Peer<RoleServer>) -> Result<(), ErrorData> {
+        let shared = Arc::clone(&self.shared);
+        let Some(subject) = subscriptions::subject(&shared.factory, &uri).await? else {
+            return Ok(());
+        };
+        let active = self.session.subscriptions.add(&uri)?;
+        let listener = Listener::Session(peer);
+        let tasks = shared.calls.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = active.cancelled() => {}
+                () = shared.ending.nobody_cancels.cancelled() => {}
+                () = subscriptions::tell_changes(&shared.factory, &uri, subject, &listener) => {}
+            }
+        });
+        Ok(())
+    }
+
     async fn call(
         &self,
         request: CallToolRequestParams,
@@ -223,7 +251,11 @@ impl Server {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .build();
         let name = Implementation::new("mediafactory", env!("CARGO_PKG_VERSION"))
             .with_title("MediaFactory");
         let instructions = match self.shared.profile {
@@ -280,5 +312,52 @@ impl ServerHandler for Server {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let reading = resources::read(&self.shared.factory, &self.shared.shelf, &request.uri);
         failure::answer_panics("resources/read", reading).await.map(ReadResourceResponse::from)
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let SubscribeRequestParams { uri, .. } = request;
+        let subscribing = self.tell_session(uri, context.peer);
+        failure::answer_panics("resources/subscribe", subscribing).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.session.subscriptions.remove(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        let ours = requested.resource_subscriptions.iter().flatten();
+        let ours = ours.filter(|uri| ResourceUri::parse(uri).is_some());
+        let ours: Vec<String> = ours.take(SUBSCRIPTIONS_MAX).cloned().collect();
+        Some(SubscriptionFilter::builder().resource_subscriptions(ours).build())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let factory = &self.shared.factory;
+        let listener = Listener::Stream(context.sink().clone());
+        let uris = context.accepted().resource_subscriptions.iter().flatten();
+        let telling = join_all(uris.map(|uri| async {
+            // Of what is not there, or never changes, nothing is ever told.
+            if let Ok(Some(subject)) = subscriptions::subject(factory, uri).await {
+                subscriptions::tell_changes(factory, uri, subject, &listener).await;
+            }
+        }));
+        tokio::select! {
+            () = context.cancelled() => {}
+            () = self.shared.ending.nobody_cancels.cancelled() => {}
+            () = telling.then(|_| pending()) => {}
+        }
+        Ok(())
     }
 }

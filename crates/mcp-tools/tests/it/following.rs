@@ -6,7 +6,7 @@ use comfy_sim::{Moment, Sim, SimOptions};
 use mcp_tools::{Selection, Server};
 use mediafactory::{
     Factory,
-    config::{Backend, Config, NamedServer},
+    config::{Config, NamedServer},
 };
 use serde_json::{Value, json};
 
@@ -53,7 +53,10 @@ async fn jobs_are_listed_page_by_page_newest_first() {
     let failure = wire.fail("list_jobs", json!({"cursor": "2"})).await;
     assert_eq!(failure["code"], "VALIDATION_ERROR");
     let failure = wire.fail("list_jobs", json!({"status": "done"})).await;
-    assert!(failure["message"].as_str().is_some_and(|text| text.contains("succeeded")), "{failure}");
+    assert!(
+        failure["message"].as_str().is_some_and(|text| text.contains("succeeded")),
+        "{failure}"
+    );
 }
 
 #[tokio::test]
@@ -91,7 +94,8 @@ async fn the_queue_tells_places_and_what_earlier_runs_took() {
     gate.reached().await;
     let waiting = start(&mut wire, drawing_workflow(1)).await;
     // It is in the server's queue as soon as its state says so.
-    while wire.succeed("get_workflow_status", json!({"job_id": waiting})).await["state"] != "queued" {
+    while wire.succeed("get_workflow_status", json!({"job_id": waiting})).await["state"] != "queued"
+    {
         tokio::task::yield_now().await;
     }
     let queue = wire.succeed("get_queue_status", json!({})).await;
@@ -171,11 +175,7 @@ async fn several_servers_are_listed_and_named() {
     let other = Sim::start(options()).await.expect("a free port");
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = Config::new(folder.path());
-    let named = |name: &str, sim: &Sim| NamedServer {
-        name: name.to_owned(),
-        backend: Backend { url: sim.url().parse().expect("a URL"), auth: None },
-        ..NamedServer::default()
-    };
+    let named = |name: &str, sim: &Sim| NamedServer::new(name, sim.url().parse().expect("a URL"));
     config.servers = vec![named("small", &one), named("large", &other)];
     let factory = Factory::open(config).await.expect("an empty folder");
     let server = Server::new(factory, &Selection::default()).expect("no names");

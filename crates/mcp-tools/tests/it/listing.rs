@@ -160,11 +160,10 @@ async fn schemas_are_plain_and_annotations_complete() {
 #[tokio::test]
 async fn a_selection_leaves_out_what_it_does_not_name() {
     let read_only = listed(&Selection { read_only: true, ..Selection::default() }).await;
-    assert!(
-        !read_only.iter().any(|name| {
-            ["generate", "execute_workflow", "cancel_job", "interrupt_execution"].contains(&name.as_str())
-        })
-    );
+    assert!(!read_only.iter().any(|name| {
+        ["generate", "execute_workflow", "cancel_job", "interrupt_execution"]
+            .contains(&name.as_str())
+    }));
     assert!(read_only.iter().any(|name| name == "view_output"));
 
     let assets = Selection { toolsets: vec![Toolset::Assets], ..Selection::default() };
