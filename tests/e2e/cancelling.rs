@@ -78,6 +78,6 @@ async fn a_job_is_cancelled_by_its_id(cell: Cell) {
     check_interrupted(&comfy, seed, &running).await;
     let answer = making.answer().await.expect("a result");
     assert_eq!(answer["structuredContent"]["code"], "CANCELLED", "{answer}");
-    let again = session.succeed("cancel_job", json!({"job_id": running})).await;
-    assert_eq!(again["state"], "cancelled");
+    let again = session.fail("cancel_job", json!({"job_id": running})).await;
+    assert_eq!(again["code"], "CANCELLED", "{again}");
 }

@@ -51,6 +51,7 @@ mod server;
 mod shelf;
 mod shorten;
 mod subscriptions;
+mod tasks;
 mod templates;
 mod toolsets;
 mod uris;

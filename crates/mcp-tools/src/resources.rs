@@ -164,6 +164,15 @@ fn not_found(uri: &str, why: &str, error: Option<&Error>) -> ErrorData {
     )
 }
 
+/// A failure of what has no failed results.
+pub(crate) fn refused_call(error: &Error) -> ErrorData {
+    if is_absence(error) {
+        let data = Some(Value::Object(failure::members_of(error)));
+        return ErrorData::invalid_params(error.to_string(), data);
+    }
+    told(error)
+}
+
 /// Resources have no failed results, so a failure is a protocol error that carries the same.
 fn told(error: &Error) -> ErrorData {
     tracing::info!(code = error.code().as_str(), error = failure::causes(error), "failed");

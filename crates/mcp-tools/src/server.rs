@@ -16,10 +16,11 @@ use mediafactory::Factory;
 use rmcp::{
     Peer, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, ErrorData, Implementation,
-        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-        SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+        CallToolRequestParams, CallToolResponse, CancelTaskParams, CreateTaskResult, ErrorData,
+        GetTaskParams, GetTaskResult, Implementation, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+        ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+        SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{RequestContext, SubscriptionContext},
 };
@@ -33,7 +34,8 @@ use crate::{
     progress::Reporter,
     resources, router,
     shelf::Shelf,
-    subscriptions::{self, Listener, SUBSCRIPTIONS_MAX, Subscriptions},
+    subscriptions::{self, Changes, Listener, SUBSCRIPTIONS_MAX, Subscriptions},
+    tasks::{self, TaskSlot},
     templates,
     toolsets::{Profile, Selection, UnknownName},
     uris::ResourceUri,
@@ -215,13 +217,14 @@ impl Server {
             return Ok(());
         };
         let active = self.session.subscriptions.add(&uri)?;
+        let changes = Changes::of(&shared.factory, subject);
         let listener = Listener::Session(peer);
         let tasks = shared.calls.clone();
         tasks.spawn(async move {
             tokio::select! {
                 () = active.cancelled() => {}
                 () = shared.ending.nobody_cancels.cancelled() => {}
-                () = subscriptions::tell_changes(&shared.factory, &uri, subject, &listener) => {}
+                () = changes.tell(&uri, &listener) => {}
             }
         });
         Ok(())
@@ -233,19 +236,27 @@ impl Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let token = context.meta.get_progress_token();
+        let knows_tasks =
+            context.client_capabilities().is_some_and(|client| client.supports_tasks());
+        let task = knows_tasks.then(TaskSlot::default);
         let call = Call {
             factory: self.shared.factory.clone(),
             caller: self.caller(&context),
             shelf: Arc::clone(&self.shared.shelf),
             cancelled: context.ct,
             ending: self.shared.ending.clone(),
+            task: task.clone(),
             reporter: token.map(|token| Reporter::new(context.peer, token)),
         };
         let arguments = request.arguments.unwrap_or_default();
         let running = self.shared.offer.start(&request.name, call, arguments);
         let running =
             running.map_err(|problem| ErrorData::invalid_params(problem.to_string(), None))?;
-        running.await.map(CallToolResponse::from)
+        let result = running.await?;
+        Ok(match task.and_then(|task| task.begun()) {
+            Some(task) => CallToolResponse::Task(CreateTaskResult::new(task)),
+            None => CallToolResponse::from(result),
+        })
     }
 }
 
@@ -255,6 +266,7 @@ impl ServerHandler for Server {
             .enable_tools()
             .enable_resources()
             .enable_resources_subscribe()
+            .enable_tasks()
             .build();
         let name = Implementation::new("mediafactory", env!("CARGO_PKG_VERSION"))
             .with_title("MediaFactory");
@@ -350,7 +362,7 @@ impl ServerHandler for Server {
         let telling = join_all(uris.map(|uri| async {
             // Of what is not there, or never changes, nothing is ever told.
             if let Ok(Some(subject)) = subscriptions::subject(factory, uri).await {
-                subscriptions::tell_changes(factory, uri, subject, &listener).await;
+                Changes::of(factory, subject).tell(uri, &listener).await;
             }
         }));
         tokio::select! {
@@ -359,5 +371,32 @@ impl ServerHandler for Server {
             () = telling.then(|_| pending()) => {}
         }
         Ok(())
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let getting = tasks::get(&self.shared.factory, &request.task_id);
+        failure::answer_panics("tasks/get", getting).await
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let message = format!("task {} has asked for nothing", request.task_id);
+        Err(ErrorData::invalid_params(message, None))
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let cancelling = tasks::cancel(&self.shared.factory, &request.task_id);
+        failure::answer_panics("tasks/cancel", cancelling).await
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use mediafactory::{Factory, JobId, Preview};
+use mediafactory::{Factory, Follower, JobId, Preview};
 use rmcp::{
     Peer, RoleServer,
     model::{ErrorData, ResourceUpdatedNotificationParam},
@@ -91,41 +91,42 @@ pub(crate) async fn subject(factory: &Factory, uri: &str) -> Result<Option<Subje
     }
 }
 
-/// Tells of every change, until there will be none any more or nobody listens.
-pub(crate) async fn tell_changes(
-    factory: &Factory,
-    uri: &str,
+/// What tells of the changes of one subject.
+pub(crate) struct Changes {
+    factory: Factory,
     subject: Subject,
-    listener: &Listener,
-) {
-    match subject {
-        Subject::Job(job) => tell_job(factory, uri, &job, listener).await,
-        Subject::Preview(job) => tell_previews(factory, uri, &job, listener).await,
-    }
+    follower: Follower,
+    preview: Option<watch::Receiver<Option<Preview>>>,
 }
 
-async fn tell_job(factory: &Factory, uri: &str, job: &JobId, listener: &Listener) {
-    let mut follower = factory.follow(job);
-    // Where it stands now is no change.
-    let mut is_first = true;
-    while let Ok(Some(_)) = follower.next().await {
-        if !std::mem::take(&mut is_first) && !listener.tell(uri).await {
-            return;
-        }
+impl Changes {
+    /// From now on no change is missed.
+    pub(crate) fn of(factory: &Factory, subject: Subject) -> Self {
+        let (follower, preview) = match subject {
+            Subject::Job(job) => (factory.follow(&job), None),
+            Subject::Preview(job) => (factory.follow(&job), factory.preview(&job)),
+        };
+        Self { factory: factory.clone(), subject, follower, preview }
     }
-}
 
-async fn tell_previews(factory: &Factory, uri: &str, job: &JobId, listener: &Listener) {
-    let mut follower = factory.follow(job);
-    let mut preview = factory.preview(job);
-    loop {
-        tokio::select! {
-            () = changed(&mut preview) => if !listener.tell(uri).await { return },
-            news = follower.next() => match news {
-                // This process may have taken the job over, or have begun with it.
-                Ok(Some(_)) if preview.is_none() => preview = factory.preview(job),
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return,
+    /// Tells of every change, until there will be none any more or nobody listens. The first is
+    /// told at once: the client may have read the resource before it subscribed.
+    pub(crate) async fn tell(mut self, uri: &str, listener: &Listener) {
+        loop {
+            let is_news = tokio::select! {
+                () = changed(&mut self.preview) => true,
+                news = self.follower.next() => match (news, self.subject) {
+                    (Ok(Some(_)), Subject::Job(_)) => true,
+                    (Ok(Some(_)), Subject::Preview(job)) => {
+                        // This process may have taken the job over, or have begun with it.
+                        self.preview = self.preview.or_else(|| self.factory.preview(&job));
+                        false
+                    }
+                    (Ok(None) | Err(_), _) => return,
+                },
+            };
+            if is_news && !listener.tell(uri).await {
+                return;
             }
         }
     }

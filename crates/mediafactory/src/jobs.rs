@@ -215,6 +215,7 @@ fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport
         backend: None,
         service: job.record.service.clone(),
         nodes: job.nodes().to_vec(),
+        texts: job.texts().to_vec(),
         template: job.record.template,
         model: job.record.model,
         seed: job.record.seed,
@@ -238,7 +239,7 @@ fn has_ended(id: &JobId, state: State) -> Error {
         return Error::new(FailureCode::Cancelled, message)
             .with_hint("nothing is left to be done: it runs no longer");
     }
-    let message = format!("job {id} cannot be cancelled: it has ended, and is {state}");
+    let message = format!("job {id} cannot be cancelled: it has ended as {state}");
     Error::new(FailureCode::ValidationError, message)
         .with_hint("`get_job_result` tells how it ended and what came out of it")
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mediafactory::{Factory, Failure as JobFailure, JobId, JobReport, Json, NodeRun};
+use mediafactory::{Factory, Failure as JobFailure, JobId, JobReport, Json, NodeRun, NodeText};
 
 use crate::{failure::Failure, output, report};
 
@@ -40,6 +40,8 @@ fn rows(factory: &Factory, report: &JobReport) -> Vec<[String; 2]> {
     row("began", report.started_at.map(|time| time.to_string()));
     row("ended", report.finished_at.map(|time| time.to_string()));
     rows.extend(report::rows(factory, report));
+    let told = |text: &NodeText| format!("node {}: {}", text.node, text.text);
+    rows.extend(report.texts.iter().map(|text| ["text".to_owned(), told(text)]));
     rows.extend(report.nodes.iter().map(|run| ["node".to_owned(), node(run)]));
     rows.extend(report.notes.iter().map(|note| ["note".to_owned(), note.clone()]));
     rows
@@ -62,6 +64,7 @@ fn json(factory: &Factory, report: &JobReport) -> Json {
         ("started_at", text(report.started_at.map(|time| time.to_string()))),
         ("finished_at", text(report.finished_at.map(|time| time.to_string()))),
         ("failure", report.failure.as_ref().map_or(Json::Null, failure_json)),
+        ("texts", Json::Array(report.texts.iter().map(text_json).collect())),
         ("nodes", Json::Array(report.nodes.iter().map(node_json).collect())),
     ];
     Json::object(report::members(factory, report).into_iter().chain(further))
@@ -76,6 +79,15 @@ fn failure_json(failure: &JobFailure) -> Json {
         ("class_type", text(&failure.class_type)),
         ("hint", text(&failure.hint)),
         ("details", failure.details.clone()),
+    ])
+}
+
+fn text_json(told: &NodeText) -> Json {
+    Json::object([
+        ("node", Json::from(told.node.as_str())),
+        ("key", Json::from(told.key.as_str())),
+        ("text", Json::from(told.text.as_str())),
+        ("cut", Json::from(told.is_cut)),
     ])
 }
 

@@ -17,5 +17,6 @@ mod listing;
 mod protocol;
 mod routing;
 mod running;
+mod telling;
 mod wire;
 mod workflows;

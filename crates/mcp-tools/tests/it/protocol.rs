@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a request of 2026-07-28 carries instead of a handshake.
-fn meta_2026() -> Value {
+pub(crate) fn meta_2026() -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
@@ -95,6 +95,7 @@ async fn resources_are_listed_and_read() {
             "mediafactory://asset/{id}",
             "mediafactory://job/{id}",
             "mediafactory://template/{name}",
+            "mediafactory://job/{id}/preview",
             "mediafactory://workflow/{digest}"
         ]
     );

@@ -7,6 +7,7 @@
 
 mod failures;
 mod generate;
+mod jobs;
 mod results;
 mod server;
 mod stage;
