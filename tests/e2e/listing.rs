@@ -11,17 +11,23 @@ use crate::{cell::Cell, place::Place, requests::closed_port};
 const LIST_BYTES_MAX: usize = 24_000;
 
 /// The tools that everything else leans on; a server may offer more.
-const TOOLS: [&str; 15] = [
+const TOOLS: [&str; 21] = [
     "cancel_job",
     "comfyui_health_check",
     "create_workflow_from_template",
     "execute_workflow",
+    "free_memory",
     "generate",
     "get_asset_metadata",
+    "get_job_result",
     "get_node_info",
+    "get_queue_status",
     "get_template",
     "get_workflow_status",
+    "interrupt_execution",
     "list_assets",
+    "list_backends",
+    "list_jobs",
     "list_models",
     "list_workflow_templates",
     "search_nodes",

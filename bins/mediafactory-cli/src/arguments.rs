@@ -8,8 +8,8 @@ use clap::{
 use mediafactory::config::{SETTINGS, Setting};
 
 use crate::{
-    config::ConfigTask, doctor::Doctor, generate::Generate, models::Models, run::Run,
-    sim::Simulator, templates::TemplatesTask, workflow::WorkflowTask,
+    config::ConfigTask, doctor::Doctor, generate::Generate, jobs::JobsTask, models::Models,
+    run::Run, sim::Simulator, templates::TemplatesTask, workflow::WorkflowTask,
 };
 
 /// What was asked for.
@@ -37,6 +37,9 @@ pub(crate) enum Task {
     /// Check, correct, convert, edit, compare or draw workflows
     #[command(subcommand)]
     Workflow(WorkflowTask),
+    /// List, show, watch or cancel jobs, whichever process runs them
+    #[command(subcommand)]
+    Jobs(JobsTask),
     /// List what the server has
     Models(Models),
     /// List the ready workflows, or show one

@@ -5,11 +5,13 @@
 
 mod arguments;
 mod config;
+mod display;
 mod doctor;
 mod failure;
 mod follow;
 mod generate;
 mod input;
+mod jobs;
 mod models;
 mod output;
 mod place;
@@ -54,12 +56,13 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
         Task::Sim(sim) => return sim::perform(&sim).await,
         Task::Config(config) => return config::perform(&config, settings),
         Task::Workflow(task) => return workflow::perform(task, settings).await,
-        Task::Generate(_) | Task::Run(_) | Task::Doctor(_) | Task::Models(_) => {}
+        Task::Generate(_) | Task::Run(_) | Task::Jobs(_) | Task::Doctor(_) | Task::Models(_) => {}
     }
     let resolved = startup::configure(settings)?;
     match task {
         Task::Generate(generate) => generate::perform(generate, &resolved).await,
         Task::Run(run) => run::perform(run, &resolved).await,
+        Task::Jobs(jobs) => jobs::perform(jobs, &resolved).await,
         Task::Doctor(doctor) => doctor::perform(&doctor, &resolved).await,
         Task::Models(models) => models::perform(&models, &resolved).await,
         Task::Templates(_) | Task::Sim(_) | Task::Config(_) | Task::Workflow(_) => {

@@ -16,14 +16,24 @@ pub(crate) async fn tell(
     let simulated = workplace.is_simulated().await;
     let factory = &workplace.factory;
     if as_json {
-        output::result(&json(factory, &report, simulated).to_string())?;
+        let simulated = [("simulated", Json::from(simulated))];
+        let members = members(factory, &report).into_iter().chain(simulated);
+        output::result(&Json::object(members).to_string())?;
     } else {
-        output::result(&lines(factory, &report, simulated))?;
+        let mut rows = rows(factory, &report);
+        if simulated {
+            rows.push(["simulated".to_owned(), "yes: drawn, not generated".to_owned()]);
+        }
+        if report.assets.is_empty() {
+            rows.push(["files".to_owned(), "none: the workflow saved nothing".to_owned()]);
+        }
+        output::result(&output::aligned(&rows))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn lines(factory: &Factory, report: &JobReport, simulated: bool) -> String {
+/// A job in lines of a name and a value.
+pub(crate) fn rows(factory: &Factory, report: &JobReport) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     let mut row = |name: &str, value: Option<String>| {
         rows.extend(value.map(|value| [name.to_owned(), value]));
@@ -38,23 +48,19 @@ fn lines(factory: &Factory, report: &JobReport, simulated: bool) -> String {
     row("template", report.template.clone());
     row("model", report.model.clone());
     row("server", report.server.clone());
-    row("simulated", simulated.then(|| "yes: drawn, not generated".to_owned()));
     row("time", seconds(report).map(|seconds| format!("{seconds:.1} s")));
-    if report.assets.is_empty() {
-        row("files", Some("none: the workflow saved nothing".to_owned()));
-    }
-    output::aligned(&rows)
+    rows
 }
 
-fn json(factory: &Factory, report: &JobReport, simulated: bool) -> Json {
+/// A job as the members of an object.
+pub(crate) fn members(factory: &Factory, report: &JobReport) -> Vec<(&'static str, Json)> {
     let text = |text: &Option<String>| text.as_deref().map_or(Json::Null, Json::from);
     let notes = report.notes.iter().map(|note| Json::from(note.as_str())).collect();
-    Json::object([
+    vec![
         ("job", Json::from(report.job.to_string())),
         ("state", Json::from(report.state.as_str())),
         ("server", text(&report.server)),
         ("backend", text(&report.backend)),
-        ("simulated", Json::from(simulated)),
         ("template", text(&report.template)),
         ("model", text(&report.model)),
         ("seed", report.seed.map_or(Json::Null, Json::from)),
@@ -65,7 +71,7 @@ fn json(factory: &Factory, report: &JobReport, simulated: bool) -> Json {
             report.assets.iter().map(|asset| asset_json(factory, asset)).collect::<Vec<_>>().into(),
         ),
         ("notes", Json::Array(notes)),
-    ])
+    ]
 }
 
 fn asset_json(factory: &Factory, asset: &Asset) -> Json {

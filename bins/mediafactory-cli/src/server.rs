@@ -37,6 +37,11 @@ impl Workplace {
         Self::open(resolved.config.clone(), resolved.config.simulate).await
     }
 
+    /// For tasks that only concern what is on record: nothing is started for them.
+    pub(crate) async fn for_records(resolved: &Resolved) -> Result<Self, Failure> {
+        Self::open(resolved.config.clone(), Simulate::Never).await
+    }
+
     async fn open(config: Config, policy: Simulate) -> Result<Self, Failure> {
         let Backing { config, simulator } = Backing::by(policy, config).await?;
         match Factory::open(config).await {

@@ -79,7 +79,11 @@ mod tests {
         let mut job = Job::new(JobRecord::new(uuid::Uuid::nil().into(), at, Json::Null));
         let server = "http://127.0.0.1:8188/".to_owned();
         let accepted = Event::Accepted { warnings: Vec::new() };
-        for event in [Event::SubmitStarted { server }, accepted, Event::Finished { nodes }] {
+        for event in [
+            Event::SubmitStarted { server },
+            accepted,
+            Event::Finished { nodes, texts: Vec::new() },
+        ] {
             job.apply(event, at).unwrap();
         }
         job

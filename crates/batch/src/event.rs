@@ -2,13 +2,14 @@
 
 mod failure;
 mod node_run;
+mod node_text;
 mod stored;
 
 use thiserror::Error;
 use workflow_graph::json::ParseError;
 
 pub(crate) use self::node_run::NODES_MAX;
-pub use self::{failure::Failure, node_run::NodeRun};
+pub use self::{failure::Failure, node_run::NodeRun, node_text::NodeText};
 
 /// One thing that happened to a job. The log of a job is a list of these, and its state is
 /// what [`State::next`](crate::State::next) makes of them.
@@ -55,6 +56,8 @@ pub enum Event {
     Finished {
         /// What was seen of its nodes.
         nodes: Vec<NodeRun>,
+        /// What its nodes told in words.
+        texts: Vec<NodeText>,
     },
     /// Execution ended with an error, according to the history.
     ExecutionFailed {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use workflow_graph::Json;
 
-use crate::{Event, Failure, IllegalEvent, JobId, NodeRun, State, StopReason};
+use crate::{Event, Failure, IllegalEvent, JobId, NodeRun, NodeText, State, StopReason};
 
 /// What is written down of a job before ComfyUI hears of it; it never changes afterwards.
 ///
@@ -86,7 +86,7 @@ pub struct LogEntry {
 /// job.apply(Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() }, at)?;
 /// assert_eq!(job.server(), Some("http://127.0.0.1:8188/"));
 /// assert_eq!(job.state, State::Submitting);
-/// assert!(job.apply(Event::Finished { nodes: Vec::new() }, at).is_err(), "it was never accepted");
+/// assert!(job.apply(Event::Finished { nodes: Vec::new(), texts: Vec::new() }, at).is_err(), "it was never accepted");
 /// assert_eq!(job.log.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -199,12 +199,22 @@ impl Job {
     /// What was seen of its nodes, when it came to an end at the server.
     pub fn nodes(&self) -> &[NodeRun] {
         let nodes = self.latest(|event| {
-            let (Event::Finished { nodes } | Event::ExecutionFailed { nodes, .. }) = event else {
+            let (Event::Finished { nodes, .. } | Event::ExecutionFailed { nodes, .. }) = event
+            else {
                 return None;
             };
             Some(nodes.as_slice())
         });
         nodes.unwrap_or_default()
+    }
+
+    /// What its nodes told in words, when it came to a good end.
+    pub fn texts(&self) -> &[NodeText] {
+        let texts = self.latest(|event| {
+            let Event::Finished { texts, .. } = event else { return None };
+            Some(texts.as_slice())
+        });
+        texts.unwrap_or_default()
     }
 
     fn latest<'a, T>(&'a self, of: impl FnMut(&'a Event) -> Option<T>) -> Option<T> {

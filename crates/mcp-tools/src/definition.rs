@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     arguments, failure, progress::Reporter, schema, shelf::Shelf, switching::Session,
-    toolsets::Toolset,
+    tasks::TaskSlot, toolsets::Toolset,
 };
 
 /// One tool of the server.
@@ -45,6 +45,8 @@ pub(crate) struct Call {
     pub(crate) cancelled: CancellationToken,
     /// When the server ends, and who is still there.
     pub(crate) ending: Ending,
+    /// Where a job is handed over that is to go on as a task, when the caller knows tasks.
+    pub(crate) task: Option<TaskSlot>,
     /// Where progress goes, when the caller asked for it.
     pub(crate) reporter: Option<Reporter>,
 }
@@ -120,7 +122,7 @@ impl<O> Answer<O> {
 }
 
 impl<O: Serialize> Answer<O> {
-    fn into_result(self) -> Result<CallToolResult, ErrorData> {
+    pub(crate) fn into_result(self) -> Result<CallToolResult, ErrorData> {
         let structured = serde_json::to_value(&self.result).map_err(|defect| {
             tracing::error!(%defect, "a result cannot be written as JSON");
             ErrorData::internal_error("the result cannot be written as JSON", None)

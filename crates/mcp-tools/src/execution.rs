@@ -6,12 +6,14 @@ use mediafactory::{
     Error, Factory, FailureCode, GenerateRequest, JobId, JobReport, Json, Placing, RunWorkflow,
     StartedJob, Waited,
 };
+use rmcp::model::{CallToolResult, ErrorData};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
     arguments::ObjectArgument,
     definition::{Answer, Call, Definition, Effect, Words},
+    failure,
     progress::{self, OnCancel},
     results::{JobResult, describe_job, links},
     toolsets::Toolset,
@@ -258,6 +260,8 @@ async fn follow(
     at_most: Duration,
     on_cancel: OnCancel,
 ) -> Result<Answer<JobResult>, Error> {
+    let at_most =
+        if goes_on_as_task(call, &started, at_most).await? { Duration::ZERO } else { at_most };
     let waited = progress::wait(call, &started.job, at_most, on_cancel).await?;
     let answer = conclude(&call.factory, waited)?;
     if started.is_reused {
@@ -265,6 +269,29 @@ async fn follow(
         return Ok(answer.map(|result| result.reused(started.notes)).with_line(&told));
     }
     Ok(answer)
+}
+
+/// Whether a call that would wait hands its job over to a task instead.
+async fn goes_on_as_task(
+    call: &Call,
+    started: &StartedJob,
+    at_most: Duration,
+) -> Result<bool, Error> {
+    let Some(task) = call.task.as_ref().filter(|_| !at_most.is_zero()) else { return Ok(false) };
+    let Waited::StillRunning(report) = call.factory.wait(&started.job, Duration::ZERO).await?
+    else {
+        return Ok(false);
+    };
+    task.begin(&report);
+    Ok(true)
+}
+
+/// The answer of a call whose job has come so far.
+pub(crate) fn answer_of(factory: &Factory, waited: Waited) -> Result<CallToolResult, ErrorData> {
+    match conclude(factory, waited) {
+        Ok(answer) => answer.into_result(),
+        Err(error) => Ok(failure::result_of(&error)),
+    }
 }
 
 /// The end of a wait as a result; a job that did not succeed is a failure.

@@ -33,6 +33,12 @@ pub(crate) fn templates() -> ListResourceTemplatesResult {
         "Job",
         "Where one job stands and what came of it",
     );
+    let preview = template(
+        "mediafactory://job/{id}/preview",
+        "preview",
+        "Preview of a job",
+        "The picture that a running job showed last",
+    );
     let ready = template(
         "mediafactory://template/{name}",
         "template",
@@ -47,7 +53,7 @@ pub(crate) fn templates() -> ListResourceTemplatesResult {
     );
     let written = [job, ready].map(|template| template.with_mime_type("application/json"));
     ListResourceTemplatesResult::with_all_items(
-        [asset].into_iter().chain(written).chain([workflow]).collect(),
+        [asset].into_iter().chain(written).chain([preview, workflow]).collect(),
     )
 }
 
@@ -73,6 +79,7 @@ pub(crate) async fn read(
     let contents = match ResourceUri::parse(uri) {
         Some(ResourceUri::Asset(id)) => asset(factory, &id, uri).await,
         Some(ResourceUri::Job(id)) => job(factory, &id, uri).await,
+        Some(ResourceUri::JobPreview(id)) => preview(factory, &id, uri).await,
         Some(ResourceUri::Template(name)) => factory
             .templates()
             .get(&name)
@@ -80,13 +87,22 @@ pub(crate) async fn read(
         Some(ResourceUri::Workflow(name)) => shelf.find(&name).map(|found| {
             ResourceContents::text(&*found.text, uri).with_mime_type(found.media_type)
         }),
-        None => return Err(not_found(uri, "it is no address of this server", None)),
+        None => return Err(not_ours(uri)),
     };
     match contents {
         Ok(contents) => Ok(ReadResourceResult::new(vec![contents])),
-        Err(error) if is_absence(&error) => Err(not_found(uri, &error.to_string(), Some(&error))),
-        Err(error) => Err(told(&error)),
+        Err(error) => Err(refused(uri, &error)),
     }
+}
+
+/// An address that means nothing here.
+pub(crate) fn not_ours(uri: &str) -> ErrorData {
+    not_found(uri, "it is no address of this server", None)
+}
+
+/// Why nothing can be told of an address.
+pub(crate) fn refused(uri: &str, error: &Error) -> ErrorData {
+    if is_absence(error) { not_found(uri, &error.to_string(), Some(error)) } else { told(error) }
 }
 
 async fn asset(factory: &Factory, id: &str, uri: &str) -> Result<ResourceContents, Error> {
@@ -115,6 +131,12 @@ async fn job(factory: &Factory, id: &str, uri: &str) -> Result<ResourceContents,
     Ok(written(&JobResult::new(factory, &report), uri))
 }
 
+async fn preview(factory: &Factory, id: &str, uri: &str) -> Result<ResourceContents, Error> {
+    let preview = factory.latest_preview(&job_id(id)?).await?;
+    let contents = ResourceContents::blob(BASE64_STANDARD.encode(&preview.bytes), uri);
+    Ok(contents.with_mime_type(preview.media_type))
+}
+
 fn written<T: Serialize>(result: &T, uri: &str) -> ResourceContents {
     // The twins are plain structs with text keys: writing them cannot fail.
     let json = serde_json::to_value(result).unwrap_or(Value::Null);
@@ -140,6 +162,15 @@ fn not_found(uri: &str, why: &str, error: Option<&Error>) -> ErrorData {
         format!("there is no resource {uri}: {why}"),
         Some(Value::Object(data)),
     )
+}
+
+/// A failure of what has no failed results.
+pub(crate) fn refused_call(error: &Error) -> ErrorData {
+    if is_absence(error) {
+        let data = Some(Value::Object(failure::members_of(error)));
+        return ErrorData::invalid_params(error.to_string(), data);
+    }
+    told(error)
 }
 
 /// Resources have no failed results, so a failure is a protocol error that carries the same.

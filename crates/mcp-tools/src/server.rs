@@ -8,14 +8,20 @@ use std::{
     time::Duration,
 };
 
+use futures::{
+    FutureExt,
+    future::{join_all, pending},
+};
 use mediafactory::Factory;
 use rmcp::{
-    RoleServer, ServerHandler,
+    Peer, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, ErrorData, Implementation,
-        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-        ServerConfig, SubscriptionFilter, Tool,
+        CallToolRequestParams, CallToolResponse, CancelTaskParams, CreateTaskResult, ErrorData,
+        GetTaskParams, GetTaskResult, Implementation, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+        SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+        UpdateTaskParams,
     },
     service::{RequestContext, SubscriptionContext},
 };
@@ -29,9 +35,12 @@ use crate::{
     progress::Reporter,
     resources, router,
     shelf::Shelf,
+    subscriptions::{self, Changes, Listener, SUBSCRIPTIONS_MAX, Subscriptions},
     switching::{ENABLE_TOOLSET, Session},
+    tasks::{self, TaskSlot},
     templates,
     toolsets::{Profile, Selection, Toolset, UnknownName},
+    uris::ResourceUri,
     workflows,
 };
 
@@ -102,6 +111,7 @@ pub struct Server {
     session: Arc<Session>,
     /// What its jobs say whose they are.
     caller: Arc<str>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 struct Shared {
@@ -160,7 +170,12 @@ impl Server {
     fn in_session(shared: Arc<Shared>, session: Session) -> Self {
         let number = shared.sessions.fetch_add(1, Ordering::Relaxed);
         let caller = format!("session {number} of process {}", std::process::id());
-        Self { shared, session: Arc::new(session), caller: caller.into() }
+        Self {
+            shared,
+            session: Arc::new(session),
+            caller: caller.into(),
+            subscriptions: Arc::default(),
+        }
     }
 
     /// The tools as they are listed, by name.
@@ -221,6 +236,37 @@ impl Server {
         }
     }
 
+    /// Tells the client of a session of every change at an address, until it has heard enough.
+    async fn tell_session(&self, uri: String, peer: Peer<RoleServer>) -> Result<(), ErrorData> {
+        let shared = Arc::clone(&self.shared);
+        let Some(subject) = subscriptions::subject(&shared.factory, &uri).await? else {
+            return Ok(());
+        };
+        let active = self.subscriptions.add(&uri)?;
+        let changes = Changes::of(&shared.factory, subject);
+        let listener = Listener::Session(peer);
+        let tasks = shared.calls.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = active.cancelled() => {}
+                () = shared.ending.nobody_cancels.cancelled() => {}
+                () = changes.tell(&uri, &listener) => {}
+            }
+        });
+        Ok(())
+    }
+
+    /// Tells of each change of the list of tools; ends when the client cannot be told any more.
+    async fn tell_of_tools(&self, context: &SubscriptionContext) {
+        if context.accepted().tools_list_changed != Some(true) {
+            return pending().await;
+        }
+        let mut changes = self.session.changes();
+        while changes.changed().await.is_ok()
+            && context.sink().notify_tool_list_changed().await.is_ok()
+        {}
+    }
+
     async fn call(
         &self,
         request: CallToolRequestParams,
@@ -231,6 +277,9 @@ impl Server {
         let has_opened = has_opened_a_session(&context);
         let peer = context.peer.clone();
         let changes = self.session.changes();
+        let knows_tasks =
+            context.client_capabilities().is_some_and(|client| client.supports_tasks());
+        let task = knows_tasks.then(TaskSlot::default);
         let call = Call {
             factory: self.shared.factory.clone(),
             caller: self.caller(&context),
@@ -238,6 +287,7 @@ impl Server {
             session: self.session.lasts(has_opened).then(|| Arc::clone(&self.session)),
             cancelled: context.ct,
             ending: self.shared.ending.clone(),
+            task: task.clone(),
             reporter: token.map(|token| Reporter::new(context.peer, token)),
         };
         let arguments = request.arguments.unwrap_or_default();
@@ -252,7 +302,11 @@ impl Server {
         {
             tracing::debug!(%error, "the client does not hear that the tools have changed");
         }
-        answered.map(CallToolResponse::from)
+        let result = answered?;
+        Ok(match task.and_then(|task| task.begun()) {
+            Some(task) => CallToolResponse::Task(CreateTaskResult::new(task)),
+            None => CallToolResponse::from(result),
+        })
     }
 }
 
@@ -264,7 +318,11 @@ fn has_opened_a_session(context: &RequestContext<RoleServer>) -> bool {
 
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_resources_subscribe()
+            .enable_tasks();
         let capabilities = if self.can_switch() {
             capabilities.enable_tool_list_changed().build()
         } else {
@@ -289,29 +347,6 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(self.tools()))
-    }
-
-    fn accepted_subscription_filter(
-        &self,
-        requested: &SubscriptionFilter,
-    ) -> Option<SubscriptionFilter> {
-        self.can_switch().then(|| requested.clone())
-    }
-
-    /// Tells a client of 2026-07-28 when its list of tools has changed.
-    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut changes = self.session.changes();
-        loop {
-            tokio::select! {
-                () = context.cancelled() => return Ok(()),
-                () = self.shared.ending.waits_end.cancelled() => return Ok(()),
-                switched = changes.changed() => {
-                    if switched.is_err() || context.sink().notify_tool_list_changed().await.is_err() {
-                        return Ok(());
-                    }
-                }
-            }
-        }
     }
 
     async fn call_tool(
@@ -349,5 +384,84 @@ impl ServerHandler for Server {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let reading = resources::read(&self.shared.factory, &self.shared.shelf, &request.uri);
         failure::answer_panics("resources/read", reading).await.map(ReadResourceResponse::from)
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let SubscribeRequestParams { uri, .. } = request;
+        let subscribing = self.tell_session(uri, context.peer);
+        failure::answer_panics("resources/subscribe", subscribing).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.remove(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        let ours = requested.resource_subscriptions.iter().flatten();
+        let ours = ours.filter(|uri| ResourceUri::parse(uri).is_some());
+        let ours: Vec<String> = ours.take(SUBSCRIPTIONS_MAX).cloned().collect();
+        let accepted = SubscriptionFilter::builder().resource_subscriptions(ours);
+        let hears_of_tools = self.can_switch() && requested.tools_list_changed == Some(true);
+        Some(if hears_of_tools { accepted.tools_list_changed() } else { accepted }.build())
+    }
+
+    /// Tells a client of 2026-07-28 what has changed: resources that it named, and the list of its
+    /// tools.
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let factory = &self.shared.factory;
+        let listener = Listener::Stream(context.sink().clone());
+        let uris = context.accepted().resource_subscriptions.iter().flatten();
+        let telling = join_all(uris.map(|uri| async {
+            // Of what is not there, or never changes, nothing is ever told.
+            if let Ok(Some(subject)) = subscriptions::subject(factory, uri).await {
+                Changes::of(factory, subject).tell(uri, &listener).await;
+            }
+        }));
+        tokio::select! {
+            () = context.cancelled() => {}
+            () = self.shared.ending.nobody_cancels.cancelled() => {}
+            () = self.tell_of_tools(&context) => {}
+            () = telling.then(|_| pending()) => {}
+        }
+        Ok(())
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let getting = tasks::get(&self.shared.factory, &request.task_id);
+        failure::answer_panics("tasks/get", getting).await
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let message = format!("task {} has asked for nothing", request.task_id);
+        Err(ErrorData::invalid_params(message, None))
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let cancelling = tasks::cancel(&self.shared.factory, &request.task_id);
+        failure::answer_panics("tasks/cancel", cancelling).await
     }
 }

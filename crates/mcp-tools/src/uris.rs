@@ -4,11 +4,16 @@ use std::fmt;
 
 const SCHEME: &str = "mediafactory://";
 
+/// What stands behind the address of a job whose preview is meant.
+const PREVIEW: &str = "/preview";
+
 /// What a resource address points at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ResourceUri {
     Asset(String),
     Job(String),
+    /// The picture that a running job showed last.
+    JobPreview(String),
     Template(String),
     /// A workflow or a drawing of one that a tool answered.
     Workflow(String),
@@ -18,11 +23,16 @@ impl ResourceUri {
     /// Reads an address; `None` when it is none of ours.
     pub(crate) fn parse(uri: &str) -> Option<Self> {
         let (kind, name) = uri.strip_prefix(SCHEME)?.split_once('/')?;
+        let (kind, name) = match name.strip_suffix(PREVIEW) {
+            Some(job) if kind == "job" => ("job preview", job),
+            Some(_) | None => (kind, name),
+        };
         if name.is_empty() || name.contains('/') {
             return None;
         }
         let name = name.to_owned();
         match kind {
+            "job preview" => Some(Self::JobPreview(name)),
             "asset" => Some(Self::Asset(name)),
             "job" => Some(Self::Job(name)),
             "template" => Some(Self::Template(name)),
@@ -35,6 +45,7 @@ impl ResourceUri {
 impl fmt::Display for ResourceUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name) = match self {
+            Self::JobPreview(name) => return write!(f, "{SCHEME}job/{name}{PREVIEW}"),
             Self::Asset(name) => ("asset", name),
             Self::Job(name) => ("job", name),
             Self::Template(name) => ("template", name),
@@ -50,9 +61,12 @@ mod tests {
 
     #[test]
     fn an_address_is_read_as_it_was_written() {
-        for uri in
-            ["mediafactory://asset/a1", "mediafactory://job/j", "mediafactory://template/t-1"]
-        {
+        for uri in [
+            "mediafactory://asset/a1",
+            "mediafactory://job/j",
+            "mediafactory://job/j/preview",
+            "mediafactory://template/t-1",
+        ] {
             assert_eq!(ResourceUri::parse(uri).map(|uri| uri.to_string()).as_deref(), Some(uri));
         }
     }
@@ -63,6 +77,8 @@ mod tests {
             "file:///etc/passwd",
             "mediafactory://asset/",
             "mediafactory://asset/a/b",
+            "mediafactory://asset/a/preview",
+            "mediafactory://job//preview",
             "mediafactory://node/x",
             "mediafactory:",
         ] {

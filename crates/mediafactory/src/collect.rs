@@ -9,8 +9,8 @@ use std::{
 
 use assets::{Asset, AssetId, BlobStore, Origin, ServerFile, media};
 use async_trait::async_trait;
-use batch::{Event, Failure, FinishError, Finished, Finisher, Job, State, StoreError};
-use comfy_client::{Client, FileRef, Folder, Limits};
+use batch::{Event, Failure, FinishError, Finished, Finisher, Job, NodeText, State, StoreError};
+use comfy_client::{Client, FileRef, Folder, Limits, OutputItem};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use store_sqlite::SqliteStore;
@@ -36,11 +36,16 @@ impl Finisher for Collector {
     async fn finish(&self, finished: Finished<'_>) -> Result<State, FinishError> {
         let Finished { job, ended, client, nodes } = finished;
         let mut found = Vec::new();
+        let mut texts = Vec::new();
         let mut next_index: HashMap<&str, u32> = HashMap::new();
         for output in ended.outputs() {
             let entry = ended.entry.as_ref();
             let real_node = entry.and_then(|entry| entry.real_node(&output.node));
             let node = real_node.unwrap_or(output.node.as_str());
+            texts.extend(output.items.iter().filter_map(|item| match item {
+                OutputItem::Text { key, text } => Some(NodeText::new(node, key, text.clone())),
+                OutputItem::File { .. } | OutputItem::Other { .. } => None,
+            }));
             for file in output.files().filter(|file| file.folder != Folder::Input) {
                 let index = next_index.entry(node).or_default();
                 found.push(self.asset(job, client, node, *index, file).await?);
@@ -52,7 +57,7 @@ impl Finisher for Collector {
                 tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
             }
         }
-        let event = Event::Finished { nodes: nodes.to_vec() };
+        let event = Event::Finished { nodes: nodes.to_vec(), texts };
         let finished = self.store.finish_job(&job.record.id, event, Timestamp::now(), found);
         finished.await.map_err(|error| FinishError::Store(in_job_store(error)))
     }

@@ -58,6 +58,22 @@ impl Factory {
         self.parts.engine.preview(job)
     }
 
+    /// What the latest preview shows, where there is one.
+    pub async fn latest_preview(&self, job: &JobId) -> Result<Preview, Error> {
+        let latest = self.preview(job).and_then(|preview| preview.borrow().clone());
+        if let Some(preview) = latest {
+            return Ok(preview);
+        }
+        let state = self.recorded(job).await?.ok_or_else(|| unknown(job))?.state;
+        let message = format!("job {job} shows no picture now; it is {state}");
+        let hint = if state.is_final() {
+            "previews end with the job; `get_job_result` tells what came out of it"
+        } else {
+            "samplers show pictures while they run, in the process that runs the job"
+        };
+        Err(Error::new(FailureCode::AssetNotFoundOrExpired, message).with_hint(hint))
+    }
+
     /// Waits until a job has ended, but no longer than `at_most`.
     pub async fn wait(&self, job: &JobId, at_most: Duration) -> Result<Waited, Error> {
         let until = Instant::now() + at_most.min(WAIT_MAX);
@@ -199,6 +215,7 @@ fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport
         backend: None,
         service: job.record.service.clone(),
         nodes: job.nodes().to_vec(),
+        texts: job.texts().to_vec(),
         template: job.record.template,
         model: job.record.model,
         seed: job.record.seed,
@@ -222,7 +239,7 @@ fn has_ended(id: &JobId, state: State) -> Error {
         return Error::new(FailureCode::Cancelled, message)
             .with_hint("nothing is left to be done: it runs no longer");
     }
-    let message = format!("job {id} cannot be cancelled: it has ended, and is {state}");
+    let message = format!("job {id} cannot be cancelled: it has ended as {state}");
     Error::new(FailureCode::ValidationError, message)
         .with_hint("`get_job_result` tells how it ended and what came out of it")
 }

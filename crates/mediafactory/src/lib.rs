@@ -46,7 +46,9 @@ mod templates;
 pub mod workflows;
 
 pub use assets::{Asset, AssetId, Origin, ServerFile};
-pub use batch::{Failure, JobId, NodeProgress, NodeRun, Preview, Progress, State, Unsure};
+pub use batch::{
+    Failure, JobId, NodeProgress, NodeRun, NodeText, Preview, Progress, State, Unsure,
+};
 pub use comfy_client::{Auth, InvalidServerUrl, Secret, ServerUrl};
 pub use workflow_graph::{Json, Workflow, near};
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use assets::Asset;
-use batch::{Failure, JobId, NodeRun, Progress, State};
+use batch::{Failure, JobId, NodeRun, NodeText, Progress, State};
 use jiff::Timestamp;
 use workflow_graph::Json;
 
@@ -144,6 +144,8 @@ pub struct JobReport {
     pub failure: Option<Failure>,
     /// What was seen of its nodes, when it came to an end at its server.
     pub nodes: Vec<NodeRun>,
+    /// What its nodes told in words; long texts are cut.
+    pub texts: Vec<NodeText>,
     /// What came out of it.
     pub assets: Vec<Asset>,
 }

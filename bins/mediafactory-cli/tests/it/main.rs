@@ -9,6 +9,7 @@
 
 mod doctor;
 mod generate;
+mod jobs;
 mod process;
 mod run;
 mod settings;

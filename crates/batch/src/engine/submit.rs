@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use comfy_client::{Accepted, Advice, ClientId, Error, ExecutionError, Retry, Submission};
+use comfy_client::{
+    Accepted, Advice, ClientId, Error, ExecutionError, Previews, Retry, Submission,
+};
 use tokio::time::Instant;
 use workflow_graph::{Json, NodeId};
 
@@ -42,6 +44,8 @@ impl Run {
             client_id: Some(client_id),
             ui_workflow: record.ui_workflow.as_ref(),
             targets,
+            // A server makes none unless it is asked or was started so.
+            previews: Previews::Auto,
             ..Submission::new(self.prompt, &self.workflow)
         };
         let Some(server) = self.server().cloned() else { return Ok(()) };

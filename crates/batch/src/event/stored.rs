@@ -2,7 +2,7 @@
 
 use workflow_graph::Json;
 
-use super::{Event, Failure, NodeRun, StopReason, UnreadableEvent};
+use super::{Event, Failure, NodeRun, NodeText, StopReason, UnreadableEvent};
 
 /// The version of the stored shape of events. It grows when a reader of the older shape could
 /// misunderstand a newer one; a new optional member is not such a change.
@@ -21,7 +21,10 @@ impl Event {
             }
             Self::Refused { failure } => members.push(("failure", failure.to_json())),
             Self::StopRequested { why } => members.push(("why", Json::from(why.as_str()))),
-            Self::Finished { nodes } => members.extend(NodeRun::member(nodes)),
+            Self::Finished { nodes, texts } => {
+                members.extend(NodeRun::member(nodes));
+                members.extend(NodeText::member(texts));
+            }
             Self::ExecutionFailed { failure, nodes } => {
                 members.push(("failure", failure.to_json()));
                 members.extend(NodeRun::member(nodes));
@@ -52,7 +55,10 @@ impl Event {
             "returned" => Self::Returned { reason: text(json, "reason")? },
             "started" => Self::Started,
             "stop_requested" => Self::StopRequested { why: StopReason::read(&text(json, "why")?)? },
-            "finished" => Self::Finished { nodes: NodeRun::member_of(json)? },
+            "finished" => Self::Finished {
+                nodes: NodeRun::member_of(json)?,
+                texts: NodeText::member_of(json)?,
+            },
             "execution_failed" => Self::ExecutionFailed {
                 failure: Failure::member_of(json)?,
                 nodes: NodeRun::member_of(json)?,

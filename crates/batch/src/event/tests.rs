@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use workflow_graph::Json;
 
-use super::{Event, Failure, NodeRun, StopReason};
+use super::{Event, Failure, NodeRun, NodeText, StopReason};
 
 fn any_text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(any::<String>())
@@ -39,6 +39,12 @@ fn any_nodes() -> impl Strategy<Value = Vec<NodeRun>> {
     prop::collection::vec(node, 0..4)
 }
 
+fn any_texts() -> impl Strategy<Value = Vec<NodeText>> {
+    let text = (any::<String>(), any::<String>(), any::<String>());
+    let text = text.prop_map(|(node, key, text)| NodeText::new(node, key, text));
+    prop::collection::vec(text, 0..3)
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<String>().prop_map(|server| Event::SubmitStarted { server }),
@@ -49,7 +55,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::StopRequested { why: StopReason::Cancelled }),
         Just(Event::StopRequested { why: StopReason::TimedOut }),
         any::<String>().prop_map(|reason| Event::Returned { reason }),
-        any_nodes().prop_map(|nodes| Event::Finished { nodes }),
+        (any_nodes(), any_texts()).prop_map(|(nodes, texts)| Event::Finished { nodes, texts }),
         (any_failure(), any_nodes())
             .prop_map(|(failure, nodes)| Event::ExecutionFailed { failure, nodes }),
         Just(Event::Cancelled),

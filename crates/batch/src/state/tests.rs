@@ -13,7 +13,7 @@ fn all_events() -> Vec<Event> {
         Event::Returned { reason: String::new() },
         Event::Started,
         Event::StopRequested { why: StopReason::Cancelled },
-        Event::Finished { nodes: Vec::new() },
+        Event::Finished { nodes: Vec::new(), texts: Vec::new() },
         Event::ExecutionFailed { failure: failure(), nodes: Vec::new() },
         Event::Cancelled,
         Event::TimedOut,

@@ -200,7 +200,7 @@ impl Finisher for Keep {
             let failure = Failure::new("results_unreachable", "the connection was reset");
             return Err(FinishError::Results { failure, try_again: true });
         }
-        let event = Event::Finished { nodes: finished.nodes.to_vec() };
+        let event = Event::Finished { nodes: finished.nodes.to_vec(), texts: Vec::new() };
         Ok(self.store.append(&finished.job.record.id, event, Timestamp::now()).await?)
     }
 }

@@ -86,6 +86,19 @@ async fn a_result_tells_the_outputs_of_every_node() {
 }
 
 #[tokio::test]
+async fn a_result_tells_what_nodes_told_in_words() {
+    let bench = Bench::start().await;
+    let mut wire = bench.wire().await;
+    let mut workflow = drawing_workflow(1);
+    workflow["3"] = json!({"class_type": "PreviewAny", "inputs": {"source": "a red fox"}});
+    let job = start(&mut wire, workflow).await;
+    wait(&mut wire, &job).await;
+    let result = wire.succeed("get_job_result", json!({"job_id": job})).await;
+    let told = json!({"node": "3", "assets": [], "texts": [{"key": "text", "text": "a red fox"}]});
+    assert_eq!(result["outputs"][1], told, "{result}");
+}
+
+#[tokio::test]
 async fn the_queue_tells_places_and_what_earlier_runs_took() {
     let bench = Bench::start().await;
     let mut wire = bench.wire().await;

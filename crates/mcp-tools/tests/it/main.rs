@@ -18,5 +18,6 @@ mod protocol;
 mod routing;
 mod running;
 mod switching;
+mod telling;
 mod wire;
 mod workflows;

@@ -95,6 +95,7 @@ async fn resources_are_listed_and_read() {
             "mediafactory://asset/{id}",
             "mediafactory://job/{id}",
             "mediafactory://template/{name}",
+            "mediafactory://job/{id}/preview",
             "mediafactory://workflow/{digest}"
         ]
     );

@@ -48,10 +48,16 @@ impl Wire {
 
     /// A session as clients of 2025-11-25 open it.
     pub(crate) async fn open(server: Server) -> Self {
+        Self::open_with(server, json!({})).await
+    }
+
+    /// The same for a client with some capabilities.
+    pub(crate) async fn open_with(server: Server, capabilities: Value) -> Self {
         let mut wire = Self::new(server);
         let client = json!({"name": "test", "version": "0"});
-        let hello =
-            json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
+        let hello = json!({
+            "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client
+        });
         let answer = wire.request("initialize", hello).await;
         assert_eq!(answer["result"]["protocolVersion"], "2025-11-25", "{answer}");
         wire.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;

@@ -8,6 +8,7 @@
 mod crash;
 mod failures;
 mod generate;
+mod jobs;
 mod results;
 mod server;
 mod stage;

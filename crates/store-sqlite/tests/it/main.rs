@@ -38,7 +38,7 @@ fn submit_started() -> Event {
 }
 
 fn finished() -> Event {
-    Event::Finished { nodes: Vec::new() }
+    Event::Finished { nodes: Vec::new(), texts: Vec::new() }
 }
 
 /// What a process finds that starts long after all others are dead.
