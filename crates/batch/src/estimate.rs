@@ -90,7 +90,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the numbers are exact in binary")]
     fn runs_are_averaged_and_cached_nodes_have_no_part() {
         let run = |ms| NodeRun {
             duration_ms: Some(ms),

@@ -48,7 +48,8 @@ impl Finisher for Collector {
             }));
             for file in output.files().filter(|file| file.folder != Folder::Input) {
                 let index = next_index.entry(node).or_default();
-                found.push(self.asset(job, client, node, *index, file).await?);
+                let place = OutputPlace { node, index: *index, file };
+                found.push(self.asset(job, client, place).await?);
                 *index = index.saturating_add(1);
             }
         }
@@ -63,15 +64,21 @@ impl Finisher for Collector {
     }
 }
 
+/// One file of a job, and which of its node's it is.
+struct OutputPlace<'a> {
+    node: &'a str,
+    index: u32,
+    file: &'a FileRef,
+}
+
 impl Collector {
     async fn asset(
         &self,
         job: &Job,
         client: &Client,
-        node: &str,
-        index: u32,
-        file: &FileRef,
+        place: OutputPlace<'_>,
     ) -> Result<Asset, FinishError> {
+        let OutputPlace { node, index, file } = place;
         let view = client.view(file).await.map_err(|error| unreachable(file, node, &error))?;
         let interrupted = Arc::new(OnceLock::new());
         let why = Arc::clone(&interrupted);

@@ -83,10 +83,12 @@ impl Factory {
     }
 
     fn summary(&self, job: Job) -> JobSummary {
-        let percent = match job.state {
-            State::Succeeded => Some(100.0),
-            state if state.is_final() => None,
-            _ => self.progress(&job.record.id).map(|progress| progress.borrow().percent),
+        let percent = if job.state == State::Succeeded {
+            Some(100.0)
+        } else if job.state.is_final() {
+            None
+        } else {
+            self.progress(&job.record.id).map(|progress| progress.borrow().percent)
         };
         JobSummary {
             job: job.record.id,

@@ -96,10 +96,10 @@ impl Factory {
             let url = server.url();
             self.parts.engine.connect(&url).await.unwrap_or(Ok(())).map_err(failure::client)
         });
-        let tried: Vec<_> = servers.iter().copied().zip(join_all(tries).await).collect();
+        let outcomes = join_all(tries).await;
         let mut failed = None;
         let mut answering = Vec::new();
-        for (server, outcome) in tried {
+        for (server, outcome) in servers.iter().copied().zip(outcomes) {
             match outcome {
                 Ok(()) => answering.push(server),
                 Err(error) => failed = failed.or(Some(error)),
@@ -117,21 +117,19 @@ impl Factory {
         let asked = self.parts.servers.iter().map(|server| async move {
             (server, server.client.system_stats().await.map_err(failure::client))
         });
-        let reports = join_all(asked).await.into_iter().map(|(server, stats)| {
+        let reports = join_all(asked).await.into_iter().map(|(server, answer)| {
             let url = server.url();
             let status = known.iter().find(|status| status.url == url).cloned();
-            let (stats, problem) = match stats {
-                Ok(stats) => (Some(stats), None),
-                Err(error) => (None, Some(error.to_string())),
-            };
+            let problem = answer.as_ref().err().map(ToString::to_string);
+            let answer = answer.ok();
             BackendReport {
                 name: server.name.clone(),
                 url,
                 tags: server.tags.clone(),
                 gpu_id: server.gpu_id,
-                version: stats.as_ref().and_then(|stats| stats.comfyui_version.clone()),
-                simulated: stats.as_ref().is_some_and(is_simulator),
-                devices: stats.map(devices).unwrap_or_default(),
+                version: answer.as_ref().and_then(|stats| stats.comfyui_version.clone()),
+                simulated: answer.as_ref().is_some_and(is_simulator),
+                devices: answer.map(devices).unwrap_or_default(),
                 problem,
                 set_aside: status.as_ref().and_then(|status| status.set_aside.clone()),
                 socket_open: status.as_ref().is_some_and(|status| status.is_connected),

@@ -109,10 +109,10 @@ pub(crate) fn append(
         )?
         .execute((&job, timestamp_text(at), event.to_json().to_string()))?;
     // Where a job is, too, stands in its log: the state and the server only repeat it.
-    let server = match event {
-        Event::SubmitStarted { server } => Some(server.as_str()),
-        _ if next == State::Recorded => Some(""),
-        _ => None,
+    let server = if let Event::SubmitStarted { server } = event {
+        Some(server.as_str())
+    } else {
+        (next == State::Recorded).then_some("")
     };
     transaction
         .prepare_cached("UPDATE jobs SET state = ?2, server = coalesce(?3, server) WHERE id = ?1")?

@@ -1,7 +1,7 @@
 //! The tables of this crate. Their hash is quick and differs from table to table, so that nobody
 //! can write a workflow whose names all fall into one place.
 
-use foldhash::fast::RandomState;
+pub(crate) use foldhash::fast::RandomState;
 
 pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 pub(crate) type HashSet<T> = std::collections::HashSet<T, RandomState>;

@@ -115,7 +115,9 @@ impl JobStore for MemoryJobs {
         let mut free: Vec<_> = jobs.values_mut().filter(is_free).collect();
         free.sort_by_key(|owned| place(&owned.job));
         free.truncate(usize::try_from(adoption.limit).unwrap_or(usize::MAX));
-        free.iter_mut().for_each(|owned| owned.owner = adoption.owner);
+        for owned in &mut free {
+            owned.owner = adoption.owner;
+        }
         Ok(free.into_iter().map(|owned| owned.job.clone()).collect())
     }
 
@@ -136,7 +138,9 @@ impl JobStore for MemoryJobs {
         let gone =
             finished.iter().enumerate().filter(|(at, place)| *at >= jobs_max || is_too_old(place));
         let gone: Vec<_> = gone.map(|(_, place)| place.id).collect();
-        gone.iter().for_each(|id| drop(kept.jobs.remove(id)));
+        for id in &gone {
+            kept.jobs.remove(id);
+        }
         Ok(gone.len().try_into().unwrap_or(u64::MAX))
     }
 }

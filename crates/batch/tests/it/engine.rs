@@ -14,7 +14,7 @@ use crate::stage::{
 async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
     let stage = Stage::new().await;
     let engine = stage.engine();
-    let record = stage.record(4);
+    let record = Stage::record(4);
     let id = record.id;
     engine.start(record).await.unwrap();
     let shown = ended(&engine, &id).await.unwrap();
@@ -38,7 +38,7 @@ async fn a_job_runs_to_its_end_and_every_step_is_in_its_log() {
 async fn what_earlier_jobs_of_the_same_shape_took_tells_how_long_one_will_take() {
     let stage = Stage::new().await;
     let engine = stage.engine();
-    let of_one_shape = || JobRecord { shape_digest: "a shape".to_owned(), ..stage.record(3) };
+    let of_one_shape = || JobRecord { shape_digest: "a shape".to_owned(), ..Stage::record(3) };
     let (first, second) = (of_one_shape(), of_one_shape());
     let (first_id, second_id) = (first.id, second.id);
     engine.start(first).await.unwrap();
@@ -59,7 +59,7 @@ async fn what_earlier_jobs_of_the_same_shape_took_tells_how_long_one_will_take()
 async fn a_job_that_cannot_be_written_down_is_not_sent() {
     let stage = Stage::new().await;
     let engine = stage.engine_with(Killed::after(0, &stage.jobs), options());
-    let record = stage.record(1);
+    let record = Stage::record(1);
     let id = record.id;
     assert!(matches!(engine.start(record).await, Err(StartError::Store(_))));
     assert_eq!(stage.submissions(&id), 0);
@@ -70,7 +70,7 @@ async fn a_job_that_cannot_be_written_down_is_not_sent() {
 async fn what_the_server_refuses_fails_with_all_that_it_said() {
     let stage = Stage::new().await;
     let engine = stage.engine();
-    let record = stage.record_of(
+    let record = Stage::record_of(
         r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": -1, "height": 8, "batch_size": 1, "color": 0}},
             "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "t"}}}"#,
     );
@@ -97,7 +97,7 @@ async fn what_the_server_refuses_fails_with_all_that_it_said() {
 async fn outputs_that_the_server_leaves_out_are_told() {
     let stage = Stage::new().await;
     let engine = stage.engine();
-    let record = stage.record_of(
+    let record = Stage::record_of(
         r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
             "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "t"}},
             "3": {"class_type": "SaveImage", "inputs": {"filename_prefix": "t"}}}"#,
@@ -118,7 +118,7 @@ async fn a_node_that_raises_is_named() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     stage.sim.script(Fault::OutOfMemory { node: Some("4".to_owned()) });
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     engine.start(record).await.unwrap();
     ended(&engine, &id).await;
@@ -137,7 +137,7 @@ async fn a_lost_reply_is_looked_up_and_the_prompt_runs_once() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     stage.sim.script(Fault::DropReplyAfterAccepting);
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     engine.start(record).await.unwrap();
     ended(&engine, &id).await;
@@ -154,7 +154,7 @@ async fn an_answer_that_took_nothing_is_a_refusal_and_no_loss() {
         status: 500,
         body: "Server got itself in trouble".to_owned(),
     });
-    let record = stage.record(1);
+    let record = Stage::record(1);
     let id = record.id;
     engine.start(record).await.unwrap();
     ended(&engine, &id).await;
@@ -169,7 +169,7 @@ async fn an_outage_fails_nothing_that_the_server_has_not_heard_of() {
     let engine = stage.engine();
     stage.sim.refuse_connections().await;
     assert!(engine.connect(&stage.url()).await.unwrap().unwrap_err().is_retryable());
-    let (first, second) = (stage.record(1), stage.record(1));
+    let (first, second) = (Stage::record(1), Stage::record(1));
     let (first_id, second_id) = (first.id, second.id);
     engine.start(first).await.unwrap();
     engine.start(second).await.unwrap();
@@ -188,7 +188,7 @@ async fn an_outage_while_a_job_runs_costs_nothing_but_time() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     let gate = stage.sim.hold(Moment::AtStep(1));
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     engine.start(record).await.unwrap();
     gate.reached().await;
@@ -204,7 +204,7 @@ async fn an_outage_while_a_job_runs_costs_nothing_but_time() {
 async fn results_that_cannot_be_fetched_at_once_are_fetched_again() {
     let stage = Stage::new().await;
     let engine = stage.engine_that_fetches_twice();
-    let record = stage.record(1);
+    let record = Stage::record(1);
     let id = record.id;
     engine.start(record).await.unwrap();
     ended(&engine, &id).await;
@@ -231,7 +231,7 @@ async fn callers_share_one_attempt_to_reach_a_server() {
 async fn no_time_is_too_long_for_a_job() {
     let stage = Stage::new().await;
     let engine = stage.engine();
-    let mut record = stage.record(1);
+    let mut record = Stage::record(1);
     record.running_time_max = Some(Duration::MAX);
     let id = record.id;
     engine.start(record).await.unwrap();
@@ -245,7 +245,7 @@ async fn a_running_job_is_cancelled_at_the_server() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     let gate = stage.sim.hold(Moment::AtStep(1));
-    let record = stage.record(50);
+    let record = Stage::record(50);
     let id = record.id;
     engine.start(record).await.unwrap();
     gate.reached().await;
@@ -264,7 +264,7 @@ async fn a_job_in_the_servers_queue_is_cancelled_without_a_trace() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     let gate = stage.sim.hold(Moment::AtStep(1));
-    let (first, second) = (stage.record(2), stage.record(2));
+    let (first, second) = (Stage::record(2), Stage::record(2));
     let (first_id, second_id) = (first.id, second.id);
     engine.start(first).await.unwrap();
     gate.reached().await;
@@ -285,9 +285,9 @@ async fn a_job_in_the_servers_queue_is_cancelled_without_a_trace() {
 async fn a_job_that_waits_here_is_cancelled_before_the_server_hears_of_it() {
     let stage = Stage::new().await;
     let one_at_a_time = ServerOptions { in_flight_max: 1, ..server(&stage.sim) };
-    let engine = stage.engine_on(vec![one_at_a_time], stage.store(), options());
+    let engine = Stage::engine_on(vec![one_at_a_time], stage.store(), options());
     let gate = stage.sim.hold(Moment::AtStep(1));
-    let (first, second) = (stage.record(2), stage.record(2));
+    let (first, second) = (Stage::record(2), Stage::record(2));
     let (first_id, second_id) = (first.id, second.id);
     engine.start(first).await.unwrap();
     gate.reached().await;
@@ -306,7 +306,7 @@ async fn a_job_that_runs_too_long_is_stopped() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     let gate = stage.sim.hold(Moment::AtStep(1));
-    let mut record = stage.record(2);
+    let mut record = Stage::record(2);
     record.running_time_max = Some(Duration::from_millis(50));
     let id = record.id;
     engine.start(record).await.unwrap();
@@ -323,7 +323,7 @@ async fn a_lost_socket_costs_events_and_not_the_outcome() {
     let engine = stage.engine();
     stage.sim.script(Fault::GarbageFrames { at: Moment::AtStep(1) });
     stage.sim.script(Fault::CloseSockets { at: Moment::AtStep(2) });
-    let record = stage.record(4);
+    let record = Stage::record(4);
     let id = record.id;
     engine.start(record).await.unwrap();
     ended(&engine, &id).await;
@@ -336,7 +336,7 @@ async fn a_server_that_forgot_a_job_makes_it_lost_and_not_run_again() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     stage.sim.script(Fault::RestartEmpty { at: Moment::NextPrompt });
-    let record = stage.record(4);
+    let record = Stage::record(4);
     let id = record.id;
     engine.start(record).await.unwrap();
     ended(&engine, &id).await;
@@ -351,12 +351,12 @@ async fn there_is_a_limit_to_unfinished_jobs() {
     let one = EngineOptions { unfinished_max: 1, ..options() };
     let engine = stage.engine_with(stage.store(), one);
     let gate = stage.sim.hold(Moment::AtStep(1));
-    engine.start(stage.record(2)).await.unwrap();
-    let refused = engine.start(stage.record(2)).await;
+    engine.start(Stage::record(2)).await.unwrap();
+    let refused = engine.start(Stage::record(2)).await;
     assert!(matches!(refused, Err(StartError::TooMany { unfinished: 1, limit: 1 })));
     drop(gate);
     engine.shutdown().await;
-    assert!(matches!(engine.start(stage.record(2)).await, Err(StartError::ShuttingDown)));
+    assert!(matches!(engine.start(Stage::record(2)).await, Err(StartError::ShuttingDown)));
 }
 
 #[tokio::test]
@@ -364,12 +364,12 @@ async fn after_a_restart_of_the_server_the_next_job_shows_its_progress_again() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     stage.sim.script(Fault::RestartEmpty { at: Moment::NextPrompt });
-    let forgotten = stage.record(1);
+    let forgotten = Stage::record(1);
     let id = forgotten.id;
     engine.start(forgotten).await.unwrap();
     ended(&engine, &id).await;
     reconnected(&engine).await;
-    let record = stage.record(4);
+    let record = Stage::record(4);
     let id = record.id;
     engine.start(record).await.unwrap();
     let shown = ended(&engine, &id).await.unwrap();

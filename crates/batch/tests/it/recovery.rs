@@ -20,7 +20,7 @@ async fn killed_after_any_write_the_job_runs_once_and_its_end_is_known() {
     // The writes are: record, submit_started, accepted, started, finished.
     for writes in 1..=4 {
         let stage = Stage::new().await;
-        let record = stage.record(2);
+        let record = Stage::record(2);
         let id = record.id;
         let dying = stage.engine_with(Killed::after(writes, &stage.jobs), options());
         dying.start(record).await.unwrap();
@@ -41,7 +41,7 @@ async fn killed_after_any_write_the_job_runs_once_and_its_end_is_known() {
 #[tokio::test]
 async fn killed_between_the_log_and_the_request_the_job_is_lost_and_not_sent() {
     let stage = Stage::new().await;
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     stage.jobs.create(record, &OwnerId::random()).await.unwrap();
     stage.jobs.append(&id, stage.submit_started(), Timestamp::now()).await.unwrap();
@@ -56,7 +56,7 @@ async fn killed_between_the_log_and_the_request_the_job_is_lost_and_not_sent() {
 #[tokio::test]
 async fn two_engines_on_one_store_send_a_job_once() {
     let stage = Stage::new().await;
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     stage.jobs.create(record, &OwnerId::random()).await.unwrap();
     let (one, other) = (stage.engine(), stage.engine());
@@ -74,7 +74,7 @@ async fn a_job_of_another_process_can_be_cancelled() {
     let stage = Stage::new().await;
     let (one, other) = (stage.engine(), stage.engine());
     let gate = stage.sim.hold(Moment::AtStep(1));
-    let record = stage.record(50);
+    let record = Stage::record(50);
     let id = record.id;
     one.start(record).await.unwrap();
     gate.reached().await;
@@ -91,7 +91,7 @@ async fn shutting_down_leaves_the_job_to_the_server_and_the_next_start_takes_it_
     let stage = Stage::new().await;
     let engine = stage.engine();
     let gate = stage.sim.hold(Moment::AtStep(1));
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     engine.start(record).await.unwrap();
     gate.reached().await;
@@ -110,7 +110,7 @@ async fn shutting_down_leaves_the_job_to_the_server_and_the_next_start_takes_it_
 #[tokio::test]
 async fn jobs_of_other_servers_are_left_alone() {
     let stage = Stage::new().await;
-    let mut record = stage.record(2);
+    let mut record = Stage::record(2);
     record.servers = vec![ELSEWHERE.to_owned()];
     stage.jobs.create(record, &OwnerId::random()).await.unwrap();
     let engine = stage.engine();
@@ -125,7 +125,7 @@ async fn a_job_that_another_process_is_just_sending_is_cancelled_when_it_arrives
     let delay = Duration::from_millis(400);
     stage.sim.script(Fault::SlowReply { path: "/prompt".to_owned(), delay });
     let _gate = stage.sim.hold(Moment::AtStep(1));
-    let record = stage.record(50);
+    let record = Stage::record(50);
     let id = record.id;
     one.start(record).await.unwrap();
     reaches(&one, &id, State::Submitting).await;
@@ -143,7 +143,7 @@ async fn a_job_of_a_dead_process_is_stopped_by_whoever_cancels_it() {
     let stage = Stage::new().await;
     let gate = stage.sim.hold(Moment::AtStep(1));
     let dead = stage.engine();
-    let record = stage.record(50);
+    let record = Stage::record(50);
     let id = record.id;
     dead.start(record).await.unwrap();
     gate.reached().await;
@@ -158,7 +158,7 @@ async fn a_job_of_a_dead_process_is_stopped_by_whoever_cancels_it() {
 #[tokio::test]
 async fn a_job_at_another_server_is_not_said_to_be_cancelled() {
     let stage = Stage::new().await;
-    let mut record = stage.record(2);
+    let mut record = Stage::record(2);
     record.servers = vec![ELSEWHERE.to_owned()];
     let id = record.id;
     stage.jobs.create(record, &OwnerId::random()).await.unwrap();
@@ -184,7 +184,7 @@ async fn a_clock_that_is_set_back_times_nothing_out() {
     let stage = Stage::new().await;
     let gate = stage.sim.hold(Moment::AtStep(1));
     let first = stage.engine();
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     first.start(record).await.unwrap();
     gate.reached().await;

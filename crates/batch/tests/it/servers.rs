@@ -31,7 +31,7 @@ impl Pair {
     }
 
     fn engine(&self) -> Engine {
-        self.stage.engine_on(self.servers(), self.stage.store(), options())
+        Stage::engine_on(self.servers(), self.stage.store(), options())
     }
 
     fn executions(&self) -> (usize, usize) {
@@ -58,7 +58,7 @@ async fn jobs_go_to_whichever_server_has_a_place() {
     let pair = Pair::new().await;
     let engine = pair.engine();
     let gates = [pair.stage.sim.hold(Moment::AtStep(1)), pair.other.hold(Moment::AtStep(1))];
-    let ids = start(&engine, [pair.stage.record(2), pair.stage.record(2)]).await;
+    let ids = start(&engine, [Stage::record(2), Stage::record(2)]).await;
     for gate in &gates {
         gate.reached().await;
     }
@@ -73,7 +73,7 @@ async fn a_job_waits_for_the_server_that_it_names() {
     let pair = Pair::new().await;
     let engine = pair.engine();
     let gate = pair.other.hold(Moment::AtStep(1));
-    let only_second = || JobRecord { servers: vec![url(&pair.other)], ..pair.stage.record(2) };
+    let only_second = || JobRecord { servers: vec![url(&pair.other)], ..Stage::record(2) };
     let ids = start(&engine, [only_second(), only_second()]).await;
     gate.reached().await;
     assert_eq!(engine.waiting(), 1, "although the first server is idle");
@@ -89,12 +89,12 @@ async fn a_job_waits_for_the_server_that_it_names() {
 async fn the_most_urgent_goes_first_and_callers_take_turns() {
     let stage = Stage::new().await;
     let one = ServerOptions { in_flight_max: 1, ..ServerOptions::new("one", stage.client()) };
-    let engine = stage.engine_on(vec![one], stage.store(), options());
+    let engine = Stage::engine_on(vec![one], stage.store(), options());
     let gate = stage.sim.hold(Moment::AtStep(1));
     let of = |caller: &str, priority| JobRecord {
         caller: caller.to_owned(),
         priority,
-        ..stage.record(2)
+        ..Stage::record(2)
     };
     let first = start(&engine, [of("ann", 0)]).await;
     gate.reached().await;
@@ -121,7 +121,7 @@ async fn a_server_that_cannot_be_reached_gets_nothing_and_is_tried_again() {
     let pair = Pair::new().await;
     let engine = pair.engine();
     pair.stage.sim.refuse_connections().await;
-    let ids = start(&engine, [pair.stage.record(2), pair.stage.record(2)]).await;
+    let ids = start(&engine, [Stage::record(2), Stage::record(2)]).await;
     all_end(&engine, &pair.stage, &ids, State::Succeeded).await;
     assert_eq!(pair.executions(), (0, 2));
     until(&engine, |servers| servers[0].set_aside.is_some()).await;
@@ -139,7 +139,7 @@ async fn a_prompt_that_provably_did_not_arrive_goes_to_another_server() {
     // The socket is open when the server goes away: only the request finds nobody.
     engine.connect(&pair.stage.url()).await.unwrap().unwrap();
     pair.stage.sim.refuse_connections().await;
-    let ids = start(&engine, [pair.stage.record(2)]).await;
+    let ids = start(&engine, [Stage::record(2)]).await;
     all_end(&engine, &pair.stage, &ids, State::Succeeded).await;
     assert_eq!(pair.executions(), (0, 1));
     let job = pair.stage.job(&ids[0]).await;
@@ -154,13 +154,13 @@ async fn a_prompt_that_provably_did_not_arrive_goes_to_another_server() {
 async fn the_jobs_of_a_process_that_dies_are_taken_over_by_one_that_lives() {
     let pair = Pair::new().await;
     let short = EngineOptions { lease: Duration::from_millis(300), ..options() };
-    let heir = pair.stage.engine_on(pair.servers(), pair.stage.store(), short.clone());
+    let heir = Stage::engine_on(pair.servers(), pair.stage.store(), short.clone());
     assert_eq!(heir.recover().await.unwrap(), 0);
     // It dies after the record, the log entry of sending, and the server's acceptance.
     let store = Killed::after(3, &pair.stage.jobs);
-    let dying = pair.stage.engine_on(pair.servers(), store, short);
+    let dying = Stage::engine_on(pair.servers(), store, short);
     let gate = pair.stage.sim.hold(Moment::AtStep(1));
-    let record = JobRecord { servers: vec![url(&pair.stage.sim)], ..pair.stage.record(2) };
+    let record = JobRecord { servers: vec![url(&pair.stage.sim)], ..Stage::record(2) };
     let ids = start(&dying, [record]).await;
     gate.reached().await;
     killed(&dying, &ids[0]).await;
@@ -179,7 +179,7 @@ async fn the_jobs_of_a_process_that_dies_are_taken_over_by_one_that_lives() {
 #[tokio::test]
 async fn a_prompt_whose_sending_was_broken_off_is_sent_again_where_that_was_asked_for() {
     let stage = Stage::new().await;
-    let record = stage.record(2);
+    let record = Stage::record(2);
     let id = record.id;
     stage.jobs.create(record, &OwnerId::random()).await.unwrap();
     stage.jobs.append(&id, stage.submit_started(), Timestamp::now()).await.unwrap();
@@ -203,10 +203,10 @@ async fn start<const N: usize>(engine: &Engine, records: [JobRecord; N]) -> Vec<
     ids
 }
 
-async fn all_end(engine: &Engine, stage: &Stage, ids: &[JobId], state: State) {
+async fn all_end(engine: &Engine, stage: &Stage, ids: &[JobId], expected: State) {
     for id in ids {
         ended(engine, id).await;
         let job = stage.job(id).await;
-        assert_eq!(job.state, state, "{:?}", job.log);
+        assert_eq!(job.state, expected, "{:?}", job.log);
     }
 }

@@ -57,12 +57,11 @@ impl Stage {
     }
 
     pub(crate) fn engine_with(&self, store: Arc<dyn JobStore>, options: EngineOptions) -> Engine {
-        self.engine_on(vec![server(&self.sim)], store, options)
+        Self::engine_on(vec![server(&self.sim)], store, options)
     }
 
     /// An engine with several servers.
     pub(crate) fn engine_on(
-        &self,
         servers: Vec<ServerOptions>,
         store: Arc<dyn JobStore>,
         options: EngineOptions,
@@ -79,7 +78,7 @@ impl Stage {
     }
 
     /// A job of one sampler with that many steps.
-    pub(crate) fn record(&self, steps: u32) -> JobRecord {
+    pub(crate) fn record(steps: u32) -> JobRecord {
         let workflow = format!(
             r#"{{"1": {{"class_type": "CheckpointLoaderSimple", "inputs": {{"ckpt_name": "sd_xl_base_1.0.safetensors"}}}},
                 "2": {{"class_type": "CLIPTextEncode", "inputs": {{"text": "a fox", "clip": ["1", 1]}}}},
@@ -90,10 +89,10 @@ impl Stage {
                 "6": {{"class_type": "SaveImage", "inputs": {{"images": ["5", 0], "filename_prefix": "t"}}}}}}"#,
             seed = Uuid::new_v4().as_u128() >> 80
         );
-        self.record_of(&workflow)
+        Self::record_of(&workflow)
     }
 
-    pub(crate) fn record_of(&self, workflow: &str) -> JobRecord {
+    pub(crate) fn record_of(workflow: &str) -> JobRecord {
         let workflow = Json::parse(workflow.as_bytes()).unwrap();
         JobRecord::new(JobId::from(Uuid::now_v7()), Timestamp::now(), workflow)
     }

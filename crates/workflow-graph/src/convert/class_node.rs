@@ -1,6 +1,5 @@
 //! Nodes of the server's classes: how the front end makes one and fills it from a file.
 
-use crate::hash::{HashMap, IndexMap};
 use std::borrow::Cow;
 
 use super::{
@@ -10,6 +9,7 @@ use super::{
 };
 use crate::{
     catalog::{Category, InputKind, InputSpec, NodeClass},
+    hash::{HashMap, IndexMap},
     json::Json,
     ui::{LinkId, SavedValues, UiInput, UiNode},
 };

@@ -4,8 +4,7 @@ use super::{
     Finding,
     scene::{Kind, ROOT, Scene},
 };
-use crate::hash::HashMap;
-use crate::ui::UiMode;
+use crate::{hash::HashMap, ui::UiMode};
 
 /// How many nodes inside subgraphs are converted. Instances within instances multiply: thirty
 /// definitions of a few lines each can stand for a billion nodes.

@@ -2,11 +2,11 @@
 //! each group to load its instances with, and so do we; `ungroup` then opens the instances.
 
 use super::widget::is_widget_type;
-use crate::hash::HashMap;
 use crate::{
     catalog::{
         Category, Generation, InputKind, InputSpec, Name, NodeCatalog, NodeClass, OutputSpec,
     },
+    hash::HashMap,
     json::{Json, Object},
     ui::{UiNode, UiWorkflow},
 };

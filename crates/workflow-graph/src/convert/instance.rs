@@ -5,8 +5,8 @@ use super::{
     body::Body,
     scene::{Graph, Held, Kind, Node, Output, Promoted, Scene, Slot},
 };
-use crate::hash::HashMap;
 use crate::{
+    hash::HashMap,
     json::Json,
     ui::{SavedValues, UiInput, UiNode},
 };

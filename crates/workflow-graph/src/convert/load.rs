@@ -1,7 +1,6 @@
 //! Loading a saved workflow in the front end's order: definitions before their instances, the
 //! graph at the top last.
 
-use crate::hash::{HashMap, HashSet, IndexMap};
 use std::borrow::Cow;
 
 use super::{
@@ -17,6 +16,7 @@ use super::{
 };
 use crate::{
     catalog::NodeCatalog,
+    hash::{HashMap, HashSet, IndexMap, RandomState},
     ui::{LinkId, Text, UiGraph, UiNode, UiWorkflow},
 };
 
@@ -73,7 +73,7 @@ struct Source<'a, 'r> {
 impl<'a, 'r> Source<'a, 'r> {
     fn read(graph: UiGraph<'a>, own: &'r Renumbering<'a>) -> Self {
         let mut links =
-            IndexMap::with_capacity_and_hasher(graph.link_entries(), Default::default());
+            IndexMap::with_capacity_and_hasher(graph.link_entries(), RandomState::default());
         let mut links_read = 0;
         for link in graph.links() {
             links_read += 1;
@@ -136,7 +136,7 @@ fn load_graph<'a>(
     let mut graph = Graph {
         name: source.name().unwrap_or_default(),
         nodes: Vec::with_capacity(count),
-        by_id: HashMap::with_capacity_and_hasher(count, Default::default()),
+        by_id: HashMap::with_capacity_and_hasher(count, RandomState::default()),
         links,
         inputs: source.inputs().map(boundary).collect(),
         outputs: source.outputs().map(boundary).collect(),
@@ -240,7 +240,7 @@ fn ends<'l>(link: &'l Link<'_>) -> Ends<'l> {
 
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
-    let mut seen = HashSet::with_capacity_and_hasher(graph.links.len(), Default::default());
+    let mut seen = HashSet::with_capacity_and_hasher(graph.links.len(), RandomState::default());
     if graph.links.values().all(|link| seen.insert((&*link.target, link.target_slot))) {
         return;
     }

@@ -2,8 +2,10 @@
 //! numbers, which are part of the ids in a prompt.
 
 use super::scene::Numbers;
-use crate::hash::{HashMap, HashSet};
-use crate::ui::{Text, UiGraph, UiNode};
+use crate::{
+    hash::{HashMap, HashSet},
+    ui::{Text, UiGraph, UiNode},
+};
 
 /// The new numbers of one definition's nodes.
 #[derive(Default)]

@@ -5,8 +5,8 @@ use super::{
     expand::{Expansion, Seat},
     scene::{Graph, INPUTS_ID, Kind, Node, Scene, Value, Virtual},
 };
-use crate::hash::{HashMap, HashSet};
 use crate::{
+    hash::{HashMap, HashSet},
     json::Json,
     ui::{SavedValues, Text, UiMode},
 };

@@ -1,12 +1,12 @@
 //! A saved workflow as the front end holds it once it is loaded: every graph with its nodes,
 //! links and widgets, instances of subgraphs bound to their definitions.
 
-use crate::hash::{HashMap, IndexMap};
 use std::{ops::Deref, rc::Rc};
 
 use super::{Finding, body::Body, group::Groups};
 use crate::{
     catalog::{NodeCatalog, NodeClass},
+    hash::{HashMap, IndexMap},
     json::Json,
     ui::{LinkId, Text, UiMode, UiNode},
 };

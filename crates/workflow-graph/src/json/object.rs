@@ -1,11 +1,11 @@
 //! The members of an object: a list while they are few, a table once they are many.
 
-use crate::hash::IndexMap;
 use std::{fmt, slice, vec};
 
 use indexmap::map;
 
 use super::Json;
+use crate::hash::{IndexMap, RandomState};
 
 /// The members of a JSON object, in the order they were written. Of two members with the same
 /// name the last one counts, as in Python. Objects with the same members in another order are
@@ -44,7 +44,7 @@ impl Object {
         if count > FEW_MAX {
             return Self(Members::Many(Box::new(IndexMap::with_capacity_and_hasher(
                 count,
-                Default::default(),
+                RandomState::default(),
             ))));
         }
         Self(Members::Few(Vec::with_capacity(count)))

@@ -123,7 +123,7 @@ fn set(workflow: &mut Workflow, spot: &Spot, value: Json) {
     let input = workflow.node_mut(&spot.node).and_then(|node| node.input_mut(&spot.input));
     let Some(Input::Literal(root)) = input else { return };
     let place = spot.path.iter().try_fold(root, |value, step| match (value, step) {
-        (Json::Object(members), Step::Member(name)) => members.get_mut(&**name),
+        (Json::Object(members), Step::Member(name)) => members.get_mut(name),
         (Json::Array(items), Step::Item(index)) => items.get_mut(*index),
         (_, _) => None,
     });
