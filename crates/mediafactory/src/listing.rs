@@ -83,10 +83,11 @@ impl Factory {
     }
 
     fn summary(&self, job: Job) -> JobSummary {
-        let percent = match job.state {
-            State::Succeeded => Some(100.0),
-            state if state.is_final() => None,
-            _ => self.progress(&job.record.id).map(|progress| progress.borrow().percent),
+        let percent = if job.state == State::Succeeded {
+            Some(100.0)
+        } else {
+            let progress = self.progress(&job.record.id).filter(|_| !job.state.is_final());
+            progress.map(|progress| progress.borrow().percent)
         };
         JobSummary {
             job: job.record.id,
