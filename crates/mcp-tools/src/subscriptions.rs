@@ -140,7 +140,7 @@ async fn changed(preview: &mut Option<watch::Receiver<Option<Preview>>>) {
         return;
     }
     *preview = None;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 impl Listener {

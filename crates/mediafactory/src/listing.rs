@@ -85,10 +85,9 @@ impl Factory {
     fn summary(&self, job: Job) -> JobSummary {
         let percent = if job.state == State::Succeeded {
             Some(100.0)
-        } else if job.state.is_final() {
-            None
         } else {
-            self.progress(&job.record.id).map(|progress| progress.borrow().percent)
+            let progress = self.progress(&job.record.id).filter(|_| !job.state.is_final());
+            progress.map(|progress| progress.borrow().percent)
         };
         JobSummary {
             job: job.record.id,

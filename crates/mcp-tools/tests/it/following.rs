@@ -188,8 +188,9 @@ async fn several_servers_are_listed_and_named() {
     let other = Sim::start(options()).await.expect("a free port");
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = Config::new(folder.path());
-    let named = |name: &str, sim: &Sim| NamedServer::new(name, sim.url().parse().expect("a URL"));
-    config.servers = vec![named("small", &one), named("large", &other)];
+    let server_at =
+        |name: &str, sim: &Sim| NamedServer::new(name, sim.url().parse().expect("a URL"));
+    config.servers = vec![server_at("small", &one), server_at("large", &other)];
     let factory = Factory::open(config).await.expect("an empty folder");
     let server = Server::new(factory, &Selection::default()).expect("no names");
     let mut wire = Wire::open(server).await;

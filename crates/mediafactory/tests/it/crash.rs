@@ -3,6 +3,12 @@
 //!
 //! With `COMFYUI_URL` the servers are those, separated by commas; otherwise two of comfy-sim.
 
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what sets the stage of a test fails that test; the lints know only #[test] itself"
+)]
+
 use std::{
     env, fs,
     io::{BufRead as _, BufReader},

@@ -55,7 +55,7 @@ async fn previews_are_there_while_a_sampler_runs() {
     assert_eq!(shown.media_type, "image/jpeg");
     assert!(shown.bytes.starts_with(&[0xff, 0xd8]));
     gate.release();
-    stage.factory.wait(&job, std::time::Duration::from_secs(60)).await.unwrap();
+    stage.factory.wait(&job, std::time::Duration::from_mins(1)).await.unwrap();
     let gone = stage.factory.latest_preview(&job).await.unwrap_err();
     assert_eq!(gone.code(), FailureCode::AssetNotFoundOrExpired);
     stage.factory.shutdown().await;
