@@ -5,11 +5,7 @@
 //! times the floor. With `COMFYUI_URL` the server is that one; otherwise it is comfy-sim, which
 //! answers at once, so that there is nothing to hide behind.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a benchmark fails by panicking"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

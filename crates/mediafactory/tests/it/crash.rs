@@ -6,6 +6,7 @@
 #![expect(
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "what sets the stage of a test fails that test; the lints know only #[test] itself"
 )]
 
