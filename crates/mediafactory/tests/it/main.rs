@@ -10,5 +10,6 @@ mod failures;
 mod generate;
 mod results;
 mod server;
+mod services;
 mod stage;
 mod workflows;
