@@ -1,7 +1,7 @@
 //! A tool is data plus a function: what it is called, what it takes and gives, what it changes,
 //! and the handler between arguments and result.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use futures::{
     FutureExt,
@@ -171,17 +171,7 @@ impl Definition {
         let tool = tool.with_raw_output_schema(Arc::new(schema::of_result::<O>()));
         let handler: Handler = Box::new(move |call, given| {
             let started = arguments::read(&input, given).map(|arguments| handler(call, arguments));
-            async move {
-                let answered = match started {
-                    Ok(started) => started.await,
-                    Err(refused) => Err(refused),
-                };
-                match answered {
-                    Ok(answer) => answer.into_result(),
-                    Err(error) => Ok(failed(words.name, &error)),
-                }
-            }
-            .boxed()
+            answered(words.name.into(), started)
         });
         Self { toolset: toolset.into(), tool, handler }
     }
@@ -204,6 +194,29 @@ impl Definition {
         Self { toolset: None, tool, handler }
     }
 
+    /// A tool that is described by data; what is given is read by its schema and handed on as it is.
+    pub(crate) fn described<O, F>(
+        toolset: Toolset,
+        tool: Tool,
+        effect: Effect,
+        handler: impl Fn(Call, JsonObject) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        O: Serialize + JsonSchema,
+        F: Future<Output = Result<Answer<O>, Error>> + Send + 'static,
+    {
+        let (name, input) = (tool.name.clone(), Arc::clone(&tool.input_schema));
+        let title = tool.title.clone().unwrap_or_default();
+        let tool = tool
+            .with_annotations(effect.annotations(&title))
+            .with_raw_output_schema(Arc::new(schema::of_result::<O>()));
+        let handler: Handler = Box::new(move |call, given| {
+            let started = arguments::read(&input, given).map(|given| handler(call, given));
+            answered(name.clone(), started)
+        });
+        Self { toolset: Some(toolset), tool, handler }
+    }
+
     /// Whether the tool changes nothing.
     pub(crate) fn is_read_only(&self) -> bool {
         let annotations = self.tool.annotations.as_ref();
@@ -214,6 +227,25 @@ impl Definition {
     pub(crate) fn run(&self, call: Call, given: JsonObject) -> Running {
         (self.handler)(call, given)
     }
+}
+
+/// The end of a handler, which may not have begun, as the result of its tool.
+fn answered<O, F>(name: Cow<'static, str>, started: Result<F, Error>) -> Running
+where
+    O: Serialize,
+    F: Future<Output = Result<Answer<O>, Error>> + Send + 'static,
+{
+    async move {
+        let answered = match started {
+            Ok(started) => started.await,
+            Err(refused) => Err(refused),
+        };
+        match answered {
+            Ok(answer) => answer.into_result(),
+            Err(error) => Ok(failed(&name, &error)),
+        }
+    }
+    .boxed()
 }
 
 fn describe<A: JsonSchema>(effect: Effect, words: Words) -> (Tool, Arc<JsonObject>) {

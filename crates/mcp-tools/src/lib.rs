@@ -48,6 +48,7 @@ mod results;
 mod router;
 mod schema;
 mod server;
+mod services;
 mod shelf;
 mod shorten;
 mod subscriptions;
@@ -61,6 +62,6 @@ mod workflows;
 pub use crate::{
     pipes::{PipeError, serve_pipes},
     reference::reference,
-    server::Server,
+    server::{Server, ServerError},
     toolsets::{Profile, Selection, Toolset, UnknownName},
 };

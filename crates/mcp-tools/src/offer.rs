@@ -1,11 +1,15 @@
 //! The tools that can be called, by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{FutureExt, future::ready};
 use mediafactory::near;
 use rmcp::model::{ErrorData, JsonObject};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::{
     definition::{Call, Definition, Running, failed},
@@ -15,11 +19,16 @@ use crate::{
 
 /// Tools by their listed names. Whoever calls one comes through here, under whatever name.
 pub(crate) struct Offer {
-    tools: BTreeMap<String, Definition>,
+    tools: BTreeMap<String, Arc<Definition>>,
+    /// The services that are tools now; they come and go.
+    services: watch::Sender<Arc<Services>>,
     /// Tools that there are, but not here.
     absent: BTreeSet<String>,
     why_absent: &'static str,
 }
+
+/// Services by their names.
+pub(crate) type Services = BTreeMap<String, Arc<Definition>>;
 
 /// Why a name cannot be called.
 #[derive(Debug, Error)]
@@ -50,33 +59,53 @@ impl Offer {
         all: BTreeSet<String>,
         why_absent: &'static str,
     ) -> Self {
-        let tools: BTreeMap<String, Definition> =
-            tools.into_iter().map(|tool| (tool.tool.name.to_string(), tool)).collect();
+        let named = |tool: Definition| (tool.tool.name.to_string(), Arc::new(tool));
+        let tools: BTreeMap<String, Arc<Definition>> = tools.into_iter().map(named).collect();
         let absent = all.into_iter().filter(|name| !tools.contains_key(name)).collect();
-        Self { tools, absent, why_absent }
+        Self { tools, services: watch::Sender::default(), absent, why_absent }
     }
 
-    /// The tools in the order of their names.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Definition> {
-        self.tools.values()
+    /// The tools in the order of their names, services last.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Arc<Definition>> {
+        let services = Arc::clone(&self.services.borrow());
+        let services: Vec<_> = services.values().cloned().collect();
+        self.tools.values().cloned().chain(services)
     }
 
     pub(crate) fn names(&self) -> BTreeSet<String> {
         self.tools.keys().cloned().collect()
     }
 
+    /// Puts these services in the place of those before, and wakes whoever waits when that changes
+    /// what is listed.
+    pub(crate) fn put_services(&self, services: Services) {
+        self.services.send_if_modified(|current| {
+            let is_as_listed = current.len() == services.len()
+                && current.values().zip(services.values()).all(|(old, new)| old.tool == new.tool);
+            *current = Arc::new(services);
+            !is_as_listed
+        });
+    }
+
+    /// Wakes whoever waits when other services are listed than before.
+    pub(crate) fn service_changes(&self) -> watch::Receiver<Arc<Services>> {
+        self.services.subscribe()
+    }
+
     /// The tool that a name stands for.
-    pub(crate) fn find(&self, name: &str) -> Result<&Definition, NotOffered> {
+    pub(crate) fn find(&self, name: &str) -> Result<Arc<Definition>, NotOffered> {
         let listed = names::listed_name(name);
-        if let Some(definition) = self.tools.get(listed) {
-            return Ok(definition);
+        let services = Arc::clone(&self.services.borrow());
+        if let Some(definition) = self.tools.get(listed).or_else(|| services.get(listed)) {
+            return Ok(Arc::clone(definition));
         }
         if self.absent.contains(listed) {
             return Err(NotOffered::Absent { name: name.to_owned(), why: self.why_absent });
         }
         let aliases = names::all().filter(|(_, tool)| self.tools.contains_key(*tool));
-        let known = self.tools.keys().map(String::as_str).chain(aliases.map(|(alias, _)| alias));
-        let nearest = near::name(name, known).map(str::to_owned);
+        let known = self.tools.keys().chain(services.keys()).map(String::as_str);
+        let nearest = near::name(name, known.chain(aliases.map(|(alias, _)| alias)));
+        let nearest = nearest.map(str::to_owned);
         Err(NotOffered::Unknown { name: name.to_owned(), nearest })
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn tools(offer: &Arc<Offer>) -> Vec<Definition> {
         description: "Call a tool; its result comes as if it had been called itself.",
     };
     // What is called can do no more than the tools that are offered.
-    let reads_only = offer.all().all(Definition::is_read_only);
+    let reads_only = offer.all().all(|tool| tool.is_read_only());
     let effect = if reads_only { Effect::ReadsServer } else { Effect::Anything };
     let (listing, describing, calling) = (Arc::clone(offer), Arc::clone(offer), Arc::clone(offer));
     vec![
@@ -81,8 +81,9 @@ struct ToolEntry {
 
 fn list_tools(offer: &Offer, arguments: &ListTools) -> Result<Answer<ToolList>, Error> {
     let wanted = arguments.toolset.map(Toolset::from);
-    let is_wanted = |tool: &&Definition| wanted.is_none_or(|wanted| tool.toolset == Some(wanted));
-    let entries = offer.all().filter(is_wanted).map(ToolEntry::new).collect();
+    let is_wanted =
+        |tool: &Arc<Definition>| wanted.is_none_or(|wanted| tool.toolset == Some(wanted));
+    let entries = offer.all().filter(is_wanted).map(|tool| ToolEntry::new(&tool)).collect();
     let part = paging::cut(entries, arguments.limit, arguments.cursor.as_deref())?;
     let headline = format!("{} tools; {} shown", part.total, part.items.len());
     let lines = part.items.iter().map(|entry| format!("\n- {}: {}", entry.name, entry.description));
@@ -122,7 +123,8 @@ fn describe_tool(
     offer: &Offer,
     arguments: &DescribeTool,
 ) -> Result<Answer<ToolDescription>, Error> {
-    let tool = &offer.find(&arguments.name).map_err(|problem| refused(&problem))?.tool;
+    let definition = offer.find(&arguments.name).map_err(|problem| refused(&problem))?;
+    let tool = &definition.tool;
     let aliases = names::all().filter(|(_, name)| *name == tool.name);
     let aliases = aliases.map(|(alias, _)| alias).collect();
     let arguments = Value::Object((*tool.input_schema).clone());

@@ -1,6 +1,7 @@
 //! The server: one handler for both transports and both generations of the protocol.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,9 +13,9 @@ use futures::{
     FutureExt,
     future::{join_all, pending},
 };
-use mediafactory::Factory;
+use mediafactory::{Factory, ServiceOrigin};
 use rmcp::{
-    Peer, RoleServer, ServerHandler,
+    RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CancelTaskParams, CreateTaskResult, ErrorData,
         GetTaskParams, GetTaskResult, Implementation, ListResourceTemplatesResult,
@@ -23,29 +24,35 @@ use rmcp::{
         SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
         UpdateTaskParams,
     },
-    service::{RequestContext, SubscriptionContext},
+    service::{NotificationContext, Peer, RequestContext, SubscriptionContext},
 };
+use thiserror::Error;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     assets, backends,
     definition::{Call, Definition, Ending},
     discovery, execution, failure, jobs,
-    offer::{NotOffered, Offer},
+    offer::{NotOffered, Offer, Services},
     progress::Reporter,
-    resources, router,
+    resources, router, services,
     shelf::Shelf,
     subscriptions::{self, Changes, Listener, SUBSCRIPTIONS_MAX, Subscriptions},
     switching::{ENABLE_TOOLSET, Session},
     tasks::{self, TaskSlot},
     templates,
-    toolsets::{Profile, Selection, Toolset, UnknownName},
+    toolsets::{Profile, SERVICES_TOOLSET, Selection, Toolset, UnknownName},
     uris::ResourceUri,
     workflows,
 };
 
 /// How long calls that do not wait for a job may take to end when the server closes.
 const CALLS_END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often the folder of services is looked at while a client is there to be told: soon enough
+/// for a person who drops a workflow in, and next to no work.
+const SERVICES_LOOK_PAUSE: Duration = Duration::from_secs(3);
 
 /// What an agent is told before it sees the tools.
 const INSTRUCTIONS: &str = "\
@@ -89,6 +96,28 @@ pub(crate) fn definitions() -> Vec<Definition> {
     sets.into_iter().flatten().collect()
 }
 
+/// The names of all of them and of those that stand before them: no service can have one.
+pub(crate) fn names() -> BTreeSet<String> {
+    let before = [ENABLE_TOOLSET, "list_tools", "describe_tool", "call_tool"];
+    let listed = definitions().into_iter().map(|definition| definition.tool.name.to_string());
+    listed.chain(before.map(str::to_owned)).collect()
+}
+
+/// Why there is no server.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// A name in the selection that nothing has.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// A configured service has the name of a tool.
+    #[error("service `{name}` has the name of a tool of this server; give it another one")]
+    TakenName {
+        /// The name, which may be another name of that tool.
+        name: String,
+    },
+}
+
 /// The MCP server. Cloning it is cheap; every session and every request may have its own.
 ///
 /// ```
@@ -116,11 +145,15 @@ pub struct Server {
 
 struct Shared {
     factory: Factory,
-    profile: Profile,
+    selection: Selection,
     offer: Arc<Offer>,
+    /// What is offered, or called through the router: where services are.
+    behind: Arc<Offer>,
     shelf: Arc<Shelf>,
     ending: Ending,
     calls: TaskTracker,
+    /// Clients that are told when services come and go.
+    listeners: TaskTracker,
     sessions: AtomicU64,
 }
 
@@ -131,27 +164,39 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// A server with the selected tools. Nothing is asked of ComfyUI before a tool needs it.
-    pub fn new(factory: Factory, selection: &Selection) -> Result<Self, UnknownName> {
+    /// A server with the selected tools, and the services that the factory has. Nothing is asked of
+    /// ComfyUI before a tool needs it.
+    pub fn new(factory: Factory, selection: &Selection) -> Result<Self, ServerError> {
         let all = definitions();
-        let names = all.iter().map(|definition| definition.tool.name.to_string()).collect();
-        let tools = selection.keep(all)?;
-        let offer = Offer::new(tools, names, "is left out by whoever runs this server");
+        let built_in = all.iter().map(|definition| definition.tool.name.to_string()).collect();
+        let set = factory.services();
+        let (services, taken) = services::tools(&set, selection);
+        let is_configured = |name: &&String| {
+            set.get(name).is_ok_and(|service| service.origin == ServiceOrigin::Configured)
+        };
+        if let Some(name) = taken.iter().find(is_configured) {
+            return Err(ServerError::TakenName { name: name.clone() });
+        }
+        let tools =
+            selection.keep(all, set.services.iter().map(|service| service.name.as_str()))?;
+        let offer = Offer::new(tools, built_in, "is left out by whoever runs this server");
+        let behind = Arc::new(offer);
         let offer = match selection.profile {
-            Profile::Core | Profile::Full => offer,
+            Profile::Core | Profile::Full => Arc::clone(&behind),
             Profile::Router => {
-                let (names, behind) = (offer.names(), Arc::new(offer));
                 let tools = router::tools(&behind);
-                Offer::new(tools, names, "is called through `call_tool`")
+                Arc::new(Offer::new(tools, behind.names(), "is called through `call_tool`"))
             }
         };
-        let (profile, offer) = (selection.profile, Arc::new(offer));
+        behind.put_services(services);
+        warn_of_taken(&taken);
         let (shelf, ending) = (Arc::default(), Ending::default());
-        let calls = TaskTracker::new();
+        let (calls, listeners) = (TaskTracker::new(), TaskTracker::new());
         let begins_with = |toolset: &Toolset| selection.begins_with(*toolset);
         let session = Session::new(Toolset::ALL.into_iter().filter(begins_with));
-        let sessions = AtomicU64::new(0);
-        let shared = Shared { factory, profile, offer, shelf, ending, calls, sessions };
+        let (sessions, selection) = (AtomicU64::new(0), selection.clone());
+        let shared =
+            Shared { factory, selection, offer, behind, shelf, ending, calls, listeners, sessions };
         Ok(Self::in_session(Arc::new(shared), session))
     }
 
@@ -186,7 +231,7 @@ impl Server {
     }
 
     /// The tool that a name stands for, when it is on.
-    fn find(&self, name: &str) -> Result<&Definition, NotOffered> {
+    fn find(&self, name: &str) -> Result<Arc<Definition>, NotOffered> {
         let found = self.shared.offer.find(name)?;
         match found.toolset {
             Some(toolset) if !self.session.is_on(Some(toolset)) => {
@@ -200,10 +245,77 @@ impl Server {
         self.shared.offer.find(ENABLE_TOOLSET).is_ok()
     }
 
+    /// Whether other services may be listed later.
+    fn services_change(&self) -> bool {
+        let is_routed = self.shared.selection.profile == Profile::Router;
+        self.shared.factory.has_services_folder() && !is_routed
+    }
+
+    /// Offers the services that there are now. Where they cannot be looked at, those of before stay.
+    async fn look_at_services(&self) {
+        let shared = &self.shared;
+        if !shared.factory.has_services_folder() {
+            return;
+        }
+        let before = shared.factory.services();
+        match shared.factory.look_at_services().await {
+            Ok(set) => {
+                let (services, taken) = services::tools(&set, &shared.selection);
+                if !Arc::ptr_eq(&before, &set) {
+                    warn_of_taken(&taken);
+                }
+                shared.behind.put_services(services);
+            }
+            Err(error) => tracing::warn!(%error, "the services were not looked at"),
+        }
+    }
+
+    /// Waits until other services are listed than when this was called last, and looks for
+    /// them now and then.
+    async fn other_services(&self, changes: &mut watch::Receiver<Arc<Services>>) {
+        if !self.services_change() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::select! {
+                // The sender lives as long as this server does.
+                changed = changes.changed() => if changed.is_ok() { return },
+                () = tokio::time::sleep(SERVICES_LOOK_PAUSE) => self.look_at_services().await,
+            }
+        }
+    }
+
+    /// Tells a client that opened a session when other services are listed, as long as it is there.
+    async fn tell_of_services(self, peer: Peer<RoleServer>) {
+        let ending = self.shared.ending.clone();
+        let mut changes = self.shared.behind.service_changes();
+        let telling = async {
+            loop {
+                self.other_services(&mut changes).await;
+                if self.session.is_on(Some(SERVICES_TOOLSET))
+                    && peer.notify_tool_list_changed().await.is_err()
+                {
+                    return;
+                }
+            }
+        };
+        let gone = async {
+            while !peer.is_transport_closed() {
+                tokio::time::sleep(SERVICES_LOOK_PAUSE).await;
+            }
+        };
+        tokio::select! {
+            () = telling => {}
+            () = gone => {}
+            () = ending.nobody_cancels.cancelled() => {}
+            () = ending.waits_end.cancelled() => {}
+        }
+    }
+
     /// A tool with as much as the profile tells of it.
     fn as_listed(&self, tool: &Tool) -> Tool {
         let mut tool = tool.clone();
-        match self.shared.profile {
+        match self.shared.selection.profile {
             Profile::Full => {}
             Profile::Core | Profile::Router => tool.output_schema = None,
         }
@@ -217,6 +329,8 @@ impl Server {
         self.client_is_gone();
         self.shared.ending.waits_end.cancel();
         self.shared.calls.close();
+        self.shared.listeners.close();
+        self.shared.listeners.wait().await;
         if tokio::time::timeout(CALLS_END_TIMEOUT, self.shared.calls.wait()).await.is_err() {
             tracing::warn!(calls = self.shared.calls.len(), "calls are cut off");
         }
@@ -262,9 +376,20 @@ impl Server {
             return pending().await;
         }
         let mut changes = self.session.changes();
-        while changes.changed().await.is_ok()
-            && context.sink().notify_tool_list_changed().await.is_ok()
-        {}
+        let mut services = self.shared.behind.service_changes();
+        loop {
+            tokio::select! {
+                switched = changes.changed() => if switched.is_err() { return },
+                () = self.other_services(&mut services) => {
+                    if !self.session.is_on(Some(SERVICES_TOOLSET)) {
+                        continue;
+                    }
+                }
+            }
+            if context.sink().notify_tool_list_changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     async fn call(
@@ -272,6 +397,10 @@ impl Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if self.shared.selection.profile == Profile::Router {
+            // Its clients list tools by a call.
+            self.look_at_services().await;
+        }
         self.find(&request.name).map_err(NotOffered::into_protocol_error)?;
         let token = context.meta.get_progress_token();
         let has_opened = has_opened_a_session(&context);
@@ -310,6 +439,16 @@ impl Server {
     }
 }
 
+/// A workflow that was dropped into the folder is called by nobody, so only whoever runs this server
+/// is told that its name is taken.
+fn warn_of_taken(names: &[String]) {
+    for name in names {
+        tracing::warn!(
+            "service `{name}` is not offered: it has the name of a tool; rename its file"
+        );
+    }
+}
+
 /// Whether the client speaks a protocol in which it opens a session first.
 fn has_opened_a_session(context: &RequestContext<RoleServer>) -> bool {
     let version = context.protocol_version();
@@ -323,14 +462,14 @@ impl ServerHandler for Server {
             .enable_resources()
             .enable_resources_subscribe()
             .enable_tasks();
-        let capabilities = if self.can_switch() {
+        let capabilities = if self.can_switch() || self.services_change() {
             capabilities.enable_tool_list_changed().build()
         } else {
             capabilities.build()
         };
         let name = Implementation::new("mediafactory", env!("CARGO_PKG_VERSION"))
             .with_title("MediaFactory");
-        let instructions = match self.shared.profile {
+        let instructions = match self.shared.selection.profile {
             Profile::Core | Profile::Full => INSTRUCTIONS.to_owned(),
             Profile::Router => format!("{ROUTER_INSTRUCTIONS}{INSTRUCTIONS}"),
         };
@@ -341,11 +480,18 @@ impl ServerHandler for Server {
         self.find(name).ok().map(|definition| self.as_listed(&definition.tool))
     }
 
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if self.services_change() {
+            self.shared.listeners.spawn(self.clone().tell_of_services(context.peer));
+        }
+    }
+
     async fn list_tools(
         &self,
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        self.look_at_services().await;
         Ok(ListToolsResult::with_all_items(self.tools()))
     }
 
@@ -413,7 +559,8 @@ impl ServerHandler for Server {
         let ours = ours.filter(|uri| ResourceUri::parse(uri).is_some());
         let ours: Vec<String> = ours.take(SUBSCRIPTIONS_MAX).cloned().collect();
         let accepted = SubscriptionFilter::builder().resource_subscriptions(ours);
-        let hears_of_tools = self.can_switch() && requested.tools_list_changed == Some(true);
+        let changes = self.can_switch() || self.services_change();
+        let hears_of_tools = changes && requested.tools_list_changed == Some(true);
         Some(if hears_of_tools { accepted.tools_list_changed() } else { accepted }.build())
     }
 

@@ -35,6 +35,9 @@ pub enum Toolset {
     Assets,
 }
 
+/// The toolset that services belong to.
+pub(crate) const SERVICES_TOOLSET: Toolset = Toolset::Execution;
+
 /// How tools are listed. A list is the first thing an agent pays for.
 ///
 /// ```
@@ -189,13 +192,19 @@ impl UnknownName {
 
 impl Selection {
     /// The tools that may be offered: where a client can switch toolsets on, those of all of them.
-    pub(crate) fn keep(&self, tools: Vec<Definition>) -> Result<Vec<Definition>, UnknownName> {
+    /// A name may also be that of a service.
+    pub(crate) fn keep<'a>(
+        &self,
+        tools: Vec<Definition>,
+        services: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<Definition>, UnknownName> {
         let mut known: BTreeSet<String> =
             tools.iter().map(|definition| definition.tool.name.to_string()).collect();
         known.insert(ENABLE_TOOLSET.to_owned());
+        known.extend(services.map(str::to_owned));
         let allow = resolve(&self.allow, &known)?;
         let deny = resolve(&self.deny, &known)?;
-        let is_final = self.profile == Profile::Router || deny.contains(ENABLE_TOOLSET);
+        let is_final = self.is_final();
         let is_kept = |definition: &Definition| {
             let name: &str = &definition.tool.name;
             (!is_final || definition.toolset.is_none_or(|toolset| self.begins_with(toolset)))
@@ -209,6 +218,20 @@ impl Selection {
             kept.push(switching::tool(&kept));
         }
         Ok(kept)
+    }
+
+    /// Whether a service of this name may be offered. It starts a job, so it reads nothing only.
+    pub(crate) fn takes_service(&self, name: &str) -> bool {
+        let names = |list: &[String]| list.iter().any(|listed| listed == name);
+        !self.read_only
+            && (!self.is_final() || self.begins_with(SERVICES_TOOLSET))
+            && (self.allow.is_empty() || names(&self.allow))
+            && !names(&self.deny)
+    }
+
+    /// Whether no client can switch toolsets on.
+    fn is_final(&self) -> bool {
+        self.profile == Profile::Router || self.deny.iter().any(|name| name == ENABLE_TOOLSET)
     }
 
     /// Whether a session begins with a toolset.

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, FailureCode},
     failure, retention,
     servers::Server,
+    services::Shelf,
     templates::Templates,
 };
 
@@ -45,13 +46,14 @@ pub(crate) struct Parts {
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) engine: Engine,
     pub(crate) templates: Templates,
+    pub(crate) services: Shelf,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
 
 impl Factory {
     /// Opens the database and the folders. No server is needed for that: it is asked when the
-    /// first job or question needs it. Unfinished jobs of earlier processes are left as they
+    /// first job or question needs it. Services are read, and a wrong one is an error. Unfinished jobs of earlier processes are left as they
     /// are until [`resume`](Self::resume).
     pub async fn open(config: Config) -> Result<Self, Error> {
         let templates = Templates::own()?;
@@ -61,6 +63,7 @@ impl Factory {
         })?;
         let servers = (0..).zip(&named).map(|(place, named)| Server::new(&config, named, place));
         let servers: Vec<Server> = servers.collect::<Result<_, _>>()?;
+        let services = Shelf::open(&config).await?;
         for folder in [&config.data_dir, &config.output_dir] {
             tokio::fs::create_dir_all(folder).await.map_err(|error| no_folder(folder, error))?;
         }
@@ -89,7 +92,8 @@ impl Factory {
         let work = servers.iter().zip(&named).map(|(server, named)| share(&config, server, named));
         let engine = Engine::new(work.collect(), jobs, Arc::new(collector), options);
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-        let parts = Parts { config, servers, store, blobs, engine, templates, tasks, stopping };
+        let parts =
+            Parts { config, servers, store, blobs, engine, templates, services, tasks, stopping };
         Ok(Self { parts: Arc::new(parts) })
     }
 

@@ -41,6 +41,7 @@ mod results;
 mod retention;
 mod server;
 mod servers;
+mod services;
 mod start;
 mod templates;
 pub mod workflows;
@@ -62,6 +63,7 @@ pub use crate::{
         AssetFilter, BackendReport, Device, GenerateRequest, Health, InlinePicture, JobReport,
         ModelList, NodeMatch, Page, Placing, RunWorkflow, StartedJob, Waited,
     },
+    services::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceSet},
     templates::{
         FilledTemplate, Parameter, ParameterKind, Target, Template, TemplateModel, Templates,
     },

@@ -87,7 +87,11 @@ impl Factory {
         self.templates().get(name)?.fill(parameters, random_seed()?)
     }
 
-    async fn start(&self, mut record: JobRecord, reuse: bool) -> Result<StartedJob, Error> {
+    pub(crate) async fn start(
+        &self,
+        mut record: JobRecord,
+        reuse: bool,
+    ) -> Result<StartedJob, Error> {
         if reuse && let Some(earlier) = self.same_work(&record).await? {
             return Ok(earlier);
         }
@@ -361,7 +365,7 @@ fn named_instead<'a>(
     given.get(&parameter.name)?.as_str()
 }
 
-fn record(workflow: &Workflow, placing: Placing) -> JobRecord {
+pub(crate) fn record(workflow: &Workflow, placing: Placing) -> JobRecord {
     let id = JobId::from(Uuid::now_v7());
     JobRecord {
         workflow_digest: workflow.digest().to_string(),
@@ -377,7 +381,7 @@ fn model_folder(template: &Template) -> Option<&str> {
 }
 
 /// The seed of a workflow that has one alone; of several, none is the workflow's.
-fn only_seed(workflow: &Workflow) -> Option<u64> {
+pub(crate) fn only_seed(workflow: &Workflow) -> Option<u64> {
     let mut seeds = workflow.nodes().flat_map(|(_, node)| {
         ["seed", "noise_seed"].into_iter().filter_map(|name| node.input(name)?.to_json().as_u64())
     });
@@ -385,7 +389,7 @@ fn only_seed(workflow: &Workflow) -> Option<u64> {
     if seeds.next().is_some() { None } else { first }
 }
 
-fn random_seed() -> Result<u64, Error> {
+pub(crate) fn random_seed() -> Result<u64, Error> {
     let random = getrandom::u64().map_err(|error| {
         Error::new(FailureCode::StorageFailed, "this machine gives no random numbers")
             .with_source(error)

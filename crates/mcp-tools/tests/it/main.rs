@@ -17,6 +17,7 @@ mod listing;
 mod protocol;
 mod routing;
 mod running;
+mod services;
 mod switching;
 mod telling;
 mod wire;

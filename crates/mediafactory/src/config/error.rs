@@ -86,6 +86,14 @@ pub enum Problem {
         /// The limit.
         bytes_max: u64,
     },
+    /// The `config.json` of services cannot be read, or says something that cannot be.
+    #[error("{}: {problem}", path.display())]
+    ServicesFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The file is not TOML.
     #[error("{place}: not TOML: {message}")]
     Syntax {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{Directories, Error, Problem, Resolved, Sources, resolve};
+use crate::services;
 
 /// Far more than every setting with comments takes, and little enough to be read whole.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -26,7 +27,8 @@ pub fn is_name_of_ours(name: &str) -> bool {
 ///
 /// `flags` are pairs of a setting's key and its value; the key `config` names the configuration
 /// file. Without it `MEDIAFACTORY_CONFIG` does, and without that `mediafactory/config.toml` in the
-/// user's configuration folder is read when it is there.
+/// user's configuration folder is read when it is there. Where `services_file` is set, that file is
+/// read too: the server and the limits that it names hold where nothing else names them.
 ///
 /// ```
 /// use mediafactory::config::load;
@@ -76,7 +78,8 @@ pub fn load(
         None
     });
     // What the rest has to say is said as well, so that one more start is enough.
-    let resolved = resolve(Sources { file, environment, flags, directories });
+    let sources = Sources { file, services_file: None, environment, flags, directories };
+    let resolved = resolve_with_services_file(sources);
     if problems.is_empty() {
         return resolved;
     }
@@ -84,6 +87,16 @@ pub fn load(
         problems.extend(error.into_problems());
     }
     Err(Error::new(problems))
+}
+
+/// Only the other sources say where the `config.json` of services is, which then adds to them.
+fn resolve_with_services_file(sources: Sources) -> Result<Resolved, Error> {
+    let resolved = resolve(sources.clone())?;
+    let Some(path) = resolved.config.services_file.clone() else { return Ok(resolved) };
+    match services::read_text(&path) {
+        Ok(text) => resolve(Sources { services_file: Some((path, text)), ..sources }),
+        Err(problem) => Err(Error::new(vec![Problem::ServicesFile { path, problem }])),
+    }
 }
 
 /// Foreign variables that are not Unicode are nobody's business here; ours are wrong.

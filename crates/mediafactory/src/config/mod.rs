@@ -5,14 +5,15 @@
 //! defaults, names the source of every value, and reports everything that is wrong at once.
 //! [`SETTINGS`] is the one table that all of this, `config show` and the README are made from.
 //!
-//! Nothing here reads the environment: it comes in as an argument. Only [`load`] touches a file, the
-//! configuration file itself.
+//! Nothing here reads the environment: it comes in as an argument. Only [`load`] touches files: the
+//! configuration file, and the `config.json` of services, which may name a server too.
 
 mod error;
 mod file;
 mod load;
 mod resolve;
 mod servers;
+mod services_file;
 mod settings;
 mod source;
 
@@ -89,6 +90,10 @@ pub struct Config {
     /// The folders that workflows may be imported from by a tool, which anyone may call who talks
     /// to the server. None until some are named.
     pub import_dirs: Vec<PathBuf>,
+    /// A `config.json` that lists services, each a workflow with named parameters.
+    pub services_file: Option<PathBuf>,
+    /// A folder in which every workflow with placeholders is a service.
+    pub services_dir: Option<PathBuf>,
     /// What only the HTTP server needs.
     pub http: HttpConfig,
     /// Which log lines are written, as a `tracing` filter such as `info,comfy_client=debug`.
@@ -212,6 +217,8 @@ impl Config {
             connect_timeout: Duration::from_secs(10),
             reply_timeout: Duration::from_mins(1),
             import_dirs: Vec::new(),
+            services_file: None,
+            services_dir: None,
             http: HttpConfig::default(),
             log: "warn".to_owned(),
             simulate: Simulate::Never,

@@ -10,7 +10,7 @@ use comfy_client::{Auth, Secret, ServerUrl};
 use super::{
     Backend, Config, Error, Problem, SETTINGS, Setting, Source, file,
     load::is_name_of_ours,
-    servers,
+    servers, services_file,
     settings::{Draft, Kind, simulate, unsure},
     source::{Given, Raw},
 };
@@ -20,6 +20,8 @@ use super::{
 pub struct Sources {
     /// The path and the text of the configuration file.
     pub file: Option<(PathBuf, String)>,
+    /// The path and the text of the `config.json` that `services_file` names.
+    pub services_file: Option<(PathBuf, Vec<u8>)>,
     /// The environment; variables that are not ours are passed over.
     pub environment: Vec<(String, String)>,
     /// What the command line sets: the key of a setting, and its value.
@@ -127,6 +129,13 @@ pub enum Warning {
         /// Where the token comes from.
         token: Source,
     },
+    /// Something in the `config.json` of services that has no effect.
+    ServicesFile {
+        /// Where it stands.
+        place: Source,
+        /// Why it has none.
+        why: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -135,6 +144,7 @@ impl fmt::Display for Warning {
             Self::Overruled { by, name } => {
                 write!(f, "{by} and {name} are set to different values; {by} counts")
             }
+            Self::ServicesFile { place, why } => write!(f, "{place} is not used: {why}"),
             Self::TokenWithoutServer { token } => {
                 write!(f, "`comfyui.token` ({token}) is not used, because `comfyui.url` is not set")
             }
@@ -168,9 +178,10 @@ pub fn resolve(sources: Sources) -> Result<Resolved, Error> {
         let Some(setting) = setting(key) else { continue };
         let base = match &source {
             Source::File { path, .. } => path.parent(),
-            Source::Default | Source::Environment { .. } | Source::Flag { .. } => {
-                working.as_deref()
-            }
+            Source::Default
+            | Source::ServicesFile { .. }
+            | Source::Environment { .. }
+            | Source::Flag { .. } => working.as_deref(),
         };
         let value = Value { setting, source: &source, raw: &raw, home, base };
         if let Err(problem) = value.put_into(&mut draft) {
@@ -178,6 +189,15 @@ pub fn resolve(sources: Sources) -> Result<Resolved, Error> {
         }
         in_force.retain(|(earlier, _)| *earlier != key);
         in_force.push((key, source));
+    }
+    if let Some((path, text)) = &sources.services_file {
+        let read = services_file::read(path, text);
+        warnings.extend(read.warnings);
+        problems.extend(read.problems);
+        for said in read.said {
+            let laid = lay_beneath(said, &mut draft, &mut in_force);
+            laid.map_or_else(|problem| problems.push(problem), |told| warnings.extend(told));
+        }
     }
     let source_of = |key: &str| {
         let found = in_force.iter().find(|(candidate, _)| *candidate == key);
@@ -201,6 +221,31 @@ pub fn resolve(sources: Sources) -> Result<Resolved, Error> {
     let file = sources.file.map(|(path, _)| path);
     let usual_file = sources.directories.config_file();
     Ok(Resolved { config, settings, warnings, file, usual_file })
+}
+
+/// Takes what a `config.json` of services says where nobody else says anything.
+fn lay_beneath(
+    said: services_file::Said,
+    draft: &mut Draft,
+    in_force: &mut Vec<(&'static str, Source)>,
+) -> Result<Option<Warning>, Problem> {
+    let services_file::Said { key, source, value } = said;
+    // A list of servers names all there are.
+    let is_ruled_by = |ruling: &str| ruling == key || (key, ruling) == ("comfyui.url", "servers");
+    if let Some((ruling, by)) = in_force.iter().find(|(ruling, _)| is_ruled_by(ruling)) {
+        return Ok(Some(Warning::ServicesFile {
+            place: source,
+            why: format!("`{ruling}` ({by}) counts"),
+        }));
+    }
+    value.put_into(draft);
+    if let (services_file::Value::Address(address), Some(setting)) = (value, setting(key)) {
+        let raw = Raw::Words(address);
+        let value = Value { setting, source: &source, raw: &raw, home: None, base: None };
+        value.put_into(draft)?;
+    }
+    in_force.push((key, source));
+    Ok(None)
 }
 
 /// Puts together what several settings decide: who we are to the server, and folders under folders.
@@ -309,10 +354,11 @@ impl Value<'_> {
         match &self.setting.kind {
             Kind::Url => draft.url = Some(self.url()?),
             Kind::Secret { set } => set(draft, self.secret()?),
-            Kind::Folder { set } => set(&mut draft.config, self.folder(self.text()?)?),
+            Kind::Folder { set } => set(&mut draft.config, self.path(self.text()?)?),
+            Kind::File { set } => set(&mut draft.config, self.path(self.text()?)?),
             Kind::Folders { set } => {
                 let folders = self.list()?;
-                let folders = folders.iter().map(|folder| self.folder(folder));
+                let folders = folders.iter().map(|folder| self.path(folder));
                 set(&mut draft.config, folders.collect::<Result<_, _>>()?);
             }
             Kind::Whole { minimum, maximum, set, .. } => {
@@ -366,7 +412,7 @@ impl Value<'_> {
         }
     }
 
-    fn folder(&self, text: &str) -> Result<PathBuf, Problem> {
+    fn path(&self, text: &str) -> Result<PathBuf, Problem> {
         let path = match text.strip_prefix('~') {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => {
                 let home = self.home.ok_or_else(|| Problem::NoHome {

@@ -78,6 +78,8 @@ pub(super) enum Kind {
     Secret { set: fn(&mut Draft, Secret) },
     /// A folder; `~` is the home folder.
     Folder { set: fn(&mut Config, PathBuf) },
+    /// A file; `~` is the home folder.
+    File { set: fn(&mut Config, PathBuf) },
     /// A list of folders, each as a [`Kind::Folder`].
     Folders { set: fn(&mut Config, Vec<PathBuf>) },
     /// A whole number within bounds, both included.
@@ -102,6 +104,7 @@ impl Kind {
             Self::Url => "an address such as http://127.0.0.1:8188".to_owned(),
             Self::Secret { .. } => "visible ASCII text without spaces".to_owned(),
             Self::Folder { .. } => "the path of a folder".to_owned(),
+            Self::File { .. } => "the path of a file".to_owned(),
             Self::Folders { .. } => "a list of paths of folders".to_owned(),
             Self::Whole { minimum, maximum, unit: "", .. } => {
                 format!("a whole number from {minimum} to {maximum}")
@@ -214,6 +217,24 @@ pub static SETTINGS: &[Setting] = &[
             let folders = config.import_dirs.iter().map(|path| path.display().to_string());
             joined(&folders.collect::<Vec<_>>())
         },
+    },
+    Setting {
+        key: "services_file",
+        environment: &["MEDIAFACTORY_SERVICES_FILE"],
+        default: "",
+        description: "A `config.json` that lists services: workflows with named parameters, each of \
+                      which becomes a tool. docs/formats.md shows it.",
+        kind: Kind::File { set: |config, path| config.services_file = Some(path) },
+        show: |config| Some(config.services_file.as_ref()?.display().to_string()),
+    },
+    Setting {
+        key: "services_dir",
+        environment: &["MEDIAFACTORY_SERVICES_DIR"],
+        default: "",
+        description: "A folder in which every workflow with placeholders becomes a tool, as soon as \
+                      it is there.",
+        kind: Kind::Folder { set: |config, path| config.services_dir = Some(path) },
+        show: |config| Some(config.services_dir.as_ref()?.display().to_string()),
     },
     Setting {
         key: "asset_ttl_hours",
@@ -335,7 +356,10 @@ pub static SETTINGS: &[Setting] = &[
                 config.max_job_age = (hours > 0).then(|| Duration::from_hours(hours));
             },
         },
-        show: |config| Some(config.max_job_age.map_or(0, |age| age.as_secs() / 3600).to_string()),
+        show: |config| {
+            // A `config.json` of services counts in milliseconds.
+            Some(config.max_job_age.map_or(0.0, |age| age.as_secs_f64() / 3600.0).to_string())
+        },
     },
     Setting {
         key: "max_jobs",
@@ -361,7 +385,7 @@ pub static SETTINGS: &[Setting] = &[
             unit: "seconds",
             set: |config, seconds| config.cleanup_interval = Duration::from_secs(seconds),
         },
-        show: |config| Some(config.cleanup_interval.as_secs().to_string()),
+        show: |config| Some(config.cleanup_interval.as_secs_f64().to_string()),
     },
     Setting {
         key: "simulate",

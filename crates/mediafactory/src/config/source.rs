@@ -21,6 +21,13 @@ pub enum Source {
         /// The line of the value, counted from 1.
         line: usize,
     },
+    /// The `config.json` that lists services.
+    ServicesFile {
+        /// The file.
+        path: PathBuf,
+        /// The member, such as `comfyui.address`.
+        member: String,
+    },
     /// An environment variable.
     Environment {
         /// The variable's name.
@@ -38,6 +45,7 @@ impl fmt::Display for Source {
         match self {
             Self::Default => f.write_str("default"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::ServicesFile { path, member } => write!(f, "{}: `{member}`", path.display()),
             Self::Environment { name } => f.write_str(name),
             Self::Flag { name } => f.write_str(name),
         }

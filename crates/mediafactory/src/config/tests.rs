@@ -341,3 +341,60 @@ token = "s3cret""#,
     assert!(!told.join("").contains("s3cret"), "{told:?}");
     insta::assert_snapshot!(told.join("\n"));
 }
+
+fn with_services_file(text: &str, environment: &[(&str, &str)]) -> Sources {
+    Sources {
+        services_file: Some(("/srv/config.json".into(), text.as_bytes().to_vec())),
+        ..with_environment(environment)
+    }
+}
+
+#[test]
+fn what_a_services_file_says_holds_where_nobody_else_says_anything() {
+    let text = r#"{"comfyui": {"address": "http://gpu:8188", "client_id": "me"}, "s3": {"bucket": "b"},
+        "jobs": {"max_job_age": 5400000, "max_jobs": 50, "cleanup_interval": 60000}, "services": [], "x": 1}"#;
+    let resolved = resolve(with_services_file(text, &[])).unwrap();
+    assert_eq!(resolved.config.max_job_age, Some(std::time::Duration::from_mins(90)));
+    let told = |resolved: &Resolved| {
+        let settings = resolved.settings.iter().filter(|setting| resolved.is_set(setting.key));
+        let settings = settings.map(|setting| {
+            let value = setting.value.as_deref().unwrap_or_default();
+            format!("{} = {value} ({})", setting.key, setting.source)
+        });
+        let warnings = resolved.warnings.iter().map(ToString::to_string);
+        settings.chain(warnings).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!("services_file_alone", told(&resolved));
+
+    let own = [("MEDIAFACTORY_SERVERS", "a=http://a:1"), ("MEDIAFACTORY_MAX_JOBS", "0")];
+    let resolved = resolve(with_services_file(text, &own)).unwrap();
+    assert!(resolved.config.comfyui.is_none());
+    insta::assert_snapshot!("services_file_overruled", told(&resolved));
+}
+
+#[test]
+fn what_is_wrong_in_a_services_file_is_told_with_its_place() {
+    let cases = [
+        "{\"comfyui\":\n oops}",
+        "[]",
+        r#"{"comfyui": "http://gpu:8188"}"#,
+        r#"{"comfyui": {"address": 5}}"#,
+        r#"{"comfyui": {"address": "ftp://gpu"}}"#,
+        r#"{"jobs": {"max_job_age": -1, "max_jobs": 0, "cleanup_interval": 10}}"#,
+    ];
+    let told = cases.map(|case| resolve(with_services_file(case, &[])).unwrap_err().to_string());
+    insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+#[test]
+fn a_services_file_is_found_by_its_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    let flags = vec![("services_file".to_owned(), file.display().to_string())];
+    let environment = [("HOME".into(), folder.path().into())];
+    let error = load(environment.clone(), flags.clone()).unwrap_err();
+    assert!(error.to_string().contains("config.json: cannot be read: No such file"), "{error}");
+    std::fs::write(&file, r#"{"comfyui": {"address": "http://gpu:8188"}}"#).unwrap();
+    let resolved = load(environment, flags).unwrap();
+    assert_eq!(resolved.config.comfyui.unwrap().url.to_string(), "http://gpu:8188/");
+}

@@ -11,5 +11,6 @@ mod generate;
 mod jobs;
 mod results;
 mod server;
+mod services;
 mod stage;
 mod workflows;
