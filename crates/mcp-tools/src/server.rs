@@ -264,7 +264,7 @@ impl Server {
         loop {
             tokio::select! {
                 // The sender lives as long as this server does.
-                changed = changes.changed() => if changed.is_ok() { return },
+                others = changes.changed() => if others.is_ok() { return },
                 () = tokio::time::sleep(SERVICES_LOOK_PAUSE) => self.look_at_services().await,
             }
         }
