@@ -272,7 +272,7 @@ impl Server {
         loop {
             tokio::select! {
                 // The sender lives as long as this server does.
-                heard = changes.changed() => if heard.is_ok() { return },
+                others = changes.changed() => if others.is_ok() { return },
                 () = tokio::time::sleep(SERVICES_LOOK_PAUSE) => self.look_at_services().await,
             }
         }
