@@ -1,5 +1,7 @@
 //! The ComfyUI servers that there are, and which of them a job may go to.
 
+use std::time::Duration;
+
 use comfy_client::{Client, ClientOptions, Limits, SystemStats};
 use futures::future::join_all;
 use workflow_graph::Json;
@@ -8,7 +10,8 @@ use crate::{
     config::{Config, NamedServer},
     error::{Error, FailureCode},
     factory::Factory,
-    failure, nearest,
+    failure::{self, with_causes},
+    nearest,
     nodes::NodeCache,
     requests::{BackendReport, Device},
 };
@@ -18,6 +21,9 @@ const SIMULATOR: &str = "comfy-sim";
 
 /// What callers say who leave the choice to us.
 const AUTO: &str = "auto";
+
+/// How long a look at all servers waits for each: one that hangs is worth being told of.
+const LOOK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One server, and what was learned of its node classes.
 #[derive(Debug)]
@@ -87,11 +93,18 @@ impl Factory {
             .with_hint(nearest::hint("names and tags", word, words.iter().copied())))
     }
 
-    /// Those of `servers` that answer; why not, when none does.
+    /// Those of `servers` that answer; why not, when none does. One that the engine has set aside
+    /// is waited for only where there is no other.
     pub(crate) async fn reachable<'a>(
         &self,
         servers: Vec<&'a Server>,
     ) -> Result<Vec<&'a Server>, Error> {
+        let known = self.parts.engine.servers();
+        let is_in_use = |server: &&&Server| {
+            known.iter().any(|status| status.set_aside.is_none() && status.url == server.url())
+        };
+        let in_use: Vec<&Server> = servers.iter().filter(is_in_use).copied().collect();
+        let servers = if in_use.is_empty() { servers } else { in_use };
         let tries = servers.iter().map(|server| async {
             let url = server.url();
             self.parts.engine.connect(&url).await.unwrap_or(Ok(())).map_err(failure::client)
@@ -115,12 +128,14 @@ impl Factory {
     pub async fn backends(&self) -> Vec<BackendReport> {
         let known = self.parts.engine.servers();
         let asked = self.parts.servers.iter().map(|server| async move {
-            (server, server.client.system_stats().await.map_err(failure::client))
+            let asked = tokio::time::timeout(LOOK_PATIENCE, server.client.system_stats()).await;
+            let answer = asked.map(|answer| answer.map_err(|error| with_causes(&error)));
+            (server, answer.unwrap_or_else(|_| Err(format!("no answer within {LOOK_PATIENCE:?}"))))
         });
         let reports = join_all(asked).await.into_iter().map(|(server, answer)| {
             let url = server.url();
             let status = known.iter().find(|status| status.url == url).cloned();
-            let problem = answer.as_ref().err().map(ToString::to_string);
+            let problem = answer.as_ref().err().cloned();
             let answer = answer.ok();
             BackendReport {
                 name: server.name.clone(),

@@ -110,8 +110,11 @@ impl Run {
             limit: RUNS_COMPARED,
             ..JobQuery::default()
         };
-        let earlier = self.shared.store.list(&query).await?;
-        self.tracker.expect(Expected::of(&earlier.jobs));
+        match self.shared.store.list(&query).await {
+            Ok(earlier) => self.tracker.expect(Expected::of(&earlier.jobs)),
+            // One of them may be damaged. This job runs all the same, without an estimate.
+            Err(error) => tracing::warn!(job = %self.id(), %error, "no earlier jobs to compare"),
+        }
         Ok(())
     }
 
@@ -160,7 +163,7 @@ impl Run {
         let Some(server) = self.server() else { return Ok(Ok(())) };
         let stopped = match server.client.cancel(&self.prompt).await {
             Ok(cancelled) if cancelled.is_stopped() => Ok(true),
-            Ok(_) => self.is_at_server().await.map(|is_there| !is_there),
+            Ok(_) => self.is_at(server).await.map(|is_there| !is_there),
             Err(error) => Err(error),
         };
         let gives_up = since.elapsed() >= STOP_PATIENCE;

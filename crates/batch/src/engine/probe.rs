@@ -40,7 +40,11 @@ async fn probe(shared: Arc<Shared>, server: Arc<Server>) {
             () = shared.stopping.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        match shared.ask(&server).await {
+        let asked = tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            asked = shared.ask(&server) => asked,
+        };
+        match asked {
             Ok(()) => {
                 tracing::info!(server = server.name, "the server answers again");
                 shared.dispatch.bring_back(&server);
@@ -69,7 +73,11 @@ pub(super) async fn survey(shared: Arc<Shared>, server: Arc<Server>) {
             shared.ask(&server).await.map_err(Arc::new)?;
             server.link.session().await.map(drop)
         };
-        if let Err(error) = asked.await {
+        let asked = tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            asked = asked => asked,
+        };
+        if let Err(error) = asked {
             shared.set_aside(&server, &error);
         }
     }

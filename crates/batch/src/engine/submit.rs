@@ -96,7 +96,7 @@ impl Run {
                 self.write(Event::Returned { reason: with_causes(error) }).await
             }
             Retry::Never | Retry::Safe => self.refuse(error).await,
-            Retry::CheckFirst => self.reply_lost(error).await,
+            Retry::CheckFirst => self.reply_lost(server, error).await,
         }
     }
 
@@ -125,11 +125,11 @@ impl Run {
     }
 
     /// The prompt may have arrived: the server's own lists decide.
-    async fn reply_lost(&mut self, error: &Error) -> Result<Written, StoreError> {
+    async fn reply_lost(&mut self, server: &Server, error: &Error) -> Result<Written, StoreError> {
         // ComfyUI itself says 500, at once, for a prompt that it did not take. Other statuses are
         // a proxy's, behind which the prompt may be on its way.
         let is_verdict = matches!(error, Error::Status { status: 500, .. });
-        match self.look_up(if is_verdict { 0 } else { LATE_ARRIVALS }).await {
+        match self.look_up(server, if is_verdict { 0 } else { LATE_ARRIVALS }).await {
             LookedUp::Found => self.write(Event::Accepted { warnings: Vec::new() }).await,
             LookedUp::NotThere if is_verdict => {
                 let failure = Failure::new("comfyui_refused", with_causes(error));
@@ -145,7 +145,8 @@ impl Run {
 
     /// What became of a prompt whose sender is no longer there.
     pub(super) async fn look_up_submitted(&mut self) -> Result<Written, StoreError> {
-        match self.look_up(LATE_ARRIVALS).await {
+        let Some(server) = self.server().cloned() else { return Ok(Written::ByAnother) };
+        match self.look_up(&server, LATE_ARRIVALS).await {
             LookedUp::Found => self.write(Event::Accepted { warnings: Vec::new() }).await,
             LookedUp::NotThere => self.not_there("it was being sent when its process ended").await,
             LookedUp::NoAnswer(_) if self.shared.stopping.is_cancelled() => Ok(Written::ByAnother),
@@ -170,10 +171,10 @@ impl Run {
 
     /// Asks until the server answers, but no longer than it may be away; and again, when it does
     /// not have the prompt yet.
-    async fn look_up(&self, mut late_arrivals: u32) -> LookedUp {
+    async fn look_up(&self, server: &Server, mut late_arrivals: u32) -> LookedUp {
         let began = Instant::now();
         loop {
-            match self.is_at_server().await {
+            match self.is_at(server).await {
                 Ok(true) => return LookedUp::Found,
                 Ok(false) if late_arrivals == 0 => return LookedUp::NotThere,
                 Ok(false) => late_arrivals = late_arrivals.saturating_sub(1),
@@ -192,8 +193,7 @@ impl Run {
 
     /// Whether the prompt is in the server's queue or history. The history is asked last: a
     /// prompt moves from the queue to the history, never back.
-    pub(super) async fn is_at_server(&self) -> Result<bool, Error> {
-        let Some(server) = self.server() else { return Ok(false) };
+    pub(super) async fn is_at(&self, server: &Server) -> Result<bool, Error> {
         let client = &server.client;
         Ok(client.queue().await?.holds(&self.prompt)
             || client.history_of(&self.prompt).await?.is_some())

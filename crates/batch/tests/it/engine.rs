@@ -377,3 +377,17 @@ async fn after_a_restart_of_the_server_the_next_job_shows_its_progress_again() {
     assert_eq!(shown.nodes_done, shown.nodes_total, "events of its nodes came");
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_damaged_earlier_job_keeps_no_other_from_running() {
+    let stage = Stage::new().await;
+    let engine = stage.engine_with(Killed::damaged(&stage.jobs), options());
+    let record = JobRecord { shape_digest: "a shape".to_owned(), ..Stage::record(1) };
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    ended(&engine, &id).await;
+    let job = stage.job(&id).await;
+    // It was followed without a break: the times of all nodes were seen.
+    assert_eq!((job.state, job.nodes().len()), (State::Succeeded, 6));
+    engine.shutdown().await;
+}

@@ -214,11 +214,22 @@ fn take_one(left: &AtomicUsize) -> bool {
 pub(crate) struct Killed {
     jobs: Arc<MemoryJobs>,
     writes_left: AtomicUsize,
+    lists: bool,
 }
 
 impl Killed {
     pub(crate) fn after(writes: usize, jobs: &Arc<MemoryJobs>) -> Arc<dyn JobStore> {
-        Arc::new(Self { jobs: Arc::clone(jobs), writes_left: AtomicUsize::new(writes) })
+        Arc::new(Self {
+            jobs: Arc::clone(jobs),
+            writes_left: AtomicUsize::new(writes),
+            lists: true,
+        })
+    }
+
+    /// A store that lives, but has a job that cannot be read among those that it lists.
+    pub(crate) fn damaged(jobs: &Arc<MemoryJobs>) -> Arc<dyn JobStore> {
+        let writes_left = AtomicUsize::new(usize::MAX);
+        Arc::new(Self { jobs: Arc::clone(jobs), writes_left, lists: false })
     }
 
     fn write(&self) -> Result<(), StoreError> {
@@ -246,6 +257,10 @@ impl JobStore for Killed {
     }
 
     async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
+        if !self.lists {
+            let problem = "the log ends early".to_owned();
+            return Err(StoreError::Damaged { id: "a job".to_owned(), problem });
+        }
         self.jobs.list(query).await
     }
 
