@@ -32,6 +32,11 @@ use crate::{
     failure::Failure,
 };
 
+/// Workflows are large trees of small values: reading, converting and dropping one of ten thousand
+/// nodes takes this allocator half as long as the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What may still go on when everything is said: a file that is being written, a second Ctrl-C.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 

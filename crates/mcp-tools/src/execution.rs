@@ -171,7 +171,7 @@ pub(crate) fn members(
 ) -> Result<BTreeMap<String, Json>, Error> {
     let json = given.into_json(argument)?;
     let members = json.as_object().into_iter().flatten();
-    Ok(members.map(|(name, value)| (name.clone(), value.clone())).collect())
+    Ok(members.map(|(name, value)| (name.to_string(), value.clone())).collect())
 }
 
 #[derive(Deserialize, JsonSchema)]

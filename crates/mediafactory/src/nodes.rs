@@ -45,7 +45,11 @@ impl Factory {
             return Ok(info);
         }
         let all = self.first_server()?.object_info().await?;
-        let names = || all.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str));
+        let names = || {
+            all.as_object()
+                .into_iter()
+                .flat_map(|all| all.keys().map(workflow_graph::json::Name::as_str))
+        };
         let near = nearest::names(class, names(), 5);
         let hint = match near.first() {
             Some(near) => format!("did you mean `{near}`?"),

@@ -9,9 +9,9 @@
     reason = "a bench is a program of its own that may end where a file does not read"
 )]
 
-use std::{fs, hint::black_box, path::PathBuf, time::Instant};
+use std::{fs, hint::black_box, path::PathBuf, process::Command, time::Instant};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group};
 use workflow_graph::{Json, catalog::NodeCatalog, convert::convert, ui::UiWorkflow};
 
 fn ground_truth() -> Option<PathBuf> {
@@ -87,13 +87,17 @@ fn read(text: &str) -> UiWorkflow {
     UiWorkflow::from_json(Json::parse(text.as_bytes()).unwrap()).unwrap()
 }
 
-fn generated(criterion: &mut Criterion) {
-    let catalog = NodeCatalog::from_bytes(
+fn sampler_catalog() -> NodeCatalog {
+    NodeCatalog::from_bytes(
         br#"{"KSampler": {"input": {"required": {"model": ["MODEL"], "seed": ["INT", {"control_after_generate": true}],
             "steps": ["INT"], "cfg": ["FLOAT"], "sampler_name": [["euler"]], "scheduler": [["normal"]],
             "latent_image": ["LATENT"], "denoise": ["FLOAT"]}}, "output": ["LATENT"]}}"#,
     )
-    .unwrap();
+    .unwrap()
+}
+
+fn generated(criterion: &mut Criterion) {
+    let catalog = sampler_catalog();
     let mut others = vec![1_u8; OTHERS_BYTES];
     for length in [1_000, 10_000] {
         let text = chain(length);
@@ -119,5 +123,57 @@ fn generated(criterion: &mut Criterion) {
     }
 }
 
+/// The argument with which this program starts itself.
+const ONCE: &str = "--convert-once";
+
+/// What a command line does: one process, one file, one conversion. Nothing is warm then, neither
+/// caches nor the allocator, whatever the size, so this is where growth shows as it is.
+fn once(length: usize) {
+    let catalog = sampler_catalog();
+    let workflow = read(&chain(length));
+    let start = Instant::now();
+    black_box(convert(&workflow, &catalog));
+    println!("{}", start.elapsed().as_nanos());
+}
+
+/// The median of so many processes.
+const PROCESSES: usize = 101;
+
+fn in_new_processes() {
+    let program = std::env::current_exe().unwrap();
+    let run = |length: usize| {
+        let mut command = Command::new(&program);
+        let output = command.args([ONCE, &length.to_string()]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().parse::<u64>().unwrap()
+    };
+    let mut medians = Vec::new();
+    for length in [1_000, 10_000] {
+        let mut times: Vec<u64> = (0..PROCESSES).map(|_| run(length)).collect();
+        times.sort_unstable();
+        let median = times.get(PROCESSES / 2).copied().unwrap_or(0);
+        println!("convert/{length} nodes once in a new process: median {median} ns");
+        medians.push(median);
+    }
+    if let [few, many] = medians[..] {
+        println!("10,000 nodes take {}.{} times as long", many / few, many * 10 / few % 10);
+    }
+}
+
+/// That of the programs: with the system's own, a conversion takes longer, since most of the
+/// memory that it gives back is fetched again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 criterion_group!(benches, official, generated);
-criterion_main!(benches);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [_, ONCE, length] => once(length.parse().unwrap()),
+        _ => {
+            in_new_processes();
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}

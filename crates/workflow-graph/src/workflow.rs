@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::error::{EditError, ReadError};
 use crate::{
     ids::{ClassType, NodeId},
-    json::{Json, Object},
+    json::{Json, Name, Object},
 };
 
 /// A node graph in API format, kept losslessly.
@@ -212,18 +212,20 @@ impl Node {
             Some(Json::Object(inputs)) => inputs,
             Some(other) => return Err(problem(format!("has `inputs` that are {}", other.kind()))),
         };
-        let inputs =
-            inputs.iter().map(|(name, value)| (name.clone(), Input::from_json(value))).collect();
+        let inputs = inputs
+            .iter()
+            .map(|(name, value)| (name.to_string(), Input::from_json(value)))
+            .collect();
         let mut members = members.clone();
         for place in ["class_type", "inputs"] {
-            members.insert(place.to_owned(), Json::Null);
+            members.insert(place, Json::Null);
         }
         Ok(Self { class_type, inputs, members })
     }
 
     /// The JSON value of the node, members in the order they were read.
     pub fn to_json(&self) -> Json {
-        let member = |(name, value): (&String, &Json)| {
+        let member = |(name, value): (&Name, &Json)| {
             let value = match name.as_str() {
                 "class_type" => Json::from(self.class_type.as_str()),
                 "inputs" => {
@@ -331,7 +333,7 @@ fn read_id(id: &str) -> Result<NodeId, ReadError> {
 fn sorted(json: &Json) -> Json {
     match json {
         Json::Object(members) => {
-            let members: BTreeMap<&String, &Json> = members.iter().collect();
+            let members: BTreeMap<&Name, &Json> = members.iter().collect();
             Json::object(members.into_iter().map(|(name, value)| (&**name, sorted(value))))
         }
         Json::Array(items) => Json::Array(items.iter().map(sorted).collect()),

@@ -374,7 +374,8 @@ impl MissingResult {
 fn describe_inspection(inspection: &Inspection) -> String {
     let outputs: Vec<String> =
         inspection.outputs.iter().map(|(node, class)| format!("{node} ({class})")).collect();
-    let roles: Vec<&str> = inspection.inputs.as_object().into_iter().flatten().map(role).collect();
+    let inputs = inspection.inputs.as_object().into_iter().flatten();
+    let roles: Vec<&str> = inputs.map(|(role, _)| role.as_str()).collect();
     let mut text = format!(
         "{} nodes; outputs: {}; inputs by role: {}",
         inspection.nodes,
@@ -391,8 +392,4 @@ fn describe_inspection(inspection: &Inspection) -> String {
     ));
     text.push_str(&lines(inspection.problems.iter().map(|problem| format!("\n- {problem}"))));
     text
-}
-
-fn role<'a>((role, _): (&'a String, &'a mediafactory::Json)) -> &'a str {
-    role
 }

@@ -9,7 +9,7 @@ use super::{
     Autogrow, CatalogError, Category, Combo, DynamicOption, Generation, InputKind, InputSpec,
     MatchType, Name, NodeClass, OutputSpec,
 };
-use crate::json::{Json, Object};
+use crate::json::{self, Json, Object};
 
 /// Slots of one growing group; the server itself allows 100.
 const AUTOGROW_SLOTS_MAX: usize = 100;
@@ -23,7 +23,7 @@ pub(super) fn classes(json: Json) -> Result<(IndexMap<Name, NodeClass>, Vec<Name
     };
     let is_class = |value: &Json| value.get("input").is_some() || value.get("output").is_some();
     if !members.is_empty() && !members.values().any(is_class) {
-        let have = members.keys().take(NAMES_LISTED_MAX).cloned().collect();
+        let have = members.keys().take(NAMES_LISTED_MAX).map(ToString::to_string).collect();
         return Err(CatalogError::NoClasses { have });
     }
     let mut names = Interner::default();
@@ -279,15 +279,15 @@ fn text(json: Json) -> Option<String> {
 
 /// The members of a group in the order the server names, which is theirs unless a proxy
 /// between has sorted them.
-fn in_order(mut group: Object, order: Option<&[Json]>) -> Vec<(String, Json)> {
+fn in_order(mut group: Object, order: Option<&[Json]>) -> Vec<(json::Name, Json)> {
     let Some(order) = order else { return group.into_iter().collect() };
-    if group.keys().map(String::as_str).eq(order.iter().filter_map(Json::as_str)) {
+    if group.keys().map(json::Name::as_str).eq(order.iter().filter_map(Json::as_str)) {
         return group.into_iter().collect();
     }
     let mut sorted = Vec::with_capacity(group.len());
     let mut named: HashSet<&str> = HashSet::new();
     for name in order.iter().filter_map(Json::as_str).filter(|name| named.insert(name)) {
-        sorted.extend(group.get_mut(name).map(|spec| (name.to_owned(), std::mem::take(spec))));
+        sorted.extend(group.get_mut(name).map(|spec| (name.into(), std::mem::take(spec))));
     }
     sorted.extend(group.into_iter().filter(|(name, _)| !named.contains(name.as_str())));
     sorted

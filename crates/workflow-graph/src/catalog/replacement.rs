@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::Name;
-use crate::json::Json;
+use crate::json::{self, Json};
 
 /// One rule by which a server replaces a node of a missing class.
 ///
@@ -49,7 +49,7 @@ pub enum ReplacedInput {
 
 pub(super) fn read(json: &Json) -> IndexMap<Name, Vec<NodeReplacement>> {
     let Some(members) = json.as_object() else { return IndexMap::new() };
-    let entry = |(old, list): (&String, &Json)| {
+    let entry = |(old, list): (&json::Name, &Json)| {
         let list = list.as_array()?.iter().filter_map(read_one).collect();
         Some((Name::from(old.as_str()), list))
     };

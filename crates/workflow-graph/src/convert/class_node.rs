@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use super::{
     body::Body,
-    scene::{Held, Link, Output, Slot, Socket},
+    scene::{Held, Output, Slot, Socket},
+    table::Links,
     widget::{Widget, WidgetKind, has_widget, truthy, widget_type},
 };
 use crate::{
     catalog::{Category, InputKind, InputSpec, NodeClass},
-    hash::{HashMap, IndexMap},
+    hash::HashMap,
     json::Json,
-    ui::{LinkId, SavedValues, UiInput, UiNode},
+    ui::{SavedValues, UiInput, UiNode},
 };
 
 /// Inputs that the front end itself adds to a class: a button or a viewer.
@@ -158,13 +159,13 @@ pub(super) fn load<'a>(
     class: &'a NodeClass,
     made: &Body<'a>,
     saved: UiNode<'a>,
-    links: &mut IndexMap<LinkId, Link<'a>>,
+    links: &mut Links,
 ) -> Body<'a> {
     let mut body = made.clone();
     take_inputs(&mut body, saved);
     let mut at = 0;
     while let Some(slot) = body.inputs.get(at) {
-        if slot.link.is_some_and(|link| links.contains_key(&link)) {
+        if slot.link.is_some_and(|link| links.contains(link)) {
             body.linked(at);
         }
         at += 1;
@@ -182,11 +183,11 @@ pub(super) fn load<'a>(
         }
     }
     for link in std::mem::take(&mut body.dropped) {
-        links.swap_remove(&link);
+        links.swap_remove(link);
     }
     let from = body.moved_from.take().unwrap_or(usize::MAX);
     for (at, slot) in body.inputs.iter().enumerate().skip(from) {
-        if let Some(link) = slot.link.and_then(|link| links.get_mut(&link)) {
+        if let Some(link) = slot.link.and_then(|link| links.get_mut(link)) {
             link.target_slot = at;
         }
     }

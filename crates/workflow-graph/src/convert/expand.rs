@@ -2,7 +2,7 @@
 
 use super::{
     Finding,
-    scene::{Kind, ROOT, Scene},
+    scene::{Key, Kind, ROOT, Scene},
 };
 use crate::{hash::HashMap, ui::UiMode};
 
@@ -49,11 +49,11 @@ impl Expansion {
     }
 
     /// What a node is called in the prompt.
-    pub(super) fn name(&self, scene: &Scene<'_>, seat: Seat) -> String {
-        let Some(frame) = self.frame(seat.frame) else { return String::new() };
+    pub(super) fn name(&self, scene: &Scene<'_>, seat: Seat) -> Key {
+        let Some(frame) = self.frame(seat.frame) else { return Key::default() };
         let node = scene.graph(frame.graph).and_then(|graph| graph.nodes.get(seat.node));
-        let id = node.map_or("", |node| &*node.id);
-        [frame.prefix.as_str(), id].concat()
+        let id = node.map(|node| node.id.clone()).unwrap_or_default();
+        if frame.prefix.is_empty() { id } else { [&*frame.prefix, &*id].concat().into() }
     }
 
     fn is_within(&self, frame: usize, graph: usize) -> bool {
@@ -93,7 +93,7 @@ pub(super) fn expand(scene: &Scene<'_>, findings: &mut Vec<Finding>) -> Expansio
         }
         if expansion.is_within(seat.frame, definition) {
             let subgraph = scene.graph(definition).map(|graph| graph.name.to_owned());
-            let node = expansion.name(scene, seat);
+            let node = expansion.name(scene, seat).to_string();
             let subgraph = subgraph.unwrap_or_default();
             findings.push(Finding::RecursiveSubgraph { node, subgraph });
             continue;

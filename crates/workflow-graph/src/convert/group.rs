@@ -40,6 +40,11 @@ impl<'a> Groups<'a> {
         Self { by_name: groups.filter_map(read).collect() }
     }
 
+    /// Whether the workflow has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// The group that a class of a node in the file stands for.
     pub(super) fn of_class(&self, class: &str) -> Option<&Group<'a>> {
         let name = class.strip_prefix("workflow")?.strip_prefix(['>', '/'])?;
@@ -174,7 +179,7 @@ impl<'a, 'c> Builder<'a, 'c> {
                 }
                 let type_name = of_target.or(of_source).unwrap_or_else(|| "*".to_owned());
                 let mut spec = socket(&type_name, &type_name);
-                spec.options.insert("forceInput".to_owned(), Json::from(true));
+                spec.options.insert("forceInput", Json::from(true));
                 Some((vec![spec], vec![output(&type_name)]))
             }
             _ => None,
@@ -267,9 +272,9 @@ impl<'a, 'c> Builder<'a, 'c> {
         let is_primitive = self.node(at).is_some_and(|node| node.class() == "PrimitiveNode");
         if matches!(&*prefix.1, "seed" | "noise_seed") {
             let control = Json::from(format!("{}control_after_generate", prefix.0));
-            spec.options.insert("control_after_generate".to_owned(), control);
+            spec.options.insert("control_after_generate", control);
         } else if is_primitive {
-            spec.options.insert("control_after_generate".to_owned(), Json::from(true));
+            spec.options.insert("control_after_generate", Json::from(true));
         }
         let inputs = &mut self.group.class.inputs;
         match inputs.iter_mut().find(|input| input.name == name.as_str()) {

@@ -10,13 +10,14 @@ use super::{
     renumber::{self, Renumbering},
     scene::{
         Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        ROOT, Scene, Virtual,
+        Present, ROOT, Scene, Virtual,
     },
+    table::{Links, NodePlaces},
     virtual_nodes,
 };
 use crate::{
     catalog::NodeCatalog,
-    hash::{HashMap, HashSet, IndexMap, RandomState},
+    hash::{HashMap, HashSet},
     ui::{LinkId, Text, UiGraph, UiNode, UiWorkflow},
 };
 
@@ -44,6 +45,7 @@ pub(super) fn load<'a>(
         instances: Vec::new(),
         findings: Vec::new(),
         numbers,
+        present: Present::default(),
     };
     scene.graphs.resize_with(definitions.len() + 1, Graph::default);
     scene.instances.resize_with(definitions.len() + 1, Vec::new);
@@ -66,19 +68,18 @@ struct Source<'a, 'r> {
     graph: UiGraph<'a>,
     own: &'r Renumbering<'a>,
     /// The links by their numbers; of several with one number the last counts.
-    links: IndexMap<LinkId, Link<'a>>,
+    links: Links,
     links_read: usize,
 }
 
 impl<'a, 'r> Source<'a, 'r> {
     fn read(graph: UiGraph<'a>, own: &'r Renumbering<'a>) -> Self {
-        let mut links =
-            IndexMap::with_capacity_and_hasher(graph.link_entries(), RandomState::default());
+        let mut links = Links::for_count(graph.link_entries());
         let mut links_read = 0;
         for link in graph.links() {
             links_read += 1;
-            let origin = own.of_reference(link.origin);
-            let target = own.of_reference(link.target);
+            let origin = own.of_reference(link.origin).into();
+            let target = own.of_reference(link.target).into();
             let (origin_slot, target_slot) = (link.origin_slot, link.target_slot);
             links.insert(link.id, Link { origin, origin_slot, target, target_slot });
         }
@@ -86,7 +87,7 @@ impl<'a, 'r> Source<'a, 'r> {
     }
 
     fn last_link(&self) -> Option<LinkId> {
-        self.links.keys().copied().chain(self.graph.last_link()).max()
+        self.links.iter().map(|(id, _)| id).chain(self.graph.last_link()).max()
     }
 }
 
@@ -136,7 +137,7 @@ fn load_graph<'a>(
     let mut graph = Graph {
         name: source.name().unwrap_or_default(),
         nodes: Vec::with_capacity(count),
-        by_id: HashMap::with_capacity_and_hasher(count, RandomState::default()),
+        by_id: NodePlaces::for_count(count),
         links,
         inputs: source.inputs().map(boundary).collect(),
         outputs: source.outputs().map(boundary).collect(),
@@ -147,7 +148,7 @@ fn load_graph<'a>(
         read += 1;
         let id = key(scene, &graph, own.of_node(place, saved.id()));
         let node = load_node(scene, &mut graph.links, id.clone(), saved);
-        graph.by_id.insert(id, graph.nodes.len());
+        graph.by_id.insert(&id, graph.nodes.len());
         if let (Kind::Instance(definition), node) = (node.kind, graph.nodes.len())
             && let Some(instances) = scene.instances.get_mut(definition)
         {
@@ -178,7 +179,7 @@ fn boundary(saved: crate::ui::UiBoundary<'_>) -> Boundary<'_> {
 
 /// The id of a node; one that has none, or that of another node, gets the next number.
 fn key(scene: &mut Scene<'_>, graph: &Graph<'_>, id: Option<Text<'_>>) -> Key {
-    if let Some(id) = id.filter(|id| id != "-1" && !graph.by_id.contains_key(&**id)) {
+    if let Some(id) = id.filter(|id| id != "-1" && graph.by_id.get(id).is_none()) {
         if let Ok(number) = id.parse() {
             scene.numbers.node = scene.numbers.node.max(number);
         }
@@ -191,7 +192,7 @@ fn key(scene: &mut Scene<'_>, graph: &Graph<'_>, id: Option<Text<'_>>) -> Key {
 /// One node, filled from a file.
 pub(super) fn load_node<'a>(
     scene: &mut Scene<'a>,
-    links: &mut IndexMap<LinkId, Link<'a>>,
+    links: &mut Links,
     id: Key,
     saved: UiNode<'a>,
 ) -> Node<'a> {
@@ -206,6 +207,8 @@ pub(super) fn load_node<'a>(
             (virtual_nodes::load(saved), saved.output_types().map(Output::new).collect())
         }
     };
+    scene.present.primitives |= kind.is(Virtual::Primitive);
+    scene.present.setters |= kind.is(Virtual::Setter);
     let is_group = scene.groups.of_class(saved.class()).is_some();
     if is_group || kind.is(Virtual::Primitive) {
         for (output, saved) in outputs.iter_mut().zip(saved.outputs()) {
@@ -234,24 +237,36 @@ fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
 /// The two slots that a link joins.
 type Ends<'l> = (&'l str, usize, &'l str, usize);
 
-fn ends<'l>(link: &'l Link<'_>) -> Ends<'l> {
+fn ends(link: &Link) -> Ends<'_> {
     (&link.origin, link.origin_slot, &link.target, link.target_slot)
+}
+
+/// Whether several links may end in one slot. An input can name only one of them.
+fn has_duplicates(graph: &Graph<'_>) -> bool {
+    let mut others = HashSet::default();
+    graph.links.iter().any(|(id, link)| match graph.node(&link.target) {
+        Some((_, node)) => {
+            let slot = node.body.inputs.get(link.target_slot);
+            slot.is_none_or(|slot| slot.link != Some(id))
+        }
+        None => !others.insert((&*link.target, link.target_slot)),
+    })
 }
 
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
-    let mut seen = HashSet::with_capacity_and_hasher(graph.links.len(), RandomState::default());
-    if graph.links.values().all(|link| seen.insert((&*link.target, link.target_slot))) {
+    if !has_duplicates(graph) {
         return;
     }
     let mut groups: HashMap<Ends<'_>, Vec<LinkId>> = HashMap::default();
-    for (id, link) in &graph.links {
-        groups.entry(ends(link)).or_default().push(*id);
+    for (id, link) in graph.links.iter() {
+        groups.entry(ends(link)).or_default().push(id);
     }
     let groups: Vec<Vec<LinkId>> = groups.into_values().filter(|ids| ids.len() > 1).collect();
     for ids in groups {
-        let target = ids.first().and_then(|id| graph.links.get(id)).map(|link| link.target.clone());
-        let target = target.and_then(|id| graph.by_id.get(&*id)).copied();
+        let target =
+            ids.first().and_then(|id| graph.links.get(*id)).map(|link| link.target.clone());
+        let target = target.and_then(|id| graph.by_id.get(&id));
         let Some(node) = target.and_then(|at| graph.nodes.get_mut(at)) else { continue };
         let is_one = |link: LinkId| ids.contains(&link);
         let named = node.body.inputs.iter().find_map(|slot| slot.link.filter(|id| is_one(*id)));
@@ -260,7 +275,7 @@ fn remove_duplicates(graph: &mut Graph<'_>) {
             slot.link = Some(kept);
         }
         for id in ids.into_iter().filter(|id| *id != kept) {
-            graph.links.swap_remove(&id);
+            graph.links.swap_remove(id);
         }
     }
 }
@@ -269,22 +284,22 @@ fn remove_duplicates(graph: &mut Graph<'_>) {
 fn repair_boundaries(graph: &mut Graph<'_>) {
     let Graph { links, inputs, outputs, .. } = graph;
     let mut named = inputs.iter().chain(&*outputs).flat_map(|boundary| &boundary.links);
-    if named.all(|link| links.contains_key(link)) {
+    if named.all(|link| links.contains(*link)) {
         return;
     }
     let mut from_inputs = HashMap::default();
     let mut to_outputs = HashMap::default();
-    for (id, link) in &*links {
+    for (id, link) in links.iter() {
         if link.origin == INPUTS_ID {
-            from_inputs.entry(link.origin_slot).or_insert(*id);
+            from_inputs.entry(link.origin_slot).or_insert(id);
         }
         if link.target == OUTPUTS_ID {
-            to_outputs.entry(link.target_slot).or_insert(*id);
+            to_outputs.entry(link.target_slot).or_insert(id);
         }
     }
     for (boundaries, there) in [(inputs, from_inputs), (outputs, to_outputs)] {
         for (slot, boundary) in boundaries.iter_mut().enumerate() {
-            for named in boundary.links.iter_mut().filter(|named| !links.contains_key(*named)) {
+            for named in boundary.links.iter_mut().filter(|named| !links.contains(**named)) {
                 *named = there.get(&slot).copied().unwrap_or(*named);
             }
         }

@@ -8,7 +8,8 @@ use super::{
     Finding, instance,
     renumber::Renumbering,
     scene::{
-        Boundary, Graph, Held, INPUTS_ID, Kind, Link, Place, Promoted, Scene, Slot, Value, Virtual,
+        Boundary, Graph, Held, INPUTS_ID, Key, Kind, Link, Place, Promoted, Scene, Slot, Value,
+        Virtual,
     },
     unpick,
 };
@@ -200,7 +201,7 @@ fn plan<'a>(scene: &Scene<'a>, host: Place, entry: &Shown<'a>) -> Plan<'a> {
             return Plan::Linked(input);
         }
         let links = inner.outputs.first().map(|output| output.links.as_slice());
-        let linked = links.unwrap_or_default().iter().any(|link| graph.links.contains_key(link));
+        let linked = links.unwrap_or_default().iter().any(|link| graph.links.contains(*link));
         return if linked { Plan::Primitive(at) } else { Plan::Lost("is linked to nothing") };
     }
     if entry.widget.starts_with("$$") {
@@ -306,9 +307,9 @@ pub(super) fn connect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     let Some(target) = node.body.inputs.get_mut(slot) else { return };
     target.link = Some(id);
     let link = Link {
-        origin: Cow::Borrowed(INPUTS_ID),
+        origin: Key::new_static(INPUTS_ID),
         origin_slot: input,
-        target: Cow::Owned(node.id.to_string()),
+        target: node.id.clone(),
         target_slot: slot,
     };
     graph.links.insert(id, link);
@@ -323,7 +324,7 @@ pub(super) fn disconnect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     let Some(graph) = scene.graph_mut(inner.graph) else { return };
     let Some(node) = graph.nodes.get_mut(inner.node) else { return };
     let Some(id) = node.body.inputs.get_mut(slot).and_then(|slot| slot.link.take()) else { return };
-    let Some(link) = graph.links.swap_remove(&id) else { return };
+    let Some(link) = graph.links.swap_remove(id) else { return };
     if link.origin != INPUTS_ID {
         unlist(graph, &link, id);
         return;
@@ -334,7 +335,7 @@ pub(super) fn disconnect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     }
 }
 
-fn unlist(graph: &mut Graph<'_>, link: &Link<'_>, id: LinkId) {
+fn unlist(graph: &mut Graph<'_>, link: &Link, id: LinkId) {
     let Some(origin) = graph.node_mut(&link.origin) else { return };
     if let Some(output) = origin.outputs.get_mut(link.origin_slot) {
         output.links.retain(|one| *one != id);

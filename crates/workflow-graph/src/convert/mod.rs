@@ -43,6 +43,7 @@ mod resolve;
 mod rounding;
 mod scene;
 mod settle;
+mod table;
 mod text;
 mod ungroup;
 mod unpick;

@@ -24,6 +24,9 @@ pub(super) fn make_widgets(scene: &mut Scene<'_>) {
 }
 
 fn primitives(scene: &Scene<'_>) -> Vec<Place> {
+    if !scene.present.primitives {
+        return Vec::new();
+    }
     let is_primitive =
         |place: &Place| scene.node(*place).is_some_and(|node| node.kind.is(Virtual::Primitive));
     scene.places().filter(is_primitive).collect()
@@ -67,7 +70,7 @@ enum Target<'g, 'a> {
 
 impl<'g, 'a> Target<'g, 'a> {
     fn of(graph: &'g Graph<'a>, link: i64) -> Option<Self> {
-        let link = graph.links.get(&link)?;
+        let link = graph.links.get(link)?;
         let (_, node) = graph.node(&link.target)?;
         let slot = node.body.inputs.get(link.target_slot)?;
         if let Some(promoted) = &slot.promoted {
@@ -111,7 +114,7 @@ pub(super) fn push_values(scene: &mut Scene<'_>) {
 
 fn push_value<'a>(scene: &mut Scene<'a>, graph: usize, link: i64, value: &Value<'a>) {
     let Some(graph) = scene.graph_mut(graph) else { return };
-    let Some(link) = graph.links.get(&link) else { return };
+    let Some(link) = graph.links.get(link) else { return };
     let (target, slot) = (link.target.clone(), link.target_slot);
     let Some(node) = graph.node_mut(&target) else { return };
     let (kind, saved) = (node.kind, node.saved);

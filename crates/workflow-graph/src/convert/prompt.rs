@@ -54,7 +54,7 @@ impl<'a> Writer<'_, 'a> {
         if let Kind::Class(_) = node.kind {
             for widget in node.body.widgets.iter().filter(|widget| widget.sent) {
                 if let Some(value) = self.widget(name, node, widget) {
-                    inputs.insert(widget.name.to_string(), value);
+                    inputs.insert(&*widget.name, value);
                 }
             }
         } else {
@@ -67,12 +67,12 @@ impl<'a> Writer<'_, 'a> {
             match self.resolver.source(seat, at) {
                 Source::Nothing => {}
                 Source::Output(from, output) => {
-                    let from = Json::from(self.expansion.name(self.scene, from));
+                    let from = Json::from(self.expansion.name(self.scene, from).as_str());
                     let output = Json::from(u64::try_from(output).unwrap_or(u64::MAX));
-                    inputs.insert(slot.name.to_string(), Json::Array(vec![from, output]));
+                    inputs.insert(&*slot.name, Json::Array(vec![from, output]));
                 }
                 Source::Value(Some(value)) => {
-                    inputs.insert(slot.name.to_string(), wrapped(value.into_json()));
+                    inputs.insert(&*slot.name, wrapped(value.into_json()));
                 }
                 Source::Value(None) => {
                     inputs.shift_remove(&slot.name);

@@ -30,6 +30,10 @@ pub(super) struct Resolver<'s, 'a> {
     pub(super) findings: Vec<Finding>,
 }
 
+/// How many outputs on the way to a source are passed before the way is remembered. Most ways
+/// are that short, and walking them again takes less than remembering.
+const OUTPUTS_WALKED: usize = 8;
+
 /// A place on the way to the source.
 enum Step<'a> {
     Input(Seat, usize, Option<Text<'a>>),
@@ -47,29 +51,29 @@ impl<'s, 'a> Resolver<'s, 'a> {
     pub(super) fn source(&mut self, seat: Seat, slot: usize) -> Source<'a> {
         let mut step = Step::Input(seat, slot, None);
         let mut passed: Vec<(Seat, usize, Text<'a>)> = Vec::new();
-        let mut visited: HashSet<(Seat, usize, bool)> = HashSet::default();
+        let mut visited: HashSet<(Seat, usize)> = HashSet::default();
+        let mut outputs = 0;
         let found = loop {
             step = match step {
                 Step::End(source) => break source,
                 Step::Input(at, input, wanted) => {
-                    if at != seat && !visited.insert((at, input, false)) {
-                        self.report_circle(seat, slot);
-                        break Source::Nothing;
-                    }
                     self.behind_input(at, input, wanted, (seat, slot))
                 }
+                Step::Output(at, output, _) if self.is_end(at) => {
+                    break Source::Output(at, output);
+                }
                 Step::Output(at, output, wanted) => {
-                    if self.is_end(at) {
-                        break Source::Output(at, output);
-                    }
-                    let key = (at, output, wanted.clone());
-                    if let Some(known) = self.known.get(&key) {
-                        break known.clone();
-                    }
-                    passed.push(key);
-                    if !visited.insert((at, output, true)) {
-                        self.report_circle(seat, slot);
-                        break Source::Nothing;
+                    outputs += 1;
+                    if outputs > OUTPUTS_WALKED {
+                        let key = (at, output, wanted.clone());
+                        if let Some(known) = self.known.get(&key) {
+                            break known.clone();
+                        }
+                        passed.push(key);
+                        if !visited.insert((at, output)) {
+                            self.report_circle(seat, slot);
+                            break Source::Nothing;
+                        }
                     }
                     self.behind_output(at, output, wanted, (seat, slot))
                 }
@@ -106,7 +110,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
         let (Some(graph), Some(node)) = (self.graph(at), self.node(at)) else { return NOTHING };
         let Some(slot) = node.body.inputs.get(input) else { return NOTHING };
         let Some(id) = slot.link else { return NOTHING };
-        let Some(link) = graph.links.get(&id) else {
+        let Some(link) = graph.links.get(id) else {
             self.report_dangling(asked, id);
             return NOTHING;
         };
@@ -182,7 +186,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
             return NOTHING;
         };
         let Some(frame) = self.expansion.inside(at) else { return NOTHING };
-        let Some(link) = boundary.links.iter().find_map(|id| graph.links.get(id)) else {
+        let Some(link) = boundary.links.iter().find_map(|id| graph.links.get(*id)) else {
             return NOTHING;
         };
         if link.origin == INPUTS_ID {
@@ -213,7 +217,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
     }
 
     fn name(&self, seat: Seat) -> String {
-        self.expansion.name(self.scene, seat)
+        self.expansion.name(self.scene, seat).to_string()
     }
 
     fn input_name(&self, (seat, slot): (Seat, usize)) -> String {
@@ -245,6 +249,9 @@ impl<'s, 'a> Resolver<'s, 'a> {
 
 fn setters<'a>(scene: &Scene<'a>) -> HashMap<(usize, &'a str), usize> {
     let mut setters = HashMap::default();
+    if !scene.present.setters {
+        return setters;
+    }
     for (at, graph) in scene.graphs.iter().enumerate() {
         for (index, node) in graph.nodes.iter().enumerate() {
             if node.kind.is(Virtual::Setter)

@@ -3,11 +3,16 @@
 
 use std::{ops::Deref, rc::Rc};
 
-use super::{Finding, body::Body, group::Groups};
+use super::{
+    Finding,
+    body::Body,
+    group::Groups,
+    table::{Links, NodePlaces},
+};
 use crate::{
     catalog::{NodeCatalog, NodeClass},
-    hash::{HashMap, IndexMap},
-    json::Json,
+    hash::HashMap,
+    json::{self, Json},
     ui::{LinkId, Text, UiMode, UiNode},
 };
 
@@ -21,8 +26,8 @@ pub(super) enum Held<'a> {
     Made(Rc<Json>),
 }
 
-/// The id of a node within its graph.
-pub(super) type Key = Rc<str>;
+/// The id of a node within its graph: short, and so in place.
+pub(super) type Key = json::Name;
 
 /// Where links inside a subgraph begin that come from its inputs.
 pub(super) const INPUTS_ID: &str = "-10";
@@ -45,6 +50,15 @@ pub(super) struct Scene<'a> {
     pub(super) instances: Vec<Vec<Place>>,
     pub(super) findings: Vec<Finding>,
     pub(super) numbers: Numbers,
+    /// Which of the nodes that need a pass of their own there are.
+    pub(super) present: Present,
+}
+
+/// What a scene has, so that nobody walks ten thousand nodes for what is not among them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Present {
+    pub(super) primitives: bool,
+    pub(super) setters: bool,
 }
 
 /// The numbers given last, in the graph at the top and all definitions together.
@@ -65,8 +79,8 @@ pub(super) struct Place {
 pub(super) struct Graph<'a> {
     pub(super) name: &'a str,
     pub(super) nodes: Vec<Node<'a>>,
-    pub(super) by_id: HashMap<Key, usize>,
-    pub(super) links: IndexMap<LinkId, Link<'a>>,
+    pub(super) by_id: NodePlaces,
+    pub(super) links: Links,
     /// What a subgraph takes.
     pub(super) inputs: Vec<Boundary<'a>>,
     /// What a subgraph gives.
@@ -82,10 +96,10 @@ pub(super) struct Boundary<'a> {
 }
 
 #[derive(Clone)]
-pub(super) struct Link<'a> {
-    pub(super) origin: Text<'a>,
+pub(super) struct Link {
+    pub(super) origin: Key,
     pub(super) origin_slot: usize,
-    pub(super) target: Text<'a>,
+    pub(super) target: Key,
     pub(super) target_slot: usize,
 }
 
@@ -192,18 +206,18 @@ impl<'a> Scene<'a> {
 
 impl<'a> Graph<'a> {
     pub(super) fn node(&self, id: &str) -> Option<(usize, &Node<'a>)> {
-        let at = *self.by_id.get(id)?;
+        let at = self.by_id.get(id)?;
         Some((at, self.nodes.get(at)?))
     }
 
     pub(super) fn node_mut(&mut self, id: &str) -> Option<&mut Node<'a>> {
-        self.nodes.get_mut(*self.by_id.get(id)?)
+        self.nodes.get_mut(self.by_id.get(id)?)
     }
 
     /// The node and the slot where a link ends. The input's own word counts, since the slot that
     /// a link names is often another.
     pub(super) fn end_of(&self, link: LinkId) -> Option<(&Node<'a>, &Slot<'a>)> {
-        let (_, node) = self.node(&self.links.get(&link)?.target)?;
+        let (_, node) = self.node(&self.links.get(link)?.target)?;
         let slot = node.body.inputs.iter().find(|slot| slot.link == Some(link))?;
         Some((node, slot))
     }

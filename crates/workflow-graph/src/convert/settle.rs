@@ -20,7 +20,7 @@ fn number_link_ends(scene: &mut Scene<'_>) {
     for graph in &mut scene.graphs {
         for node in &graph.nodes {
             for (at, slot) in node.body.inputs.iter().enumerate() {
-                if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(&link)) {
+                if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(link)) {
                     link.target_slot = at;
                 }
             }
@@ -69,7 +69,7 @@ fn remove_pass(scene: &mut Scene<'_>, place: Place) -> bool {
     if removed && let Some(graph) = scene.graphs.get_mut(place.graph) {
         let slots = graph.nodes.get(place.node).map(|node| node.body.inputs.as_slice());
         for (at, slot) in slots.unwrap_or_default().iter().enumerate() {
-            if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(&link)) {
+            if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(link)) {
                 link.target_slot = at;
             }
         }

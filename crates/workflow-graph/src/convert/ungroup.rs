@@ -1,8 +1,6 @@
 //! Opening group nodes: each becomes an instance of a subgraph with new nodes in it, numbered on
 //! from the last, as the front end does when it loads one.
 
-use std::borrow::Cow;
-
 use super::{
     body::Body,
     group::{Group, Groups},
@@ -20,6 +18,9 @@ use crate::ui::LinkId;
 /// Opens every group node at the top. The front end forgets that one was muted or bypassed; here
 /// the instance stays so.
 pub(super) fn ungroup<'a>(scene: &mut Scene<'a>, groups: &'a Groups<'a>) {
+    if groups.is_empty() {
+        return;
+    }
     let count = scene.graph(ROOT).map_or(0, |graph| graph.nodes.len());
     for node in 0..count {
         let class = scene.node(Place { graph: ROOT, node }).map(|node| node.saved.class());
@@ -56,7 +57,7 @@ fn open<'a>(scene: &mut Scene<'a>, at: usize, group: &'a Group<'a>) {
     let Some(root) = scene.graph_mut(ROOT) else { return };
     let Some(node) = root.nodes.get_mut(at) else { return };
     root.by_id.remove(&node.id);
-    root.by_id.insert(id.clone(), at);
+    root.by_id.insert(&id, at);
     node.id = id;
     node.kind = Kind::Instance(definition);
     node.body.inputs = inputs;
@@ -72,7 +73,7 @@ fn inner_nodes<'a>(scene: &mut Scene<'a>, group: &'a Group<'a>) -> Graph<'a> {
         // What the file has as links are those of the graph that the group was made in.
         node.body.inputs.iter_mut().for_each(|slot| slot.link = None);
         node.outputs.iter_mut().for_each(|output| output.links.clear());
-        inner.by_id.insert(id, inner.nodes.len());
+        inner.by_id.insert(&id, inner.nodes.len());
         inner.nodes.push(node);
     }
     inner
@@ -99,9 +100,9 @@ fn connect(
         return;
     }
     let link = Link {
-        origin: Cow::Owned(origin.id.to_string()),
+        origin: origin.id.clone(),
         origin_slot: output,
-        target: Cow::Owned(target.id.to_string()),
+        target: target.id.clone(),
         target_slot: input,
     };
     let id = next_link(scene);
@@ -116,7 +117,7 @@ fn connect(
 fn set_link(inner: &mut Graph<'_>, node: usize, slot: usize, link: LinkId) {
     let slot = inner.nodes.get_mut(node).and_then(|node| node.body.inputs.get_mut(slot));
     if let Some(before) = slot.and_then(|slot| slot.link.replace(link)) {
-        inner.links.swap_remove(&before);
+        inner.links.swap_remove(before);
     }
 }
 
@@ -151,7 +152,7 @@ fn link_inputs<'a>(
     host: &Key,
 ) -> Vec<Slot<'a>> {
     let mut inputs: Vec<Slot<'a>> = Vec::new();
-    let mut origins: Vec<(String, usize)> = Vec::new();
+    let mut origins: Vec<(Key, usize)> = Vec::new();
     for (node, slots) in group.inputs.iter().enumerate() {
         for (name, in_group) in slots {
             let Some(link) = body.inputs.get(*in_group).and_then(|slot| slot.link) else {
@@ -174,9 +175,9 @@ fn link_inputs<'a>(
                 inputs.len() - 1
             });
             if known.is_none()
-                && let Some(link) = scene.graph_mut(ROOT).and_then(|root| root.links.get_mut(&link))
+                && let Some(link) = scene.graph_mut(ROOT).and_then(|root| root.links.get_mut(link))
             {
-                link.target = Cow::Owned(host.to_string());
+                link.target = host.clone();
                 link.target_slot = input;
             }
             let id = next_link(scene);
@@ -188,13 +189,9 @@ fn link_inputs<'a>(
 
 /// A link from an input of the subgraph to an inner slot.
 fn enter(inner: &mut Graph<'_>, id: LinkId, input: usize, (node, slot): (usize, usize)) {
-    let Some(target) = inner.nodes.get(node).map(|node| node.id.to_string()) else { return };
-    let link = Link {
-        origin: Cow::Borrowed(INPUTS_ID),
-        origin_slot: input,
-        target: Cow::Owned(target),
-        target_slot: slot,
-    };
+    let Some(target) = inner.nodes.get(node).map(|node| node.id.clone()) else { return };
+    let link =
+        Link { origin: Key::new_static(INPUTS_ID), origin_slot: input, target, target_slot: slot };
     inner.links.insert(id, link);
     if let Some(boundary) = inner.inputs.get_mut(input) {
         boundary.links.push(id);
@@ -203,12 +200,12 @@ fn enter(inner: &mut Graph<'_>, id: LinkId, input: usize, (node, slot): (usize, 
 }
 
 /// Where a link at the top comes from, and the type there.
-fn origin(scene: &Scene<'_>, link: LinkId) -> Option<((String, usize), String)> {
+fn origin(scene: &Scene<'_>, link: LinkId) -> Option<((Key, usize), String)> {
     let root = scene.graph(ROOT)?;
-    let link = root.links.get(&link)?;
+    let link = root.links.get(link)?;
     let (_, node) = root.node(&link.origin)?;
     let output: &Output<'_> = node.outputs.get(link.origin_slot)?;
-    Some(((node.id.to_string(), link.origin_slot), output.type_name.to_string()))
+    Some(((node.id.clone(), link.origin_slot), output.type_name.to_string()))
 }
 
 /// Lets the links from the group node start at the instance, one output for each inner output.
@@ -225,14 +222,14 @@ fn link_outputs<'a>(
         old.map(|node: &mut Node<'a>| std::mem::take(&mut node.outputs)).unwrap_or_default();
     for (output, (node, slot)) in old.into_iter().zip(&group.outputs) {
         let from = inner.nodes.get(*node).and_then(|inner| {
-            Some((inner.id.to_string(), inner.outputs.get(*slot)?.type_name.clone()))
+            Some((inner.id.clone(), inner.outputs.get(*slot)?.type_name.clone()))
         });
         let Some((from, type_name)) = from.filter(|_| !output.links.is_empty()) else { continue };
         let id = next_link(scene);
         let link = Link {
-            origin: Cow::Owned(from),
+            origin: from,
             origin_slot: *slot,
-            target: Cow::Borrowed(OUTPUTS_ID),
+            target: Key::new_static(OUTPUTS_ID),
             target_slot: outputs.len(),
         };
         inner.links.insert(id, link);
@@ -244,8 +241,8 @@ fn link_outputs<'a>(
         });
         if let Some(root) = scene.graph_mut(ROOT) {
             for link in &output.links {
-                if let Some(link) = root.links.get_mut(link) {
-                    link.origin = Cow::Owned(host.to_string());
+                if let Some(link) = root.links.get_mut(*link) {
+                    link.origin = host.clone();
                     link.origin_slot = outputs.len();
                 }
             }

@@ -65,7 +65,7 @@ pub(super) fn replace_primitive<'a>(
 /// Where links end, by the slots that the links themselves name.
 fn targets(graph: &Graph<'_>, links: &[i64]) -> Option<Vec<(usize, usize)>> {
     let target = |id: &i64| {
-        let link = graph.links.get(id)?;
+        let link = graph.links.get(*id)?;
         Some((graph.node(&link.target)?.0, link.target_slot))
     };
     links.iter().map(target).collect()

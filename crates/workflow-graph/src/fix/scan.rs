@@ -5,7 +5,7 @@ use std::{borrow::Cow, cell::OnceCell, collections::HashSet};
 use super::{Proposal, link::Links, near::Near, value};
 use crate::{
     catalog::{Category, InputKind, InputSpec, NodeCatalog, NodeClass},
-    json::{Json, Object},
+    json::{Json, Name, Object},
     validate::{
         Profile,
         context::{Context, Part},
@@ -183,8 +183,9 @@ impl<'a> Scan<'a> {
         inputs: &Object,
         plan: &Plan<'_>,
     ) -> bool {
-        let is_free = |key: &&String| plan.find(key).is_none() && !self.changed.contains(*key);
-        let undeclared: Vec<&String> = inputs.keys().filter(is_free).collect();
+        let is_free =
+            |key: &&Name| plan.find(key).is_none() && !self.changed.contains(key.as_str());
+        let undeclared: Vec<&Name> = inputs.keys().filter(is_free).collect();
         let Some(wrong) = self.near.name(&declared.key, &undeclared).copied() else {
             return false;
         };
@@ -196,7 +197,7 @@ impl<'a> Scan<'a> {
             self.passes(declared, value, false)
         };
         if fits {
-            self.changed.insert(wrong.clone());
+            self.changed.insert(wrong.to_string());
             let reason = format!("required; it is set as `{wrong}`");
             self.propose(
                 node,

@@ -12,7 +12,7 @@ mod write;
 
 pub use self::{
     number::Number,
-    object::{IntoIter, Iter, Object},
+    object::{IntoIter, Iter, Name, Object},
     parse::ParseError,
 };
 
@@ -144,7 +144,7 @@ impl Json {
     /// assert_eq!(value.to_string(), r#"{"a":1,"b":"x"}"#);
     /// ```
     pub fn object<'a>(members: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
-        Self::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        Self::Object(members.into_iter().collect())
     }
 
     /// The same value for tools that speak [`serde_json`]. What that type cannot hold loses
@@ -157,7 +157,7 @@ impl Json {
             Self::String(text) => text.as_str().into(),
             Self::Array(items) => items.iter().map(Self::to_serde).collect(),
             Self::Object(members) => serde_json::Value::Object(
-                members.iter().map(|(name, value)| (name.clone(), value.to_serde())).collect(),
+                members.iter().map(|(name, value)| (name.to_string(), value.to_serde())).collect(),
             ),
         }
     }

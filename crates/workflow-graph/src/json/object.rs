@@ -3,9 +3,18 @@
 use std::{fmt, slice, vec};
 
 use indexmap::map;
+use smol_str::SmolStr;
 
 use super::Json;
 use crate::hash::{IndexMap, RandomState};
+
+/// The name of a member. Up to 23 bytes, as nearly all names have, take no allocation.
+///
+/// ```
+/// use workflow_graph::json::Name;
+/// assert_eq!(Name::from("class_type"), "class_type");
+/// ```
+pub type Name = SmolStr;
 
 /// The members of a JSON object, in the order they were written. Of two members with the same
 /// name the last one counts, as in Python. Objects with the same members in another order are
@@ -14,9 +23,9 @@ use crate::hash::{IndexMap, RandomState};
 /// ```
 /// use workflow_graph::{Json, json::Object};
 /// let mut members = Object::new();
-/// members.insert("b".to_owned(), Json::from(1_u64));
-/// members.insert("a".to_owned(), Json::from(2_u64));
-/// members.insert("b".to_owned(), Json::from(3_u64));
+/// members.insert("b", Json::from(1_u64));
+/// members.insert("a", Json::from(2_u64));
+/// members.insert("b", Json::from(3_u64));
 /// assert_eq!(Json::Object(members).to_string(), r#"{"b":3,"a":2}"#);
 /// ```
 #[derive(Clone)]
@@ -26,8 +35,8 @@ pub struct Object(Members);
 /// names takes less time than a hash, and a list less than half of the memory of a table.
 #[derive(Clone)]
 enum Members {
-    Few(Vec<(String, Json)>),
-    Many(Box<IndexMap<String, Json>>),
+    Few(Vec<(Name, Json)>),
+    Many(Box<IndexMap<Name, Json>>),
 }
 
 /// Up to how many members are looked through.
@@ -72,7 +81,7 @@ impl Object {
     }
 
     /// The member at a place.
-    pub fn get_index(&self, at: usize) -> Option<(&String, &Json)> {
+    pub fn get_index(&self, at: usize) -> Option<(&Name, &Json)> {
         match &self.0 {
             Members::Few(list) => list.get(at).map(|(name, value)| (name, value)),
             Members::Many(table) => table.get_index(at),
@@ -103,7 +112,8 @@ impl Object {
     }
 
     /// Sets a member, a new one behind all others, and gives the value it had.
-    pub fn insert(&mut self, name: String, value: Json) -> Option<Json> {
+    pub fn insert(&mut self, name: impl Into<Name>, value: Json) -> Option<Json> {
+        let name = name.into();
         match &mut self.0 {
             Members::Few(list) => {
                 if let Some((_, place)) = list.iter_mut().find(|(own, _)| *own == name) {
@@ -117,7 +127,7 @@ impl Object {
     }
 
     /// Puts in a member whose name no other has; those from its place on move down.
-    pub(crate) fn put_at(&mut self, at: usize, name: String, value: Json) {
+    pub(crate) fn put_at(&mut self, at: usize, name: Name, value: Json) {
         if let Members::Few(list) = &mut self.0
             && list.len() >= FEW_MAX
         {
@@ -139,7 +149,7 @@ impl Object {
     }
 
     /// Takes out the member at a place; those behind it move up.
-    pub fn shift_remove_index(&mut self, at: usize) -> Option<(String, Json)> {
+    pub fn shift_remove_index(&mut self, at: usize) -> Option<(Name, Json)> {
         match &mut self.0 {
             Members::Few(list) => (at < list.len()).then(|| list.remove(at)),
             Members::Many(table) => table.shift_remove_index(at),
@@ -155,7 +165,7 @@ impl Object {
     }
 
     /// The names in order.
-    pub fn keys(&self) -> impl ExactSizeIterator<Item = &String> + Clone {
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Name> + Clone {
         self.iter().map(|(name, _)| name)
     }
 
@@ -193,16 +203,16 @@ impl fmt::Debug for Object {
     }
 }
 
-impl Extend<(String, Json)> for Object {
-    fn extend<T: IntoIterator<Item = (String, Json)>>(&mut self, members: T) {
+impl<N: Into<Name>> Extend<(N, Json)> for Object {
+    fn extend<T: IntoIterator<Item = (N, Json)>>(&mut self, members: T) {
         for (name, value) in members {
             self.insert(name, value);
         }
     }
 }
 
-impl FromIterator<(String, Json)> for Object {
-    fn from_iter<T: IntoIterator<Item = (String, Json)>>(members: T) -> Self {
+impl<N: Into<Name>> FromIterator<(N, Json)> for Object {
+    fn from_iter<T: IntoIterator<Item = (N, Json)>>(members: T) -> Self {
         let members = members.into_iter();
         let mut object = Self::with_capacity(members.size_hint().0);
         object.extend(members);
@@ -218,14 +228,14 @@ enum Either<F, M> {
 
 /// The members of an object, lent one by one.
 #[derive(Clone, Debug)]
-pub struct Iter<'a>(Either<slice::Iter<'a, (String, Json)>, map::Iter<'a, String, Json>>);
+pub struct Iter<'a>(Either<slice::Iter<'a, (Name, Json)>, map::Iter<'a, Name, Json>>);
 
 /// The members of an object, handed out one by one.
 #[derive(Debug)]
-pub struct IntoIter(Either<vec::IntoIter<(String, Json)>, map::IntoIter<String, Json>>);
+pub struct IntoIter(Either<vec::IntoIter<(Name, Json)>, map::IntoIter<Name, Json>>);
 
 impl<'a> Iterator for Iter<'a> {
-    type Item = (&'a String, &'a Json);
+    type Item = (&'a Name, &'a Json);
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
@@ -245,7 +255,7 @@ impl<'a> Iterator for Iter<'a> {
 impl ExactSizeIterator for Iter<'_> {}
 
 impl Iterator for IntoIter {
-    type Item = (String, Json);
+    type Item = (Name, Json);
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
@@ -265,7 +275,7 @@ impl Iterator for IntoIter {
 impl ExactSizeIterator for IntoIter {}
 
 impl<'a> IntoIterator for &'a Object {
-    type Item = (&'a String, &'a Json);
+    type Item = (&'a Name, &'a Json);
     type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Iter<'a> {
@@ -274,7 +284,7 @@ impl<'a> IntoIterator for &'a Object {
 }
 
 impl IntoIterator for Object {
-    type Item = (String, Json);
+    type Item = (Name, Json);
     type IntoIter = IntoIter;
 
     fn into_iter(self) -> IntoIter {

@@ -1,8 +1,10 @@
 //! Reading JSON in Python's dialect.
 
+use std::borrow::Cow;
+
 use thiserror::Error;
 
-use super::{Json, Number, Object, surrogate};
+use super::{Json, Name, Number, Object, surrogate};
 
 /// Why a text is not JSON, and where.
 ///
@@ -38,7 +40,7 @@ struct Parser<'a> {
     depth_max: usize,
     /// The members read so far of all objects that are still open, the inner ones last: an
     /// object is built when its size is known.
-    members: Vec<(String, Json)>,
+    members: Vec<(Name, Json)>,
     /// The same for lists.
     items: Vec<Json>,
 }
@@ -63,7 +65,7 @@ impl<'a> Parser<'a> {
             None => Err("the text ends where a value should stand"),
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
-            Some(b'"') => self.string().map(Json::String),
+            Some(b'"') => self.string().map(|text| Json::String(text.into_owned())),
             Some(b'-' | b'0'..=b'9') => self.number().map(Json::Number),
             Some(_) => self.word(),
         }
@@ -103,7 +105,7 @@ impl<'a> Parser<'a> {
                 return Err("expected `:` after a member name");
             }
             let value = self.value(depth + 1)?;
-            self.members.push((name, value));
+            self.members.push((name.into(), value));
             self.skip_space();
             if self.eat(b'}') {
                 return Ok(Json::Object(self.members.drain(first..).collect()));
@@ -165,7 +167,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a string from its opening quote. Most have no escape and are taken in one piece.
-    fn string(&mut self) -> Parsed<String> {
+    fn string(&mut self) -> Parsed<Cow<'a, str>> {
         self.at += 1;
         let mut text = String::new();
         loop {
@@ -180,13 +182,13 @@ impl<'a> Parser<'a> {
                 return Err(STAND_IN);
             }
             if text.is_empty() && self.eat(b'"') {
-                return Ok(piece.to_owned());
+                return Ok(Cow::Borrowed(piece));
             }
             text.push_str(piece);
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(text);
+                    return Ok(Cow::Owned(text));
                 }
                 Some(b'\\') => {
                     self.at += 1;

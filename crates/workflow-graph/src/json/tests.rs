@@ -1,7 +1,7 @@
 use indexmap::IndexMap;
 use proptest::prelude::*;
 
-use super::{DEPTH_MAX, Json, Number, Object, ParseError, REPLY_DEPTH_MAX};
+use super::{DEPTH_MAX, Json, Name, Number, Object, ParseError, REPLY_DEPTH_MAX};
 
 #[track_caller]
 fn check_same(text: &str) {
@@ -213,30 +213,31 @@ proptest! {
     #[test]
     fn an_object_is_an_ordered_table(changes in changes()) {
         let mut object = Object::new();
-        let mut table: IndexMap<String, Json> = IndexMap::new();
+        let mut table: IndexMap<Name, Json> = IndexMap::new();
         for (turn, change) in changes.into_iter().enumerate() {
             let value = Json::from(u64::try_from(turn).unwrap());
             match change {
                 Change::Insert(name) => {
-                    let name = name.to_string();
+                    let name = Name::from(name.to_string());
                     prop_assert_eq!(object.insert(name.clone(), value.clone()), table.insert(name, value));
                 }
-                Change::PutAt(at, name) if !table.contains_key(&name.to_string()) => {
-                    object.put_at(at, name.to_string(), value.clone());
-                    table.shift_insert(at.min(table.len()), name.to_string(), value);
+                Change::PutAt(at, name) if !table.contains_key(name.to_string().as_str()) => {
+                    let name = Name::from(name.to_string());
+                    object.put_at(at, name.clone(), value.clone());
+                    table.shift_insert(at.min(table.len()), name, value);
                 }
                 Change::PutAt(..) => {}
                 Change::Remove(name) => {
                     let name = name.to_string();
-                    prop_assert_eq!(object.shift_remove(&name), table.shift_remove(&name));
+                    prop_assert_eq!(object.shift_remove(&name), table.shift_remove(name.as_str()));
                 }
             }
             prop_assert!(object.iter().eq(table.iter()));
         }
         prop_assert_eq!(object.len(), table.len());
         for name in (0..40_u8).map(|name| name.to_string()) {
-            prop_assert_eq!(object.get(&name), table.get(&name));
-            prop_assert_eq!(object.get_index_of(&name), table.get_index_of(&name));
+            prop_assert_eq!(object.get(&name), table.get(name.as_str()));
+            prop_assert_eq!(object.get_index_of(&name), table.get_index_of(name.as_str()));
         }
         let turned: Object = object.clone().into_iter().collect::<Vec<_>>().into_iter().rev().collect();
         prop_assert_eq!(&turned, &object);

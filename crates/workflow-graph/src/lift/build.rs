@@ -154,10 +154,10 @@ fn placed(mut node: Object, size: Size, point: Point, (order, number): (usize, i
     let pair = |one: u32, other: u32| {
         Json::Array(vec![Json::from(u64::from(one)), Json::from(u64::from(other))])
     };
-    node.insert("id".to_owned(), Json::from(number));
+    node.insert("id", Json::from(number));
     node.insert("pos".to_owned(), pair(point.x, point.y));
     node.insert("size".to_owned(), pair(size.width, size.height));
-    node.insert("order".to_owned(), Json::from(u64::try_from(order).unwrap_or(u64::MAX)));
+    node.insert("order", Json::from(u64::try_from(order).unwrap_or(u64::MAX)));
     Json::Object(node)
 }
 
@@ -265,7 +265,7 @@ impl Writer {
     ) -> (Vec<Json>, Object) {
         for (input, value) in sheet.values {
             let (is_sent, written) = (form.sends(input), sheet.node.input(input));
-            let (node, input, value) = (sheet.id.clone(), input.clone(), value.clone());
+            let (node, input, value) = (sheet.id.clone(), input.to_string(), value.clone());
             if !is_sent {
                 self.findings.push(LiftFinding::Dropped { node, input, value });
             } else if written.and_then(Input::as_literal).is_some_and(Input::is_link) {

@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{Exact, Operation, Patch, Place, Reroute, Through};
 use crate::{
     ids::NodeId,
-    json::{Json, Object},
+    json::{Json, Name, Object},
     workflow::{Input, Node},
 };
 
@@ -336,7 +336,7 @@ impl<'a> Reader<'a> {
     ) -> Result<T, String> {
         let found = self.optional(name).and_then(read);
         found.ok_or_else(|| {
-            let have: Vec<&str> = self.members.keys().map(String::as_str).collect();
+            let have: Vec<&str> = self.members.keys().map(Name::as_str).collect();
             format!("a `{}` needs `{name}` as {what}; it has {}", self.name, have.join(", "))
         })
     }
@@ -398,7 +398,7 @@ impl<'a> Reader<'a> {
 
     fn renames(&mut self) -> Result<Vec<(String, String)>, String> {
         let Some(rename) = self.optional("rename") else { return Ok(Vec::new()) };
-        let pair = |(old, new): (&String, &Json)| Some((old.clone(), new.as_str()?.to_owned()));
+        let pair = |(old, new): (&Name, &Json)| Some((old.to_string(), new.as_str()?.to_owned()));
         let pairs = rename.as_object().and_then(|pairs| pairs.iter().map(pair).collect());
         pairs.ok_or_else(|| "`rename` must be an object of new input names by old ones".to_owned())
     }

@@ -111,7 +111,7 @@ impl UiWorkflow {
             let path = path.iter().map(|name| (*name).to_owned()).collect();
             return Err(UiReadError::Wrapped { path });
         }
-        let have = members.keys().take(NAMES_LISTED_MAX).cloned().collect();
+        let have = members.keys().take(NAMES_LISTED_MAX).map(ToString::to_string).collect();
         Err(UiReadError::NoNodes { have })
     }
 

@@ -137,7 +137,7 @@ impl<'a> Advice<'a> {
         for (key, value) in inputs {
             match declared.find(key) {
                 Some(input) => self.value(node, &input, value),
-                None if odd_choices.contains(key) => {}
+                None if odd_choices.iter().any(|odd| odd == key) => {}
                 None => {
                     self.also_needed.extend(self.linked(value).map(|source| (node, source)));
                     self.undeclared(node, class, &declared, key);

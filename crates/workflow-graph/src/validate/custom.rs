@@ -268,7 +268,7 @@ impl Validator {
                 if is_link(value) {
                     return Some((key.as_str(), Json::Null));
                 }
-                let spec = specs.get(key)?;
+                let spec = specs.get(key.as_str())?;
                 let value =
                     if value.as_array().is_some() { value } else { input::unwrapped(value) };
                 let stored =

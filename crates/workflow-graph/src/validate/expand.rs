@@ -148,7 +148,7 @@ impl<'a> Expansion<'a, '_> {
                 .is_some_and(|slot| autogrow.slots.iter().skip(required).any(|name| name == slot));
             if known {
                 self.nested = true;
-                let key = Cow::Owned(key.clone());
+                let key = Cow::Owned(key.to_string());
                 self.inputs.push(Declared { key, category: Category::Optional, spec: template });
             }
         }

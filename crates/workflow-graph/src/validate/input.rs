@@ -272,7 +272,7 @@ fn not_a_choice(
     };
     let mut extra_info = about(declared, [("received_value", value.clone())]);
     if !listed && let Json::Object(members) = &mut extra_info {
-        members.insert("input_config".to_owned(), Json::Null);
+        members.insert("input_config", Json::Null);
     }
     Some(Finding {
         kind: ErrorKind::ValueNotInList,

@@ -29,7 +29,7 @@ pub(super) fn replaced(prompt: &Json, catalog: &NodeCatalog, profile: Profile) -
     let (Json::Object(nodes), Profile::V0_33) = (prompt, profile) else {
         return Outcome::Unchanged;
     };
-    let mut to_replace: Vec<(&String, &NodeReplacement)> = Vec::new();
+    let mut to_replace: Vec<(&str, &NodeReplacement)> = Vec::new();
     for (id, node) in nodes {
         match stale_class(node, catalog) {
             Ok(None) => {}
@@ -88,7 +88,7 @@ fn consumers(nodes: &Object) -> Consumers {
         let inputs = node.get("class_type").and(node.get("inputs")).and_then(Json::as_object);
         for (input, value) in inputs.into_iter().flatten().filter(|(_, value)| is_link(value)) {
             if let Some([Json::String(from), slot]) = value.as_array() {
-                let consumer = (id.clone(), input.clone(), slot.clone());
+                let consumer = (id.to_string(), input.to_string(), slot.clone());
                 consumers.entry(from.clone()).or_default().push(consumer);
             }
         }
@@ -123,9 +123,9 @@ fn replace_one(
         inputs.insert(new.clone(), value);
     }
     let mut new_node = node;
-    new_node.insert("inputs".to_owned(), Json::Object(inputs));
-    new_node.insert("class_type".to_owned(), Json::from(new_class.as_str()));
-    nodes.insert(id.to_owned(), Json::Object(new_node));
+    new_node.insert("inputs", Json::Object(inputs));
+    new_node.insert("class_type", Json::from(new_class.as_str()));
+    nodes.insert(id, Json::Object(new_node));
     for (consumer, input, slot) in consumers.get(id).into_iter().flatten() {
         let new_slot = replacement
             .outputs

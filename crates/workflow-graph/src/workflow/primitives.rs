@@ -106,7 +106,7 @@ impl Node {
         if let Some(present) = self.members.get_mut(name) {
             return Some(std::mem::replace(present, value));
         }
-        self.members.put_at(at.unwrap_or(usize::MAX), name.to_owned(), value);
+        self.members.put_at(at.unwrap_or(usize::MAX), name.into(), value);
         None
     }
 
@@ -124,7 +124,7 @@ impl Node {
         let mut meta = meta.unwrap_or_else(Object::new);
         match title {
             Some(title) => {
-                meta.insert("title".to_owned(), Json::from(title));
+                meta.insert("title", Json::from(title));
             }
             None => {
                 meta.shift_remove("title");

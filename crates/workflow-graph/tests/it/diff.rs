@@ -54,7 +54,7 @@ fn renumbered(workflow: &Workflow, new_id: impl Fn(usize) -> String) -> Workflow
         });
         let mut json = node.to_json();
         if let Json::Object(members) = &mut json {
-            members.insert("inputs".into(), Json::object(inputs));
+            members.insert("inputs", Json::object(inputs));
         }
         json
     };

@@ -98,7 +98,7 @@ fn plain(json: &Json) -> Json {
         if let Json::Object(members) = node
             && members.contains_key("_meta")
         {
-            members.insert("_meta".into(), Json::object([("title", Json::from("plain"))]));
+            members.insert("_meta", Json::object([("title", Json::from("plain"))]));
         }
     }
     Json::Object(nodes)
@@ -122,7 +122,7 @@ proptest! {
         let Json::Object(mut nodes) = json else { unreachable!() };
         for node in nodes.values_mut() {
             if let Json::Object(members) = node {
-                members.insert("_meta".into(), Json::object([("title", Json::from(&*title))]));
+                members.insert("_meta", Json::object([("title", Json::from(&*title))]));
             }
         }
         let titled = Json::Object(nodes);

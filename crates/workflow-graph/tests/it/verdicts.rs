@@ -107,7 +107,7 @@ fn places(case: &Json) -> Vec<(String, String, Option<String>)> {
         for error in errors.as_array().unwrap() {
             let [kind, input] = error.as_array().unwrap() else { panic!("{error}") };
             let kind = kind.as_str().unwrap().to_owned();
-            places.push((node.clone(), kind, input.as_str().map(str::to_owned)));
+            places.push((node.to_string(), kind, input.as_str().map(str::to_owned)));
         }
     }
     places
