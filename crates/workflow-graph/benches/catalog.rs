@@ -53,5 +53,9 @@ fn made_up() -> String {
     text
 }
 
+/// That of the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 criterion_group!(benches, load);
 criterion_main!(benches);

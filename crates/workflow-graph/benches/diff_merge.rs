@@ -125,6 +125,10 @@ fn best_of(run: fn(&Case), case: &Case) -> Duration {
     (0..10).map(|_| time()).min().unwrap_or_default()
 }
 
+/// That of the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(2));

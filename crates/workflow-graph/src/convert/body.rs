@@ -18,11 +18,18 @@ use crate::{
 pub(super) struct Body<'a> {
     pub(super) inputs: Vec<Slot<'a>>,
     pub(super) widgets: Vec<Widget<'a>>,
+    /// What few nodes have; all others stay small without it.
+    changing: Option<Box<Changing<'a>>>,
+}
+
+/// What a node whose inputs come and go keeps of them.
+#[derive(Clone, Default)]
+struct Changing<'a> {
     growths: Vec<Growth<'a>>,
     /// Links that ended in inputs which are gone.
-    pub(super) dropped: Vec<LinkId>,
+    dropped: Vec<LinkId>,
     /// From where on inputs are no longer where they were.
-    pub(super) moved_from: Option<usize>,
+    moved_from: Option<usize>,
 }
 
 /// A growing group of inputs under `group.`.
@@ -59,9 +66,10 @@ impl<'a> Body<'a> {
     }
 
     fn add_growth(&mut self, group: &Text<'a>, spec: &'a Autogrow) {
-        self.growths.retain(|growth| growth.group != *group);
         let growth = Growth { group: group.clone(), spec };
-        self.growths.push(growth.clone());
+        let growths = &mut self.changing().growths;
+        growths.retain(|growth| growth.group != *group);
+        growths.push(growth.clone());
         for ordinal in 0..=spec.min {
             self.grow(&growth, ordinal);
         }
@@ -95,12 +103,11 @@ impl<'a> Body<'a> {
 
     /// Lets a growing group grow when the input at `at` is linked.
     pub(super) fn linked(&mut self, at: usize) {
-        if self.growths.is_empty() {
-            return;
-        }
+        let Some(changing) = &self.changing else { return };
         let Some(slot) = self.inputs.get(at) else { return };
         let Some((group, name)) = slot.name.rsplit_once('.') else { return };
-        let Some(growth) = self.growths.iter().find(|growth| growth.group == group) else { return };
+        let growth = changing.growths.iter().find(|growth| growth.group == group);
+        let Some(growth) = growth else { return };
         let ordinal = growth.spec.slots.iter().position(|slot| *slot == name);
         let growth = growth.clone();
         if let Some(ordinal) = ordinal {
@@ -110,9 +117,11 @@ impl<'a> Body<'a> {
 
     /// Whether an input belongs to a growing group; such inputs stay, whatever a file says.
     pub(super) fn is_grown(&self, slot: &Slot<'a>) -> bool {
-        slot.name
-            .rsplit_once('.')
-            .is_some_and(|(group, _)| self.growths.iter().any(|growth| growth.group == group))
+        let (Some(changing), Some((group, _))) = (&self.changing, slot.name.rsplit_once('.'))
+        else {
+            return false;
+        };
+        changing.growths.iter().any(|growth| growth.group == group)
     }
 
     pub(super) fn widget(&self, name: &str) -> Option<&Widget<'a>> {
@@ -204,7 +213,7 @@ impl<'a> Body<'a> {
                     self.linked(at);
                 }
             }
-            None => self.dropped.extend(removed.link),
+            None => self.changing().dropped.extend(removed.link),
         }
     }
 
@@ -244,7 +253,18 @@ impl<'a> Body<'a> {
         }
     }
 
+    fn changing(&mut self) -> &mut Changing<'a> {
+        self.changing.get_or_insert_default()
+    }
+
+    /// The links that were dropped and from where on inputs have moved, since this was asked last.
+    pub(super) fn take_changes(&mut self) -> (Vec<LinkId>, Option<usize>) {
+        let Some(changing) = &mut self.changing else { return Default::default() };
+        (std::mem::take(&mut changing.dropped), changing.moved_from.take())
+    }
+
     fn moved(&mut self, from: usize) {
-        self.moved_from = Some(self.moved_from.map_or(from, |before| before.min(from)));
+        let moved_from = &mut self.changing().moved_from;
+        *moved_from = Some(moved_from.map_or(from, |before| before.min(from)));
     }
 }

@@ -182,11 +182,11 @@ pub(super) fn load<'a>(
             }
         }
     }
-    for link in std::mem::take(&mut body.dropped) {
+    let (dropped, moved_from) = body.take_changes();
+    for link in dropped {
         links.swap_remove(link);
     }
-    let from = body.moved_from.take().unwrap_or(usize::MAX);
-    for (at, slot) in body.inputs.iter().enumerate().skip(from) {
+    for (at, slot) in body.inputs.iter().enumerate().skip(moved_from.unwrap_or(usize::MAX)) {
         if let Some(link) = slot.link.and_then(|link| links.get_mut(link)) {
             link.target_slot = at;
         }
