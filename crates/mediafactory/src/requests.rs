@@ -62,6 +62,32 @@ pub struct RunWorkflow {
     pub placing: Placing,
 }
 
+/// A service to be run.
+///
+/// ```
+/// use mediafactory::RunService;
+/// let run = RunService::new("portrait");
+/// assert!(run.parameters.is_empty() && run.timeout.is_none());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunService {
+    /// The name of the service.
+    pub service: String,
+    /// What to set, by the names that the service has for it.
+    pub parameters: BTreeMap<String, Json>,
+    /// How long it may run; the configured deadline when not given.
+    pub timeout: Option<Duration>,
+    /// Where, how urgently and for whom.
+    pub placing: Placing,
+}
+
+impl RunService {
+    /// A service without parameters.
+    pub fn new(service: impl Into<String>) -> Self {
+        Self { service: service.into(), ..Self::default() }
+    }
+}
+
 /// Where a job runs, how urgent it is, and whose it is.
 ///
 /// ```
