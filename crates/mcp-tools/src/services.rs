@@ -1,10 +1,13 @@
 //! Services as tools: each takes its own parameters and answers at once with a job.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use mediafactory::{
     Error, FailureCode, Json, RunService, Service, ServiceKind, ServiceOrigin, ServiceParameter,
-    ServiceSet,
+    ServiceProblem, ServiceSet,
 };
 use rmcp::model::{JsonObject, Tool};
 use schemars::JsonSchema;
@@ -24,13 +27,27 @@ use crate::{
 /// in goes before them.
 pub(crate) fn tools(set: &ServiceSet, selection: &Selection) -> (Services, Vec<String>) {
     let built_in = server::names();
-    let is_taken = |service: &&Arc<Service>| {
-        built_in.contains(&service.name) || names::listed_name(&service.name) != service.name
-    };
-    let (taken, free): (Vec<_>, Vec<_>) = set.services.iter().partition(is_taken);
+    let (taken, free): (Vec<_>, Vec<_>) =
+        set.services.iter().partition(|service| is_taken(&built_in, service));
     let offered = free.into_iter().filter(|service| selection.takes_service(&service.name));
     let tools = offered.map(|service| (service.name.clone(), Arc::new(tool(service))));
     (tools.collect(), taken.into_iter().map(|service| service.name.clone()).collect())
+}
+
+/// What keeps services from being tools that could be read.
+pub(crate) fn name_problems(set: &ServiceSet) -> impl Iterator<Item = ServiceProblem> {
+    let built_in = server::names();
+    let taken = set.services.iter().filter(move |service| is_taken(&built_in, service));
+    taken.map(|service| ServiceProblem {
+        file: service.workflow_file.clone(),
+        service: Some(service.name.clone()),
+        problem: format!("`{}` is the name of a tool of this server", service.name),
+        stops_start: false,
+    })
+}
+
+fn is_taken(built_in: &BTreeSet<String>, service: &Service) -> bool {
+    built_in.contains(&service.name) || names::listed_name(&service.name) != service.name
 }
 
 /// How the job of a service is placed, as far as the service has no parameters of these names.

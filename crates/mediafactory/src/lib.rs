@@ -63,7 +63,7 @@ pub use crate::{
         AssetFilter, BackendReport, Device, GenerateRequest, Health, InlinePicture, JobReport,
         ModelList, NodeMatch, Page, Placing, RunService, RunWorkflow, StartedJob, Waited,
     },
-    services::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceSet},
+    services::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceProblem, ServiceSet},
     templates::{
         FilledTemplate, Parameter, ParameterKind, Target, Template, TemplateModel, Templates,
     },

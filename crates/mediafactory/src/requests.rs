@@ -7,6 +7,8 @@ use batch::{Failure, JobId, NodeRun, NodeText, Progress, State};
 use jiff::Timestamp;
 use workflow_graph::Json;
 
+use crate::services::ServiceProblem;
+
 /// A picture to be made from words.
 ///
 /// ```
@@ -270,6 +272,8 @@ pub struct Health {
     pub devices: Vec<Device>,
     /// How many jobs stand in each state, without the states that no job is in.
     pub jobs: Vec<(State, u64)>,
+    /// What is wrong with the services that are configured.
+    pub service_problems: Vec<ServiceProblem>,
 }
 
 /// What is known of one of the servers.

@@ -212,3 +212,36 @@ async fn several_servers_are_listed_and_named() {
     let queue = wire.succeed("get_queue_status", json!({"backend": "small"})).await;
     assert_eq!(queue["backends"].as_array().map(Vec::len), Some(1));
 }
+
+#[tokio::test]
+async fn a_question_goes_to_the_server_that_is_named() {
+    let sim = Sim::start(SimOptions::default()).await.expect("a free port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = Config::new(folder.path());
+    let url = sim.url().parse().expect("a URL");
+    let gone = "http://127.0.0.1:9".parse().expect("a URL");
+    config.servers = vec![NamedServer::new("gone", gone), NamedServer::new("here", url)];
+    let factory = Factory::open(config).await.expect("an empty folder");
+    let mut wire = Wire::open(Server::new(factory, &Selection::default()).expect("no names")).await;
+    let questions = [
+        ("comfyui_health_check", json!({})),
+        ("list_models", json!({})),
+        ("list_loras", json!({})),
+        ("get_node_info", json!({"class_type": "KSampler"})),
+        ("search_nodes", json!({"query": "sampler"})),
+    ];
+    for (tool, arguments) in questions {
+        let asked = |backend: &str| {
+            let mut arguments = arguments.clone();
+            arguments["backend"] = json!(backend);
+            arguments
+        };
+        wire.succeed(tool, asked("here")).await;
+        assert_eq!(wire.fail(tool, arguments.clone()).await["code"], "COMFYUI_UNREACHABLE");
+        let failure = wire.fail(tool, asked("hree")).await;
+        let told = (&failure["code"], &failure["message"], &failure["hint"]);
+        let message = json!("no ComfyUI server has the name, tag or GPU `hree`");
+        let hint = json!("did you mean `here`?");
+        assert_eq!(told, (&json!("VALIDATION_ERROR"), &message, &hint), "{tool}");
+    }
+}

@@ -182,6 +182,24 @@ async fn parameters_of_a_service_go_before_those_of_its_job() {
 }
 
 #[tokio::test]
+async fn a_health_check_tells_what_cannot_be_a_service() {
+    let sim = sim().await;
+    let shop = Shop::open(&sim.url(), "portrait").await;
+    let mut wire = Wire::open(shop.server(&Selection::default())).await;
+    let health = wire.succeed("comfyui_health_check", json!({})).await;
+    assert_eq!(health["service_problems"], Value::Null, "{health}");
+
+    shop.drop_in("generate.json");
+    shop.drop_in("two words.json");
+    let health = wire.succeed("comfyui_health_check", json!({})).await;
+    let folder = fs::canonicalize(shop.folder.path()).expect("it is there");
+    let folder = folder.display().to_string();
+    let told = format!("{:#}", health["service_problems"]).replace(&folder, "<folder>");
+    let told = told.replace(&shop.folder.path().display().to_string(), "<folder>");
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
 async fn wrong_arguments_are_told_all_at_once() {
     let shop = Shop::open(NOWHERE, "portrait").await;
     let mut wire = Wire::open(shop.server(&Selection::default())).await;

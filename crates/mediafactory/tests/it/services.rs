@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use batch::JobStore;
-use mediafactory::{Error, Factory, Json, Placing, RunService, State, Waited, config::Config};
+use mediafactory::{
+    Error, Factory, Json, Placing, RunService, ServiceProblem, ServiceSet, State, Waited,
+    config::Config,
+};
 use store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
@@ -72,6 +75,11 @@ fn run(service: &str, parameters: &BTreeMap<String, Json>) -> RunService {
     RunService { parameters: parameters.clone(), ..RunService::new(service) }
 }
 
+fn told_of(services: &ServiceSet) -> String {
+    let problems = services.problems.iter().map(ServiceProblem::to_string);
+    problems.collect::<Vec<_>>().join("\n")
+}
+
 fn told(error: &Error) -> String {
     format!("{error}\n  hint: {}", error.hint().unwrap_or_default())
 }
@@ -82,7 +90,7 @@ async fn a_service_is_read_with_its_parameters() {
     let services = stage.factory.services();
     let shown = format!("{:#?}", services.get("portrait").unwrap().parameters);
     insta::assert_snapshot!(without(folder.path(), &shown));
-    assert_eq!(services.problems, Vec::<String>::new());
+    assert_eq!(services.problems, []);
 }
 
 #[tokio::test]
@@ -207,7 +215,7 @@ async fn what_is_wrong_in_the_list_stops_the_start() {
 async fn members_that_are_not_known_are_told() {
     let text = PORTRAIT.replace("\"description\"", "\"decription\"");
     let (stage, folder) = staged(&text).await;
-    let problems = stage.factory.services().problems.join("\n");
+    let problems = told_of(&stage.factory.services());
     insta::assert_snapshot!(without(folder.path(), &problems));
 }
 
@@ -227,7 +235,8 @@ async fn links_do_not_lead_out_of_the_folders() {
     let stage = Stage::with(|config| config.services_dir = Some(dir)).await;
     let services = stage.factory.services();
     assert!(services.services.is_empty());
-    let is_told = |problem: &String| problem.contains("linked.json lies outside of");
+    let is_told =
+        |problem: &ServiceProblem| problem.problem.contains("linked.json lies outside of");
     assert!(services.problems.iter().any(is_told), "{:?}", services.problems);
 }
 
@@ -284,7 +293,7 @@ async fn what_cannot_be_a_service_is_told_and_the_rest_works() {
     let services = stage.await.factory.services();
     let names: Vec<&str> = services.services.iter().map(|service| &*service.name).collect();
     assert_eq!(names, ["portrait", "good"]);
-    insta::assert_snapshot!(without(folder.path(), &services.problems.join("\n")));
+    insta::assert_snapshot!(without(folder.path(), &told_of(&services)));
 }
 
 #[tokio::test]
