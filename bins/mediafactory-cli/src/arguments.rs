@@ -9,7 +9,8 @@ use mediafactory::config::{SETTINGS, Setting};
 
 use crate::{
     config::ConfigTask, doctor::Doctor, generate::Generate, jobs::JobsTask, models::Models,
-    run::Run, sim::Simulator, templates::TemplatesTask, workflow::WorkflowTask,
+    run::Run, services::ServicesTask, sim::Simulator, templates::TemplatesTask,
+    workflow::WorkflowTask,
 };
 
 /// What was asked for.
@@ -37,6 +38,9 @@ pub(crate) enum Task {
     /// Check, correct, convert, edit, compare or draw workflows
     #[command(subcommand)]
     Workflow(WorkflowTask),
+    /// List the configured services, or run one
+    #[command(subcommand)]
+    Services(ServicesTask),
     /// List, show, watch or cancel jobs, whichever process runs them
     #[command(subcommand)]
     Jobs(JobsTask),

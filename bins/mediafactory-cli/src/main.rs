@@ -18,6 +18,7 @@ mod place;
 mod report;
 mod run;
 mod server;
+mod services;
 mod sim;
 mod startup;
 mod templates;
@@ -56,12 +57,18 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
         Task::Sim(sim) => return sim::perform(&sim).await,
         Task::Config(config) => return config::perform(&config, settings),
         Task::Workflow(task) => return workflow::perform(task, settings).await,
-        Task::Generate(_) | Task::Run(_) | Task::Jobs(_) | Task::Doctor(_) | Task::Models(_) => {}
+        Task::Generate(_)
+        | Task::Run(_)
+        | Task::Services(_)
+        | Task::Jobs(_)
+        | Task::Doctor(_)
+        | Task::Models(_) => {}
     }
     let resolved = startup::configure(settings)?;
     match task {
         Task::Generate(generate) => generate::perform(generate, &resolved).await,
         Task::Run(run) => run::perform(run, &resolved).await,
+        Task::Services(services) => services::perform(services, &resolved).await,
         Task::Jobs(jobs) => jobs::perform(jobs, &resolved).await,
         Task::Doctor(doctor) => doctor::perform(&doctor, &resolved).await,
         Task::Models(models) => models::perform(&models, &resolved).await,

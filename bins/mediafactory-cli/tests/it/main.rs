@@ -12,5 +12,6 @@ mod generate;
 mod jobs;
 mod process;
 mod run;
+mod services;
 mod settings;
 mod workflow;
