@@ -61,7 +61,8 @@ pub use crate::{
     queue::{BackendQueue, Forget, Freed, Interrupted, QueueEntry, QueueReport},
     requests::{
         AssetFilter, BackendReport, Device, GenerateRequest, Health, InlinePicture, JobReport,
-        ModelList, NodeMatch, Page, Placing, RunService, RunWorkflow, StartedJob, Waited,
+        ModelList, NodeMatch, Page, Placing, RecordedProgress, RunService, RunWorkflow, StartedJob,
+        Waited,
     },
     services::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceProblem, ServiceSet},
     templates::{
