@@ -8,8 +8,8 @@ use clap::{
 use mediafactory::config::{SETTINGS, Setting};
 
 use crate::{
-    config::ConfigTask, doctor::Doctor, generate::Generate, jobs::JobsTask, models::Models,
-    run::Run, services::ServicesTask, sim::Simulator, templates::TemplatesTask,
+    config::ConfigTask, doctor::Doctor, generate::Generate, jobs::JobsTask, logs::Logs,
+    models::Models, run::Run, services::ServicesTask, sim::Simulator, templates::TemplatesTask,
     workflow::WorkflowTask,
 };
 
@@ -46,6 +46,8 @@ pub(crate) enum Task {
     Jobs(JobsTask),
     /// List what the server has
     Models(Models),
+    /// Show what a server writes to its log, or follow it
+    Logs(Logs),
     /// List the ready workflows, or show one
     #[command(subcommand)]
     Templates(TemplatesTask),

@@ -12,6 +12,7 @@ mod follow;
 mod generate;
 mod input;
 mod jobs;
+mod logs;
 mod models;
 mod output;
 mod place;
@@ -62,7 +63,8 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Task::Services(_)
         | Task::Jobs(_)
         | Task::Doctor(_)
-        | Task::Models(_) => {}
+        | Task::Models(_)
+        | Task::Logs(_) => {}
     }
     let resolved = startup::configure(settings)?;
     match task {
@@ -72,6 +74,7 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
         Task::Jobs(jobs) => jobs::perform(jobs, &resolved).await,
         Task::Doctor(doctor) => doctor::perform(&doctor, &resolved).await,
         Task::Models(models) => models::perform(&models, &resolved).await,
+        Task::Logs(logs) => logs::perform(&logs, &resolved).await,
         Task::Templates(_) | Task::Sim(_) | Task::Config(_) | Task::Workflow(_) => {
             Ok(ExitCode::SUCCESS)
         }

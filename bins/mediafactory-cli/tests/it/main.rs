@@ -10,6 +10,7 @@
 mod doctor;
 mod generate;
 mod jobs;
+mod logs;
 mod process;
 mod run;
 mod services;
