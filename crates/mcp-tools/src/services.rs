@@ -79,16 +79,16 @@ fn tool(service: &Arc<Service>) -> Definition {
         .into_iter()
         .partition(|(name, _)| service.parameter(name).is_none());
     let own: Vec<String> = own.into_iter().map(|(name, _)| format!("`{name}`")).collect();
-    let mut description = format!(
-        "{} Answers at once with a job; wait_for_completion waits for it.",
+    let own = if own.is_empty() {
+        String::new()
+    } else {
+        let own = own.join(", ");
+        format!(" Parameters of the service itself, not of where or how long its job runs: {own}.")
+    };
+    let description = format!(
+        "{} Answers at once with a job; wait_for_completion waits for it.{own}",
         service.description
     );
-    if !own.is_empty() {
-        let own = own.join(", ");
-        description.push_str(&format!(
-            " Parameters of the service itself, not of where or how long its job runs: {own}."
-        ));
-    }
     let arguments = arguments(&service, placement.iter().cloned());
     let tool = Tool::new(shown.clone(), description, Arc::new(arguments)).with_title(shown);
     let placement: Vec<String> = placement.into_iter().map(|(name, _)| name).collect();

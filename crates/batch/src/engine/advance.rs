@@ -17,7 +17,7 @@ impl Run {
     /// and then while the job runs.
     pub(super) async fn write_advance(&mut self) -> Result<(), StoreError> {
         let began = self.job.started_at();
-        if !began.is_some_and(|began| self.shared.since(began) >= WRITTEN_AFTER) {
+        if began.is_none_or(|began| self.shared.since(began) < WRITTEN_AFTER) {
             return Ok(());
         }
         let advance = self.tracker.written();

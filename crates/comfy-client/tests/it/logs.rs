@@ -18,14 +18,13 @@ fn client_of(sim: &Sim) -> Client {
 }
 
 async fn next(follower: &mut LogFollower) -> LogEvent {
-    tokio::time::timeout(PATIENCE, follower.next()).await.expect("in time").unwrap()
+    tokio::time::timeout(PATIENCE, follower.next()).await.unwrap().unwrap()
 }
 
 async fn lines(follower: &mut LogFollower) -> Vec<String> {
-    match next(follower).await {
-        LogEvent::Lines(lines) => lines.iter().map(LogLine::plain_text).collect(),
-        other => panic!("{other:?}"),
-    }
+    let event = next(follower).await;
+    let LogEvent::Lines(lines) = event else { panic!("{event:?}") };
+    lines.iter().map(LogLine::plain_text).collect()
 }
 
 #[tokio::test]
