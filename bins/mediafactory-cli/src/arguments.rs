@@ -8,8 +8,9 @@ use clap::{
 use mediafactory::config::{SETTINGS, Setting};
 
 use crate::{
-    config::ConfigTask, doctor::Doctor, generate::Generate, jobs::JobsTask, models::Models,
-    run::Run, sim::Simulator, templates::TemplatesTask, workflow::WorkflowTask,
+    config::ConfigTask, doctor::Doctor, generate::Generate, jobs::JobsTask, logs::Logs,
+    models::Models, run::Run, services::ServicesTask, sim::Simulator, templates::TemplatesTask,
+    workflow::WorkflowTask,
 };
 
 /// What was asked for.
@@ -37,11 +38,16 @@ pub(crate) enum Task {
     /// Check, correct, convert, edit, compare or draw workflows
     #[command(subcommand)]
     Workflow(WorkflowTask),
+    /// List the configured services, or run one
+    #[command(subcommand)]
+    Services(ServicesTask),
     /// List, show, watch or cancel jobs, whichever process runs them
     #[command(subcommand)]
     Jobs(JobsTask),
     /// List what the server has
     Models(Models),
+    /// Show what a server writes to its log, or follow it
+    Logs(Logs),
     /// List the ready workflows, or show one
     #[command(subcommand)]
     Templates(TemplatesTask),

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use mediafactory::{News, Progress, State};
+use mediafactory::{News, Progress, RecordedProgress, State};
 
 use crate::output;
 
@@ -80,21 +80,44 @@ impl Display {
         }
     }
 
-    /// Shows a job wherever it runs; how far it is, only its own process knows.
+    /// Shows a job wherever it runs; of one in another process it is known how far that one wrote
+    /// down that it is.
     pub(crate) fn show_news(&mut self, news: &News) {
         if let Some(progress) = &news.progress {
             return self.show(progress);
         }
         let (what, _) = described(&Progress::waiting(news.state));
-        let elsewhere = if news.state.is_final() { "" } else { ", in another process" };
+        let elsewhere = match (news.state.is_final(), &news.recorded) {
+            (true, _) => String::new(),
+            (false, None) => ", in another process".to_owned(),
+            (false, Some(recorded)) => {
+                let RecordedProgress { nodes_done, nodes_total, .. } = recorded;
+                format!(", in another process: {nodes_done} of {nodes_total} nodes when last heard")
+            }
+        };
+        let percent = match (news.state, &news.recorded) {
+            (State::Succeeded, _) => Some(100.0),
+            (_, recorded) => recorded.as_ref().map(|recorded| recorded.percent),
+        };
         match self {
             Self::Bar(bar) => {
-                if news.state == State::Succeeded {
-                    bar.set_position(100);
+                if let Some(percent) = percent {
+                    bar.set_position(whole(percent));
                 }
                 bar.set_message(format!("{what}{elsewhere}"));
             }
-            Self::Lines { prefix, .. } => output::note(&format!("{prefix}{what}{elsewhere}")),
+            Self::Lines { prefix, last } => {
+                let percent = percent.unwrap_or_default();
+                let is_news = last.as_ref().is_none_or(|(said, at)| {
+                    *said != what || percent - at >= PERCENT_BETWEEN_LINES
+                });
+                if is_news {
+                    let far = news.recorded.map(|_| format!("{percent:>3.0} %  "));
+                    let far = far.unwrap_or_default();
+                    output::note(&format!("{prefix}{far}{what}{elsewhere}"));
+                    *last = Some((what, percent));
+                }
+            }
         }
     }
 

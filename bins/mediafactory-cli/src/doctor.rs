@@ -1,6 +1,6 @@
 //! `mediafactory doctor`: whether everything that a job needs is there.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use clap::Args;
 use mediafactory::{
@@ -44,11 +44,18 @@ fn configuration(resolved: &Resolved) -> Vec<Finding> {
     std::iter::once(Finding::ok(CHECK, file)).chain(warnings).collect()
 }
 
+/// Servers are named where there are several to tell apart.
 fn lines(findings: &[Finding]) -> String {
+    let servers: BTreeSet<_> =
+        findings.iter().filter_map(|finding| finding.server.as_ref()).collect();
     let mut rows = Vec::new();
     for finding in findings {
         let level = finding.level.to_string();
-        rows.push([level, finding.check.to_owned(), finding.message.clone()]);
+        let check = match &finding.server {
+            Some(server) if servers.len() > 1 => format!("{} of {server}", finding.check),
+            Some(_) | None => finding.check.to_owned(),
+        };
+        rows.push([level, check, finding.message.clone()]);
         if let Some(advice) = &finding.advice {
             rows.push([String::new(), String::new(), format!("→ {advice}")]);
         }
@@ -59,6 +66,7 @@ fn lines(findings: &[Finding]) -> String {
 fn json(finding: &Finding) -> Json {
     Json::object([
         ("check", Json::from(finding.check)),
+        ("server", finding.server.as_deref().map_or(Json::Null, Json::from)),
         ("level", Json::from(finding.level.as_str())),
         ("message", Json::from(finding.message.as_str())),
         ("advice", finding.advice.as_deref().map_or(Json::Null, Json::from)),

@@ -14,7 +14,7 @@ use crate::output;
 const USAGE: u8 = 2;
 
 /// Exit code of what Ctrl-C stopped: 128 and the number of the signal, as shells count it.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

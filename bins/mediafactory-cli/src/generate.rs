@@ -105,7 +105,8 @@ impl Generate {
     }
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+/// Splits what is written as one word.
+pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.to_owned()))

@@ -12,12 +12,14 @@ mod follow;
 mod generate;
 mod input;
 mod jobs;
+mod logs;
 mod models;
 mod output;
 mod place;
 mod report;
 mod run;
 mod server;
+mod services;
 mod sim;
 mod startup;
 mod templates;
@@ -61,15 +63,23 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
         Task::Sim(sim) => return sim::perform(&sim).await,
         Task::Config(config) => return config::perform(&config, settings),
         Task::Workflow(task) => return workflow::perform(task, settings).await,
-        Task::Generate(_) | Task::Run(_) | Task::Jobs(_) | Task::Doctor(_) | Task::Models(_) => {}
+        Task::Generate(_)
+        | Task::Run(_)
+        | Task::Services(_)
+        | Task::Jobs(_)
+        | Task::Doctor(_)
+        | Task::Models(_)
+        | Task::Logs(_) => {}
     }
     let resolved = startup::configure(settings)?;
     match task {
         Task::Generate(generate) => generate::perform(generate, &resolved).await,
         Task::Run(run) => run::perform(run, &resolved).await,
+        Task::Services(services) => services::perform(services, &resolved).await,
         Task::Jobs(jobs) => jobs::perform(jobs, &resolved).await,
         Task::Doctor(doctor) => doctor::perform(&doctor, &resolved).await,
         Task::Models(models) => models::perform(&models, &resolved).await,
+        Task::Logs(logs) => logs::perform(&logs, &resolved).await,
         Task::Templates(_) | Task::Sim(_) | Task::Config(_) | Task::Workflow(_) => {
             Ok(ExitCode::SUCCESS)
         }

@@ -11,19 +11,23 @@ use crate::{failure::Failure, output, server::Workplace};
 pub(crate) struct Models {
     /// The kind, such as `checkpoints`; without one, the kinds are listed
     kind: Option<String>,
+    /// The ComfyUI server to ask, by its name or a tag; the first one when not given
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
 }
 
 pub(crate) async fn perform(task: &Models, resolved: &Resolved) -> Result<ExitCode, Failure> {
     let workplace = Workplace::for_looking(resolved).await?;
-    let told = tell(&workplace.factory, task.kind.as_deref()).await;
+    let told = tell(&workplace.factory, task).await;
     workplace.close(told).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn tell(factory: &Factory, kind: Option<&str>) -> Result<(), Failure> {
-    let names = match kind {
-        Some(kind) => factory.models(kind).await?.files,
-        None => factory.model_kinds().await?,
+async fn tell(factory: &Factory, task: &Models) -> Result<(), Failure> {
+    let backend = task.backend.as_deref();
+    let names = match &task.kind {
+        Some(kind) => factory.models(kind, backend).await?.files,
+        None => factory.model_kinds(backend).await?,
     };
     if names.is_empty() {
         output::note("the server has none");

@@ -9,13 +9,19 @@ use crate::failure::Failure;
 
 /// Writes a result. A reader that has gone away, such as `head`, has had enough: no failure.
 pub(crate) fn result(text: &str) -> Result<(), Failure> {
+    is_read(text).map(drop)
+}
+
+/// Writes a result that more follows, and says whether there is still a reader.
+pub(crate) fn is_read(text: &str) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| if text.ends_with('\n') { stdout.flush() } else { writeln!(stdout) });
     match written {
         Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(Failure::Stdout { source }),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(_) => Ok(false),
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) async fn tell(
     as_json: bool,
 ) -> Result<ExitCode, Failure> {
     let report = Factory::require_success(report)?;
-    let simulated = workplace.is_simulated().await;
+    let simulated = workplace.is_simulated(report.backend.as_deref()).await;
     let factory = &workplace.factory;
     if as_json {
         let simulated = [("simulated", Json::from(simulated))];

@@ -53,9 +53,16 @@ impl Workplace {
         }
     }
 
-    /// Whether pictures are drawn. A server of somebody else is asked; it may be a simulator too.
-    pub(crate) async fn is_simulated(&self) -> bool {
-        self.simulator.is_some() || self.factory.health().await.is_ok_and(|health| health.simulated)
+    /// Whether no job goes on after this program.
+    pub(crate) fn ends_with_its_jobs(&self) -> bool {
+        self.simulator.is_some()
+    }
+
+    /// Whether pictures of this server are drawn. One of somebody else is asked; it may be a
+    /// simulator too.
+    pub(crate) async fn is_simulated(&self, backend: Option<&str>) -> bool {
+        self.simulator.is_some()
+            || self.factory.health(backend).await.is_ok_and(|health| health.simulated)
     }
 
     /// Puts everything away, unless the person wants to wait for nothing any more.

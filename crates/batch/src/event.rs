@@ -1,5 +1,6 @@
 //! What can happen to a job, and how it is stored.
 
+mod advance;
 mod failure;
 mod node_run;
 mod node_text;
@@ -9,7 +10,7 @@ use thiserror::Error;
 use workflow_graph::json::ParseError;
 
 pub(crate) use self::node_run::NODES_MAX;
-pub use self::{failure::Failure, node_run::NodeRun, node_text::NodeText};
+pub use self::{advance::Advance, failure::Failure, node_run::NodeRun, node_text::NodeText};
 
 /// One thing that happened to a job. The log of a job is a list of these, and its state is
 /// what [`State::next`](crate::State::next) makes of them.
@@ -46,6 +47,11 @@ pub enum Event {
     },
     /// Execution began.
     Started,
+    /// It runs on. Written now and then by the process that drives it.
+    Advanced {
+        /// How far it is.
+        advance: Advance,
+    },
     /// It shall stop; whoever follows it has the server stop it. The state stays as it is until
     /// the history, or its absence from the queue, tells that it has stopped.
     StopRequested {
@@ -140,6 +146,7 @@ impl Event {
             Self::Refused { .. } => "refused",
             Self::Returned { .. } => "returned",
             Self::Started => "started",
+            Self::Advanced { .. } => "advanced",
             Self::StopRequested { .. } => "stop_requested",
             Self::Finished { .. } => "finished",
             Self::ExecutionFailed { .. } => "execution_failed",
@@ -157,6 +164,7 @@ impl Event {
             | Self::Accepted { .. }
             | Self::Returned { .. }
             | Self::Started
+            | Self::Advanced { .. }
             | Self::StopRequested { .. }
             | Self::Finished { .. }
             | Self::Cancelled

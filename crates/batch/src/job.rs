@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use workflow_graph::Json;
 
-use crate::{Event, Failure, IllegalEvent, JobId, NodeRun, NodeText, State, StopReason};
+use crate::{Advance, Event, Failure, IllegalEvent, JobId, NodeRun, NodeText, State, StopReason};
 
 /// What is written down of a job before ComfyUI hears of it; it never changes afterwards.
 ///
@@ -156,6 +156,16 @@ impl Job {
     /// When execution began; `None` also when that was never seen.
     pub fn started_at(&self) -> Option<Timestamp> {
         self.log.iter().find(|entry| entry.event == Event::Started).map(|entry| entry.at)
+    }
+
+    /// How far it was when that was written down, and when that was; `None` before it was. A process
+    /// that took the job over may have seen less of it, so what counts is the furthest.
+    pub fn advance(&self) -> Option<(Advance, Timestamp)> {
+        let written = self.log.iter().filter_map(|entry| {
+            let Event::Advanced { advance } = &entry.event else { return None };
+            Some((*advance, entry.at))
+        });
+        written.max_by(|(one, _), (other, _)| one.percent.total_cmp(&other.percent))
     }
 
     /// When the job came to its end.

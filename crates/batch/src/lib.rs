@@ -34,7 +34,7 @@ pub use crate::{
         CancelError, Engine, EngineOptions, FinishError, Finished, Finisher, ServerOptions,
         ServerStatus, StartError, Unsure,
     },
-    event::{Event, Failure, NodeRun, NodeText, StopReason, UnreadableEvent},
+    event::{Advance, Event, Failure, NodeRun, NodeText, StopReason, UnreadableEvent},
     ids::{InvalidJobId, JobId, OwnerId},
     job::{Job, JobRecord, LogEntry},
     progress::{NodeProgress, Preview, Progress},

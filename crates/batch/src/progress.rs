@@ -6,7 +6,7 @@ use bytes::Bytes;
 use comfy_client::{Event, wire::NodeState};
 use workflow_graph::{Input, Json, Node, NodeId, Workflow};
 
-use crate::{State, estimate::Expected};
+use crate::{Advance, State, estimate::Expected};
 
 /// How far one job is.
 ///
@@ -132,6 +132,17 @@ impl Tracker {
             seconds_pending: 0.0,
             progress,
         }
+    }
+
+    /// Goes on from where an earlier process saw it, so that nobody sees it go back.
+    pub(crate) fn resume(&mut self, from: &Advance) {
+        self.progress.percent = self.progress.percent.max(from.percent.clamp(0.0, 100.0));
+    }
+
+    /// What is written down of it.
+    pub(crate) fn written(&self) -> Advance {
+        let Progress { percent, nodes_done, nodes_total, .. } = self.progress;
+        Advance { percent, nodes_done, nodes_total }
     }
 
     pub(crate) fn progress(&self) -> &Progress {
@@ -330,6 +341,16 @@ mod tests {
         assert_eq!(tracker.progress().seconds_left, Some(0.0));
         tracker.enter(State::Succeeded);
         assert_eq!(tracker.progress().seconds_left, None);
+    }
+
+    #[test]
+    fn what_another_process_saw_is_where_it_goes_on() {
+        let mut tracker = tracker();
+        tracker.resume(&Advance { percent: 40.0, nodes_done: 1, nodes_total: 3 });
+        tracker.done("4");
+        assert_eq!((tracker.progress().percent, tracker.progress().nodes_done), (40.0, 1));
+        tracker.step("3", 4.0, 8.0);
+        assert_eq!(tracker.written(), Advance { percent: 50.0, nodes_done: 1, nodes_total: 3 });
     }
 
     #[test]

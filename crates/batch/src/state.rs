@@ -19,7 +19,8 @@
 //! the socket, while the outcome comes from the history. The one road back is `Returned`: the
 //! server certainly does not have the prompt, and it never began; then it may be sent again, also
 //! to another server. `StopRequested` may come between, from
-//! any process, and changes no state: the prompt may still succeed before it stops.
+//! any process, and changes no state: the prompt may still succeed before it stops. `Advanced` changes
+//! none either; it tells other processes how far a running job is.
 
 use std::{fmt, str::FromStr};
 
@@ -109,6 +110,7 @@ impl State {
             (S::Submitting, E::Refused { .. }) => S::Failed,
             (S::Submitting | S::Queued, E::Returned { .. }) => S::Recorded,
             (S::Queued, E::Started) => S::Running,
+            (S::Running, E::Advanced { .. }) => S::Running,
             (S::Submitting | S::Queued | S::Running, E::StopRequested { .. }) => *self,
             (S::Queued | S::Running, E::Finished { .. }) => S::Succeeded,
             (S::Queued | S::Running, E::ExecutionFailed { .. }) => S::Failed,
@@ -167,6 +169,7 @@ impl State {
                 "lost",
             ],
             Self::Running => &[
+                "advanced",
                 "stop_requested",
                 "finished",
                 "execution_failed",

@@ -22,6 +22,8 @@ pub enum Method {
     Get,
     /// `POST`: changes something.
     Post,
+    /// `PATCH`: changes something.
+    Patch,
 }
 
 impl Method {
@@ -61,6 +63,7 @@ impl fmt::Display for Call {
         let method = match self.method {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Patch => "PATCH",
         };
         write!(f, "{method} {} at {}", self.path, self.server)
     }

@@ -135,6 +135,15 @@ impl Http {
         }
     }
 
+    /// Tells with `PATCH`, whatever the status of the answer.
+    pub(crate) async fn patch(&self, segments: &[&str], body: &Json) -> Result<Reply, Error> {
+        let call = self.call(Method::Patch, segments);
+        let request = self.client.patch(self.url(segments, &[]));
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        self.exchange(call, request, "reply_timeout", self.limits.reply_timeout).await
+    }
+
     /// Asks for a file: the answer's head, the body still to come.
     pub(crate) async fn open(
         &self,

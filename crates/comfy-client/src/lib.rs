@@ -73,7 +73,7 @@ pub use crate::{
     history::{HistoryEntry, HistoryMessage},
     ids::{ClientId, InvalidPromptId, PromptId},
     limits::Limits,
-    log::LogLine,
+    log::{LogEvent, LogFollower, LogLine},
     outcome::{ExecutionError, Outcome},
     outputs::{NodeOutput, OutputItem},
     queue::{Free, Queue, QueueItem},

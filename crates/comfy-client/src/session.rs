@@ -1,7 +1,7 @@
 //! One WebSocket, shared by all prompts of one client.
 
 mod driver;
-mod socket;
+pub(crate) mod socket;
 
 use std::{
     fmt,

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::cache::Cache;
@@ -44,7 +45,10 @@ pub(crate) async fn worker(server: Arc<Server>) {
                 workshop = Workshop { life, ..Workshop::default() };
             }
             server.count_execution();
+            let began = Instant::now();
             Run::new(&server, &mut workshop, item, abandon).complete().await;
+            let seconds = began.elapsed().as_secs_f64();
+            server.log_info(&format!("\u{1b}[32mPrompt executed in {seconds:.2} seconds\u{1b}[0m"));
             free_if_asked(&server, &mut workshop);
             if server.stop.is_cancelled() {
                 return;

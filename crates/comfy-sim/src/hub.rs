@@ -70,6 +70,10 @@ impl Hub {
         ids
     }
 
+    pub(crate) fn is_connected(&self, client_id: &str) -> bool {
+        self.sockets().contains_key(client_id)
+    }
+
     pub(crate) fn set_preview_metadata(&self, client_id: &str, takes: bool) {
         if let Some(socket) = self.sockets().get_mut(client_id) {
             socket.takes_preview_metadata = takes;

@@ -48,6 +48,7 @@ mod flac_file;
 mod folders;
 mod hub;
 mod listener;
+mod log;
 mod mp4_file;
 mod png_file;
 mod python;

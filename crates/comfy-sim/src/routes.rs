@@ -3,6 +3,7 @@
 mod history;
 mod info;
 mod jobs;
+mod logs;
 mod origin;
 mod prompt;
 mod queue;
@@ -18,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, patch, post};
 
 use crate::fault::Fault;
 use crate::server::Server;
@@ -62,6 +63,11 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     for (path, methods) in paths {
         router = router.route(path, methods.clone()).route(&format!("/api{path}"), methods);
     }
+    // These exist only outside of `/api`.
+    router = router
+        .route("/internal/logs", get(logs::text))
+        .route("/internal/logs/raw", get(logs::raw))
+        .route("/internal/logs/subscribe", patch(logs::subscribe));
     // These exist only below `/api`, and say that they are switched off.
     for path in ["/api/assets", "/api/assets/{*rest}", "/api/tags"] {
         router = router.route(path, axum::routing::any(info::assets));
@@ -132,6 +138,7 @@ async fn no_method(method: Method, request: Request) -> Response {
     ];
     let path = without_api(without_api(request.uri().path()));
     match method {
+        _ if path == "/internal/logs/subscribe" => reply::method_not_allowed("PATCH"),
         Method::GET | Method::HEAD => reply::static_not_found(),
         _ if POSTED.contains(&path) || path.ends_with("/cancel") => {
             reply::method_not_allowed("GET,HEAD,POST")

@@ -15,10 +15,14 @@ use crate::cut::CutSwitch;
 use crate::fault::Script;
 use crate::folders::Folders;
 use crate::hub::{self, Hub};
+use crate::log::Log;
 use crate::queue::{Queue, QueueItem};
 
 /// How many submissions [`Sim::received_prompts`](crate::Sim::received_prompts) remembers.
 const RECEIVED_MAX: usize = 10_000;
+
+/// The first line of a server's log here; the real one writes some fifty before.
+const STARTING: &str = "Starting server";
 
 /// One `POST /prompt` that reached validation.
 ///
@@ -45,6 +49,7 @@ pub(crate) struct Server {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) folders: Folders,
     pub(crate) hub: Hub,
+    pub(crate) log: Log,
     pub(crate) script: Script,
     pub(crate) connections: Arc<CutSwitch>,
     /// Cancelled when the server is to stop.
@@ -81,11 +86,12 @@ pub(crate) struct Current {
 
 impl Server {
     pub(crate) fn new(options: SimOptions, catalog: Arc<Catalog>, folders: Folders) -> Self {
-        Self {
+        let server = Self {
             options,
             catalog,
             folders,
             hub: Hub::default(),
+            log: Log::default(),
             script: Script::default(),
             connections: Arc::default(),
             stop: CancellationToken::new(),
@@ -96,7 +102,9 @@ impl Server {
             received: Mutex::default(),
             prompts_executed: AtomicUsize::new(0),
             state: Mutex::default(),
-        }
+        };
+        server.log_info(STARTING);
+        server
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -175,6 +183,8 @@ impl Server {
         *state = State { life, ..State::default() };
         self.hub.cut_all();
         self.hub.speak();
+        self.log.lose_everything();
+        self.log_info(STARTING);
         self.folders.empty_temp();
     }
 
@@ -189,6 +199,11 @@ impl Server {
     pub(crate) fn received(&self) -> Vec<ReceivedPrompt> {
         let all = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().cloned().collect()
+    }
+
+    /// Writes a line to the log as the real server's logger does.
+    pub(crate) fn log_info(&self, text: &str) {
+        self.log.write(&self.hub, &format!("\u{1b}[32m[INFO]\u{1b}[0m {text}"));
     }
 
     pub(crate) fn count_execution(&self) {

@@ -140,6 +140,11 @@ impl Sim {
         self.server.executions()
     }
 
+    /// Writes a line to the log of the server, as something that runs in it would.
+    pub fn write_log(&self, text: &str) {
+        self.server.log_info(text);
+    }
+
     /// The ids under which a socket receives events now, sorted.
     pub fn connected_clients(&self) -> Vec<String> {
         self.server.hub.client_ids()

@@ -1,13 +1,13 @@
 //! What the server has: models, nodes, health.
 
-use mediafactory::{Device, Error, Health, NodeMatch};
+use mediafactory::{Device, Error, Health, NodeMatch, ServiceProblem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     definition::{Answer, Call, Definition, Effect, Words},
-    paging, schema,
+    paging, schema, services,
     shorten::shorten_choices,
     toolsets::Toolset,
 };
@@ -44,7 +44,10 @@ pub(crate) fn tools() -> Vec<Definition> {
 }
 
 #[derive(Deserialize, JsonSchema)]
-struct NoArguments {}
+struct HealthCheck {
+    /// Which server to ask, by name or tag; the first when absent.
+    backend: Option<String>,
+}
 
 #[derive(Serialize, JsonSchema)]
 struct HealthResult {
@@ -57,6 +60,17 @@ struct HealthResult {
     queue_pending: u32,
     devices: Vec<DeviceResult>,
     jobs: Vec<JobCount>,
+    /// Configured services that are missing, or not as they were written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    service_problems: Vec<ServiceProblemResult>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ServiceProblemResult {
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    problem: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -75,13 +89,18 @@ struct JobCount {
     count: u64,
 }
 
-async fn comfyui_health_check(call: Call, _: NoArguments) -> Result<Answer<HealthResult>, Error> {
-    let health = call.factory.health().await?;
+async fn comfyui_health_check(
+    call: Call,
+    arguments: HealthCheck,
+) -> Result<Answer<HealthResult>, Error> {
+    let mut health = call.factory.health(arguments.backend.as_deref()).await?;
+    health.service_problems.extend(services::name_problems(&call.factory.services()));
     Ok(Answer::new(describe_health(&health), HealthResult::new(health)))
 }
 
 impl HealthResult {
     fn new(health: Health) -> Self {
+        let problems = health.service_problems.into_iter();
         Self {
             server: health.server,
             version: health.version,
@@ -95,7 +114,15 @@ impl HealthResult {
                 .into_iter()
                 .map(|(state, count)| JobCount { state: state.as_str(), count })
                 .collect(),
+            service_problems: problems.map(ServiceProblemResult::new).collect(),
         }
+    }
+}
+
+impl ServiceProblemResult {
+    fn new(problem: ServiceProblem) -> Self {
+        let ServiceProblem { file, service, problem, .. } = problem;
+        Self { file: file.display().to_string(), service, problem }
     }
 }
 
@@ -117,9 +144,13 @@ fn describe_health(health: &Health) -> String {
     } else {
         ""
     };
+    let problems = health.service_problems.iter().map(|problem| format!("\nservice: {problem}"));
     format!(
-        "ComfyUI {version} answers at {}: {} running, {} waiting{simulated}",
-        health.server, health.queue_running, health.queue_pending
+        "ComfyUI {version} answers at {}: {} running, {} waiting{simulated}{}",
+        health.server,
+        health.queue_running,
+        health.queue_pending,
+        problems.collect::<String>()
     )
 }
 
@@ -131,6 +162,8 @@ struct ListModels {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+    /// Which server to ask, by name or tag; the first when absent.
+    backend: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -145,12 +178,13 @@ struct ModelsResult {
 }
 
 async fn list_models(call: Call, arguments: ListModels) -> Result<Answer<ModelsResult>, Error> {
+    let backend = arguments.backend.as_deref();
     let (kind, items) = match &arguments.kind {
         Some(kind) => {
-            let models = call.factory.models(kind).await?;
+            let models = call.factory.models(kind, backend).await?;
             (Some(models.kind), models.files)
         }
-        None => (None, call.factory.model_kinds().await?),
+        None => (None, call.factory.model_kinds(backend).await?),
     };
     let part = paging::cut(items, arguments.limit, arguments.cursor.as_deref())?;
     let text = match &kind {
@@ -166,6 +200,8 @@ struct GetNodeInfo {
     /// Node class, such as KSampler.
     #[schemars(length(min = 1))]
     class_type: String,
+    /// Which server to ask, by name or tag; the first when absent.
+    backend: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -182,8 +218,8 @@ async fn get_node_info(
     call: Call,
     arguments: GetNodeInfo,
 ) -> Result<Answer<NodeInfoResult>, Error> {
-    let class_type = arguments.class_type;
-    let mut definition = call.factory.node_info(&class_type).await?.to_serde();
+    let GetNodeInfo { class_type, backend } = arguments;
+    let mut definition = call.factory.node_info(&class_type, backend.as_deref()).await?.to_serde();
     let cut = shorten_choices(&mut definition);
     let mut text = format!("the definition of {class_type} is in the structured content");
     if !cut.is_empty() {
@@ -199,6 +235,8 @@ struct SearchNodes {
     query: String,
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
+    /// Which server to ask, by name or tag; the first when absent.
+    backend: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -221,7 +259,8 @@ const MATCHES_DEFAULT: u32 = 20;
 
 async fn search_nodes(call: Call, arguments: SearchNodes) -> Result<Answer<SearchResult>, Error> {
     let limit = arguments.limit.unwrap_or(MATCHES_DEFAULT);
-    let page = call.factory.search_nodes(&arguments.query, limit).await?;
+    let backend = arguments.backend.as_deref();
+    let page = call.factory.search_nodes(&arguments.query, limit, backend).await?;
     let items: Vec<NodeResult> = page.items.into_iter().map(NodeResult::new).collect();
     let mut text = format!("{} node classes match; {} shown", page.total, items.len());
     for node in &items {

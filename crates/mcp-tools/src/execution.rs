@@ -150,7 +150,8 @@ impl Generate {
     }
 }
 
-fn placing(
+/// Where and how urgently the job of a call goes.
+pub(crate) fn placing(
     call: &Call,
     backend: Option<String>,
     priority: Option<i32>,
@@ -311,7 +312,7 @@ fn tell(report: &JobReport, result: JobResult) -> Answer<JobResult> {
     Answer::new(describe_job(report), result).with_blocks(links(&report.assets))
 }
 
-fn seconds(seconds: u32) -> Duration {
+pub(crate) fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(u64::from(seconds))
 }
 

@@ -120,6 +120,9 @@ struct JobEntry {
     /// Absent where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     percent: Option<f64>,
+    /// Another process drives it: `percent` is what that one wrote down last.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    percent_is_recorded: bool,
 }
 
 async fn list_jobs(call: Call, arguments: ListJobs) -> Result<Answer<JobList>, Error> {
@@ -139,7 +142,8 @@ async fn list_jobs(call: Call, arguments: ListJobs) -> Result<Answer<JobList>, E
 
 fn describe(job: &JobSummary) -> String {
     let percent = job.percent.filter(|_| !job.state.is_final());
-    let percent = percent.map(|percent| format!(", {percent:.0} %")).unwrap_or_default();
+    let about = if job.is_recorded { "at least " } else { "" };
+    let percent = percent.map(|percent| format!(", {about}{percent:.0} %")).unwrap_or_default();
     let place = job.backend.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
     let what = job.service.as_ref().or(job.template.as_ref());
     let what = what.map(|what| format!(" ({what})")).unwrap_or_default();
@@ -159,6 +163,7 @@ impl JobEntry {
             template: job.template,
             model: job.model,
             percent: job.percent,
+            percent_is_recorded: job.is_recorded,
         }
     }
 }

@@ -34,6 +34,7 @@ mod assets;
 mod backends;
 mod definition;
 mod discovery;
+mod elsewhere;
 mod execution;
 mod failure;
 mod jobs;

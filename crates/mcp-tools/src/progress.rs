@@ -9,7 +9,10 @@ use rmcp::{
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use crate::definition::{Call, Ending};
+use crate::{
+    definition::{Call, Ending},
+    elsewhere,
+};
 
 /// How long one notification may take. A client that stopped reading would otherwise hold the
 /// job's own loop, and with it the answer.
@@ -17,7 +20,7 @@ const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often something is said when nothing changes. Sessions over HTTP count a silent call as
 /// idle, and clients reset their own timeouts on progress.
-const HEARTBEAT: Duration = Duration::from_secs(20);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(20);
 
 /// Progress has to grow with every notification; news without progress grows by this much.
 const GROWTH_MIN: f64 = 0.001;
@@ -47,7 +50,7 @@ impl Reporter {
     }
 
     /// Says it, or gives up after a moment; whether the caller still listens.
-    async fn tell(&self, percent: f64, message: String) -> bool {
+    pub(crate) async fn tell(&self, percent: f64, message: String) -> bool {
         let notification = ProgressNotificationParam::new(self.token.clone(), percent)
             .with_total(WHOLE)
             .with_message(message);
@@ -73,6 +76,7 @@ pub(crate) async fn wait(
         () = call.cancelled.cancelled() => give_up(call, job, on_cancel).await?,
         waited = waiting => waited?,
         never = reporting => match never {},
+        never = elsewhere::report(call, job) => match never {},
     };
     if let (Waited::Finished(report), Some(reporter)) = (&waited, &call.reporter)
         && report.state == State::Succeeded
@@ -145,12 +149,12 @@ pub(crate) fn describe(progress: &Progress) -> String {
 /// Turns per cent into values that always grow and stay below the whole, as the protocol wants:
 /// a new place in the queue is news, but no progress.
 #[derive(Default)]
-struct Scale {
+pub(crate) struct Scale {
     last: Option<f64>,
 }
 
 impl Scale {
-    fn next(&mut self, percent: f64) -> f64 {
+    pub(crate) fn next(&mut self, percent: f64) -> f64 {
         let next = match self.last {
             None => percent.clamp(0.0, WHOLE - GROWTH_MIN),
             Some(last) => {

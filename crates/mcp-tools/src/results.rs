@@ -1,12 +1,16 @@
 //! What tools tell of jobs and assets: twins of the domain types that can be written as JSON.
 
-use mediafactory::{Asset, Factory, Failure, JobReport, Progress};
+use mediafactory::{Asset, Factory, Failure, JobReport, State};
 use rmcp::model::{ContentBlock, Resource};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{progress, schema, uris::ResourceUri};
+use crate::{
+    elsewhere::{self, DRIVEN_ELSEWHERE},
+    progress, schema,
+    uris::ResourceUri,
+};
 
 // What a list says of one asset. Not a doc comment, which would be listed with every tool.
 #[derive(Serialize, JsonSchema)]
@@ -62,6 +66,9 @@ pub(crate) struct JobResult {
 struct ProgressResult {
     percent: f64,
     message: String,
+    /// When another process wrote it down, which drives the job and alone shows its previews.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded_at: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -103,7 +110,7 @@ impl JobResult {
             job_id: report.job.to_string(),
             state: report.state.as_str(),
             timed_out: None,
-            progress: report.progress.as_ref().map(ProgressResult::new),
+            progress: ProgressResult::of(report),
             assets: report.assets.iter().map(|asset| AssetResult::new(factory, asset)).collect(),
             failure: report.failure.as_ref().map(FailureResult::new),
             backend: report.backend.clone(),
@@ -129,8 +136,15 @@ impl JobResult {
 }
 
 impl ProgressResult {
-    fn new(progress: &Progress) -> Self {
-        Self { percent: progress.percent, message: progress::describe(progress) }
+    /// What is known of a job that has not ended.
+    fn of(report: &JobReport) -> Option<Self> {
+        if let Some(progress) = &report.progress {
+            let (percent, message) = (progress.percent, progress::describe(progress));
+            return Some(Self { percent, message, recorded_at: None });
+        }
+        let recorded = report.recorded.as_ref()?;
+        let (percent, message) = (recorded.percent, elsewhere::describe(recorded));
+        Some(Self { percent, message, recorded_at: Some(recorded.at.to_string()) })
     }
 }
 
@@ -171,6 +185,9 @@ pub(crate) fn resource(asset: &Asset) -> Resource {
 /// The job in a few lines.
 pub(crate) fn describe_job(report: &JobReport) -> String {
     let mut lines = vec![headline(report)];
+    if report.state == State::Running && report.progress.is_none() {
+        lines.push(DRIVEN_ELSEWHERE.to_owned());
+    }
     lines.extend(report.assets.iter().map(describe_asset));
     let chosen = [
         report.seed.map(|seed| format!("seed {seed}")),
@@ -192,6 +209,7 @@ fn headline(report: &JobReport) -> String {
         seconds(report).map(|seconds| format!(" after {seconds:.1} s")),
         report.failure.as_ref().map(|failure| format!(": {}", failure.message)),
         running.map(|progress| format!(", {}", progress::describe(progress))),
+        report.recorded.as_ref().map(|recorded| format!(", {}", elsewhere::describe(recorded))),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -11,6 +11,7 @@ use rmcp::model::{
 use serde_json::Value;
 
 use crate::{
+    elsewhere,
     execution::{self, job_id},
     progress, resources,
 };
@@ -60,9 +61,10 @@ pub(crate) async fn cancel(factory: &Factory, id: &str) -> Result<(), ErrorData>
 fn task(report: &JobReport) -> Task {
     let changed = report.finished_at.or(report.started_at).unwrap_or(report.created_at);
     let created = report.created_at.to_string();
-    let message = match &report.progress {
-        Some(progress) => progress::describe(progress),
-        None => report.state.to_string(),
+    let message = match (&report.progress, &report.recorded) {
+        (Some(progress), _) => progress::describe(progress),
+        (None, Some(recorded)) => elsewhere::describe(recorded),
+        (None, None) => report.state.to_string(),
     };
     Task::new(report.job.to_string(), TaskStatus::Working, created, changed.to_string())
         .with_status_message(message)

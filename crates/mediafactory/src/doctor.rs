@@ -2,12 +2,11 @@
 
 mod machine;
 mod server;
+mod services;
 
 use std::{fmt, time::Duration};
 
-use comfy_client::Client;
-
-use crate::{config::Config, error::Error, servers};
+use crate::{config::Config, servers};
 
 /// One thing that was looked at.
 ///
@@ -20,6 +19,8 @@ use crate::{config::Config, error::Error, servers};
 pub struct Finding {
     /// What was looked at, in a word or two.
     pub check: &'static str,
+    /// The name of the ComfyUI server that it is about, where it is about one.
+    pub server: Option<String>,
     /// How it is.
     pub level: Level,
     /// What was found.
@@ -59,7 +60,7 @@ impl fmt::Display for Level {
 impl Finding {
     /// As it should be.
     pub fn ok(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, level: Level::Ok, message: message.into(), advice: None }
+        Self { check, server: None, level: Level::Ok, message: message.into(), advice: None }
     }
 
     /// Something that some requests will stumble over.
@@ -78,10 +79,20 @@ impl Finding {
         self.advice = Some(advice.into());
         self
     }
+
+    /// Says which server it is about.
+    #[must_use]
+    fn of_server(mut self, name: &str) -> Self {
+        self.server = Some(name.to_owned());
+        self
+    }
 }
 
-/// Looks at the folders, the database, the server and its models, in this order. No job is touched,
-/// and nothing is written but a file in each folder that is removed at once.
+/// Looks at the folders, the database, the services, and at every configured server with its models,
+/// in this order. No job is touched, and nothing is written but a file in each folder that is
+/// removed at once.
+///
+/// What is wrong with one of several servers is a warning as long as another one can work.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -100,6 +111,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         machine::folder("output folder", "output_dir", &config.output_dir).await,
         machine::database(&config.data_dir).await,
     ];
+    findings.extend(services::examine(config).await);
     findings.extend(server::examine(config).await);
     findings
 }
@@ -108,14 +120,14 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
 ///
 /// Programs that may put the simulator in its place ask this first.
 pub async fn comfyui_answers(config: &Config, within: Duration) -> bool {
-    let Ok(client) = client(config, within) else { return false };
+    let Ok(client) = servers::first_client(&patient(config, within)) else { return false };
     let answer = tokio::time::timeout(within, client.system_stats()).await;
     matches!(answer, Ok(Ok(stats)) if stats.comfyui_version.is_some())
 }
 
-/// A client that waits no longer than `patience` for anything.
-fn client(config: &Config, patience: Duration) -> Result<Client, Error> {
+/// The same configuration, with no wait for a server longer than `patience`.
+fn patient(config: &Config, patience: Duration) -> Config {
     let connect_timeout = config.connect_timeout.min(patience);
     let reply_timeout = config.reply_timeout.min(patience);
-    servers::first_client(&Config { connect_timeout, reply_timeout, ..config.clone() })
+    Config { connect_timeout, reply_timeout, ..config.clone() }
 }

@@ -7,6 +7,7 @@ use crate::{
     error::Error,
     factory::Factory,
     jobs::{POLL_PAUSE, unknown},
+    requests::RecordedProgress,
 };
 
 /// Where a job stands now.
@@ -14,8 +15,10 @@ use crate::{
 pub struct News {
     /// Its state.
     pub state: State,
-    /// How far it is, while it runs in this process; another process tells nobody.
+    /// How far it is, while it runs in this process.
     pub progress: Option<Progress>,
+    /// How far it was, as another process wrote it down that drives it.
+    pub recorded: Option<RecordedProgress>,
 }
 
 /// Tells of one job until it has ended, whichever process runs it. Made by
@@ -26,6 +29,8 @@ pub struct Follower {
     job: JobId,
     progress: Option<watch::Receiver<Progress>>,
     told: Option<State>,
+    /// What was told last of a job of another process.
+    recorded: Option<RecordedProgress>,
 }
 
 impl Factory {
@@ -48,7 +53,7 @@ impl Factory {
     /// ```
     pub fn follow(&self, job: &JobId) -> Follower {
         let progress = self.progress(job);
-        Follower { factory: self.clone(), job: *job, progress, told: None }
+        Follower { factory: self.clone(), job: *job, progress, told: None, recorded: None }
     }
 }
 
@@ -63,12 +68,15 @@ impl Follower {
             if let Some(progress) = self.next_progress().await {
                 let state = progress.state;
                 self.told = Some(state);
-                return Ok(Some(News { state, progress: Some(progress) }));
+                return Ok(Some(News { state, progress: Some(progress), recorded: None }));
             }
             let job = self.factory.recorded(&self.job).await?;
-            let state = job.ok_or_else(|| unknown(&self.job))?.state;
-            if self.told.replace(state) != Some(state) {
-                return Ok(Some(News { state, progress: None }));
+            let job = job.ok_or_else(|| unknown(&self.job))?;
+            let (state, recorded) = (job.state, RecordedProgress::of(&job));
+            let before =
+                (self.told.replace(state), std::mem::replace(&mut self.recorded, recorded));
+            if before != (Some(state), recorded) {
+                return Ok(Some(News { state, progress: None, recorded }));
             }
             tokio::time::sleep(POLL_PAUSE).await;
             // This process may have taken the job over.

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, FailureCode, Retry},
     factory::{Factory, WAIT_MAX},
     failure,
-    requests::{GenerateRequest, JobReport, RunWorkflow, Waited},
+    requests::{GenerateRequest, JobReport, RecordedProgress, RunWorkflow, Waited},
 };
 
 /// How often a job that another process follows is read again.
@@ -206,6 +206,8 @@ fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport
         Some(Failure::new("lost", reason.as_str()))
     });
     let warnings = job.warnings().to_vec();
+    let progress = progress.filter(|_| !job.state.is_final());
+    let recorded = if progress.is_none() { RecordedProgress::of(&job) } else { None };
     JobReport {
         job: job.record.id,
         state: job.state,
@@ -222,7 +224,8 @@ fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport
         parameters: job.record.parameters,
         notes: job.record.notes.into_iter().chain(warnings).collect(),
         created_at: job.record.created_at,
-        progress: progress.filter(|_| !job.state.is_final()),
+        progress,
+        recorded,
         failure,
         assets,
     }

@@ -40,6 +40,7 @@ mod requests;
 mod results;
 mod retention;
 mod server;
+mod server_log;
 mod servers;
 mod services;
 mod start;
@@ -50,7 +51,7 @@ pub use assets::{Asset, AssetId, Origin, ServerFile};
 pub use batch::{
     Failure, JobId, NodeProgress, NodeRun, NodeText, Preview, Progress, State, Unsure,
 };
-pub use comfy_client::{Auth, InvalidServerUrl, Secret, ServerUrl};
+pub use comfy_client::{Auth, InvalidServerUrl, LogEvent, LogLine, Secret, ServerUrl};
 pub use workflow_graph::{Json, Workflow, near};
 
 pub use crate::{
@@ -61,9 +62,11 @@ pub use crate::{
     queue::{BackendQueue, Forget, Freed, Interrupted, QueueEntry, QueueReport},
     requests::{
         AssetFilter, BackendReport, Device, GenerateRequest, Health, InlinePicture, JobReport,
-        ModelList, NodeMatch, Page, Placing, RunWorkflow, StartedJob, Waited,
+        ModelList, NodeMatch, Page, Placing, RecordedProgress, RunService, RunWorkflow, StartedJob,
+        Waited,
     },
-    services::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceSet},
+    server_log::LogFollower,
+    services::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceProblem, ServiceSet},
     templates::{
         FilledTemplate, Parameter, ParameterKind, Target, Template, TemplateModel, Templates,
     },

@@ -3,7 +3,12 @@
 use batch::{Job, JobCursor, JobId, JobQuery, JobStore, State};
 use jiff::Timestamp;
 
-use crate::{error::Error, factory::Factory, failure, requests::Page};
+use crate::{
+    error::Error,
+    factory::Factory,
+    failure,
+    requests::{Page, RecordedProgress},
+};
 
 /// How many jobs a page has when the caller does not say.
 const PAGE_DEFAULT: u32 = 20;
@@ -51,9 +56,10 @@ pub struct JobSummary {
     pub template: Option<String>,
     /// The model file it uses.
     pub model: Option<String>,
-    /// How much of the whole graph is done, from 0 to 100; `None` where that is not known: it
-    /// runs in another process, or did not come to a good end.
+    /// How much of the whole graph is done, from 0 to 100; `None` where that is not known.
     pub percent: Option<f64>,
+    /// Whether that is what another process wrote down last, which drives the job.
+    pub is_recorded: bool,
 }
 
 impl Factory {
@@ -83,11 +89,12 @@ impl Factory {
     }
 
     fn summary(&self, job: Job) -> JobSummary {
-        let percent = if job.state == State::Succeeded {
-            Some(100.0)
-        } else {
-            let progress = self.progress(&job.record.id).filter(|_| !job.state.is_final());
-            progress.map(|progress| progress.borrow().percent)
+        let progress = self.progress(&job.record.id).filter(|_| !job.state.is_final());
+        let recorded = if progress.is_none() { RecordedProgress::of(&job) } else { None };
+        let percent = match (job.state, &recorded) {
+            (State::Succeeded, _) => Some(100.0),
+            (_, Some(recorded)) => Some(recorded.percent),
+            _ => progress.map(|progress| progress.borrow().percent),
         };
         JobSummary {
             job: job.record.id,
@@ -100,6 +107,7 @@ impl Factory {
             template: job.record.template,
             model: job.record.model,
             percent,
+            is_recorded: recorded.is_some(),
         }
     }
 }

@@ -37,14 +37,15 @@ struct Fetched {
 }
 
 impl Factory {
-    /// The definition of one node class, as the server gives it.
-    pub async fn node_info(&self, class: &str) -> Result<Json, Error> {
-        let info =
-            self.first_server()?.client.object_info_of(class).await.map_err(failure::client)?;
+    /// The definition of one node class, as the server gives it: the first one that the word
+    /// stands for, or of all.
+    pub async fn node_info(&self, class: &str, backend: Option<&str>) -> Result<Json, Error> {
+        let server = self.asked(backend)?;
+        let info = server.client.object_info_of(class).await.map_err(failure::client)?;
         if let Some(info) = info {
             return Ok(info);
         }
-        let all = self.first_server()?.object_info().await?;
+        let all = server.object_info().await?;
         let names = || {
             all.as_object()
                 .into_iter()
@@ -64,13 +65,19 @@ impl Factory {
         .with_hint(hint))
     }
 
-    /// Node classes whose class, name, category or types have all words of `query`, best first.
-    pub async fn search_nodes(&self, query: &str, limit: u32) -> Result<Page<NodeMatch>, Error> {
+    /// Node classes whose class, name, category or types have all words of `query`, best first:
+    /// those of the first server that `backend` stands for, or of all.
+    pub async fn search_nodes(
+        &self,
+        query: &str,
+        limit: u32,
+        backend: Option<&str>,
+    ) -> Result<Page<NodeMatch>, Error> {
         let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
         if words.is_empty() {
             return Err(failure::argument("the query must have at least one word"));
         }
-        let all = self.first_server()?.object_info().await?;
+        let all = self.asked(backend)?.object_info().await?;
         let classes = all.as_object().into_iter().flatten();
         let mut found: Vec<(u32, NodeMatch)> = classes
             .filter_map(|(class, definition)| {
@@ -90,7 +97,7 @@ impl Factory {
     /// What workflows are held against: the first server's node classes and the rules of its
     /// version, at most five minutes old.
     pub async fn rulebook(&self) -> Result<Rulebook, Error> {
-        self.first_server()?.rulebook().await
+        self.asked(None)?.rulebook().await
     }
 }
 

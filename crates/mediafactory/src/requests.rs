@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use assets::Asset;
-use batch::{Failure, JobId, NodeRun, NodeText, Progress, State};
+use batch::{Advance, Failure, Job, JobId, NodeRun, NodeText, Progress, State};
 use jiff::Timestamp;
 use workflow_graph::Json;
+
+use crate::services::ServiceProblem;
 
 /// A picture to be made from words.
 ///
@@ -60,6 +62,32 @@ pub struct RunWorkflow {
     pub timeout: Option<Duration>,
     /// Where, how urgently and for whom.
     pub placing: Placing,
+}
+
+/// A service to be run.
+///
+/// ```
+/// use mediafactory::RunService;
+/// let run = RunService::new("portrait");
+/// assert!(run.parameters.is_empty() && run.timeout.is_none());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunService {
+    /// The name of the service.
+    pub service: String,
+    /// What to set, by the names that the service has for it.
+    pub parameters: BTreeMap<String, Json>,
+    /// How long it may run; the configured deadline when not given.
+    pub timeout: Option<Duration>,
+    /// Where, how urgently and for whom.
+    pub placing: Placing,
+}
+
+impl RunService {
+    /// A service without parameters.
+    pub fn new(service: impl Into<String>) -> Self {
+        Self { service: service.into(), ..Self::default() }
+    }
 }
 
 /// Where a job runs, how urgent it is, and whose it is.
@@ -140,6 +168,8 @@ pub struct JobReport {
     pub finished_at: Option<Timestamp>,
     /// The latest progress, while it runs in this process.
     pub progress: Option<Progress>,
+    /// How far it was when that was written down last, while another process drives it.
+    pub recorded: Option<RecordedProgress>,
     /// Why it did not succeed.
     pub failure: Option<Failure>,
     /// What was seen of its nodes, when it came to an end at its server.
@@ -148,6 +178,37 @@ pub struct JobReport {
     pub texts: Vec<NodeText>,
     /// What came out of it.
     pub assets: Vec<Asset>,
+}
+
+/// How far a job was when the process that drives it wrote that down last, which it does now and
+/// then: it is behind by some seconds, and by more when that process has died. It never goes back.
+///
+/// ```
+/// use mediafactory::RecordedProgress;
+/// let at = "2026-01-02T03:04:05Z".parse()?;
+/// let recorded = RecordedProgress { percent: 41.5, nodes_done: 3, nodes_total: 7, at };
+/// assert!(recorded.percent < 100.0);
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecordedProgress {
+    /// How much of the whole graph was done, from 0 to 100.
+    pub percent: f64,
+    /// Nodes done or cached.
+    pub nodes_done: u32,
+    /// Nodes that there are.
+    pub nodes_total: u32,
+    /// When it was written down, by the clock of who wrote it.
+    pub at: Timestamp,
+}
+
+impl RecordedProgress {
+    /// What the log of a running job says.
+    pub(crate) fn of(job: &Job) -> Option<Self> {
+        let (advance, at) = job.advance().filter(|_| job.state == State::Running)?;
+        let Advance { percent, nodes_done, nodes_total } = advance;
+        Some(Self { percent, nodes_done, nodes_total, at })
+    }
 }
 
 /// The end of a wait.
@@ -244,6 +305,8 @@ pub struct Health {
     pub devices: Vec<Device>,
     /// How many jobs stand in each state, without the states that no job is in.
     pub jobs: Vec<(State, u64)>,
+    /// What is wrong with the services that are configured.
+    pub service_problems: Vec<ServiceProblem>,
 }
 
 /// What is known of one of the servers.

@@ -27,29 +27,30 @@ const FOLDER_ALIASES: [(&str, &str); 12] = [
 ];
 
 impl Factory {
-    /// The kinds of model files that the server knows: its model folders.
-    pub async fn model_kinds(&self) -> Result<Vec<String>, Error> {
-        self.first_server()?.client.model_folders().await.map_err(failure::client)
+    /// The kinds of model files that a server knows, its model folders: the first server that
+    /// `backend` stands for, or of all.
+    pub async fn model_kinds(&self, backend: Option<&str>) -> Result<Vec<String>, Error> {
+        self.asked(backend)?.client.model_folders().await.map_err(failure::client)
     }
 
-    /// The files of one kind. Common other names of a folder are understood.
-    pub async fn models(&self, kind: &str) -> Result<ModelList, Error> {
+    /// The files of one kind, of the same server. Common other names of a folder are understood.
+    pub async fn models(&self, kind: &str, backend: Option<&str>) -> Result<ModelList, Error> {
         let alias = FOLDER_ALIASES.iter().find(|(alias, _)| *alias == kind);
         let folder = alias.map_or(kind, |(_, folder)| folder);
-        if let Some(files) =
-            self.first_server()?.client.models(folder).await.map_err(failure::client)?
-        {
+        let client = &self.asked(backend)?.client;
+        if let Some(files) = client.models(folder).await.map_err(failure::client)? {
             return Ok(ModelList { kind: folder.to_owned(), files });
         }
-        let kinds = self.model_kinds().await?;
+        let kinds = client.model_folders().await.map_err(failure::client)?;
         let hint = nearest::hint("kinds", kind, kinds.iter().map(String::as_str));
         let message = format!("the server has no model folder `{kind}`");
         Err(Error::new(FailureCode::ValidationError, message).with_hint(hint))
     }
 
-    /// Whether the server answers, what it is, and what it does now.
-    pub async fn health(&self) -> Result<Health, Error> {
-        let client = &self.first_server()?.client;
+    /// Whether a server answers, what it is, and what it does now, be it the first that `backend`
+    /// stands for, or of all; and what is wrong with the services of this process.
+    pub async fn health(&self, backend: Option<&str>) -> Result<Health, Error> {
+        let client = &self.asked(backend)?.client;
         let stats = client.system_stats().await.map_err(failure::client)?;
         let queue = client.queue().await.map_err(failure::client)?;
         let server = client.url().to_string();
@@ -63,6 +64,7 @@ impl Factory {
             queue_pending: u32::try_from(queue.pending.len()).unwrap_or(u32::MAX),
             devices: servers::devices(stats),
             jobs: self.job_counts().await?,
+            service_problems: self.look_at_services().await?.problems.clone(),
         })
     }
 

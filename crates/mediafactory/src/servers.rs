@@ -62,10 +62,17 @@ impl Server {
 
 impl Factory {
     /// The server that is asked where a question names none.
-    pub(crate) fn first_server(&self) -> Result<&Server, Error> {
+    fn first_server(&self) -> Result<&Server, Error> {
         self.parts.servers.first().ok_or_else(|| {
             Error::new(FailureCode::ComfyuiUnreachable, "no ComfyUI server is configured")
         })
+    }
+
+    /// The server that a question is put to: the first of those that the word stands for, or of
+    /// all where none is given.
+    pub(crate) fn asked(&self, backend: Option<&str>) -> Result<&Server, Error> {
+        let Some(word) = backend else { return self.first_server() };
+        self.placed(Some(word))?.first().copied().map_or_else(|| self.first_server(), Ok)
     }
 
     /// The servers that a caller's word stands for: a name, a tag, the number of a GPU, or `auto`
@@ -190,7 +197,8 @@ pub(crate) fn first_client(config: &Config) -> Result<Client, Error> {
     client(config, first)
 }
 
-fn client(config: &Config, named: &NamedServer) -> Result<Client, Error> {
+/// The way to one server.
+pub(crate) fn client(config: &Config, named: &NamedServer) -> Result<Client, Error> {
     let limits = Limits {
         connect_timeout: config.connect_timeout,
         reply_timeout: config.reply_timeout,

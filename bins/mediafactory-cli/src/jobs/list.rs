@@ -56,7 +56,9 @@ pub(super) async fn perform(factory: &Factory, task: List) -> Result<ExitCode, F
 }
 
 fn row(job: &JobSummary) -> [String; 6] {
-    let percent = job.percent.map(|percent| format!("{percent:.0} %"));
+    // What another process wrote down last is behind.
+    let about = if job.is_recorded { "≥ " } else { "" };
+    let percent = job.percent.map(|percent| format!("{about}{percent:.0} %"));
     let what = job.service.as_ref().or(job.template.as_ref()).or(job.model.as_ref());
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     [
@@ -75,6 +77,7 @@ fn json(job: &JobSummary) -> Json {
         ("job", Json::from(job.job.to_string())),
         ("state", Json::from(job.state.as_str())),
         ("percent", job.percent.map_or(Json::Null, Json::from)),
+        ("percent_is_recorded", Json::from(job.is_recorded)),
         ("server", text(&job.server)),
         ("backend", text(&job.backend)),
         ("service", text(&job.service)),

@@ -29,6 +29,8 @@ pub(super) async fn perform(factory: &Factory, task: Watch) -> Result<ExitCode, 
     for job in &jobs {
         factory.job(job).await?;
     }
+    // Nobody else may be there to fetch what comes out of a job whose process has left.
+    factory.resume().await?;
     let board = Board::new();
     let all = jobs.iter().map(|job| to_the_end(factory, job, board.add(&job.to_string())));
     let reports = tokio::select! {

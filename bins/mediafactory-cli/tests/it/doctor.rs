@@ -20,10 +20,19 @@ fn a_machine_that_has_everything_has_no_problem() {
     let ended = home.run_at(&server, &["doctor"]);
     let (url, home_path) = (format!("{}/", server.url), home.path().to_str().unwrap());
     let told = ended.told(&[(&url, "<url>"), (home_path, "<home>")]);
-    insta::assert_snapshot!(without(&told, "models"));
+    insta::assert_snapshot!(without(&without(&told, "models"), "latency"));
 
     let findings = home.run_at(&server, &["doctor", "--json"]).json();
-    for check in ["data folder", "output folder", "database", "version", "socket", "templates"] {
+    for check in [
+        "data folder",
+        "output folder",
+        "database",
+        "version",
+        "latency",
+        "queue",
+        "socket",
+        "templates",
+    ] {
         assert_eq!(level(&findings, check), "\"ok\"", "{check}");
     }
     assert_eq!(level(&findings, "server"), "\"warning\"", "it is only a simulator");
@@ -50,4 +59,24 @@ fn a_damaged_database_is_a_problem() {
     let findings: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(ended.code, Some(1));
     assert_eq!(level(&findings, "database"), "\"problem\"");
+}
+
+#[test]
+fn every_server_has_findings_of_its_own() {
+    let (home, one, other) = (Home::new(), Simulator::start(), closed_port());
+    let servers = format!("here={},gone={other}", one.url);
+    let ended = home.run(&["doctor", "--servers", &servers]);
+    let names = [(one.url.as_str(), "<here>"), (other.as_str(), "<gone>/")];
+    let told = without(&without(&ended.told(&names), "models of"), "latency of");
+    insta::assert_snapshot!(without(&told, "folder"));
+    assert!(ended.line("ok       latency of here").starts_with("an answer takes"), "{ended:?}");
+
+    let ended = home.run(&["doctor", "--json", "--servers", &format!("gone={other},lost={other}")]);
+    assert_eq!(ended.code, Some(1), "none of them answers");
+    let findings: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let servers =
+        findings.as_array().unwrap().iter().filter(|finding| finding["check"] == "server");
+    let servers: Vec<_> = servers.map(|finding| (&finding["server"], &finding["level"])).collect();
+    let problem = Value::from("problem");
+    assert_eq!(servers, [(&"gone".into(), &problem), (&"lost".into(), &problem)]);
 }

@@ -10,7 +10,9 @@
 mod doctor;
 mod generate;
 mod jobs;
+mod logs;
 mod process;
 mod run;
+mod services;
 mod settings;
 mod workflow;

@@ -136,6 +136,7 @@ impl Run {
     /// Looks at the log and at the server's queue, as far as that is due.
     async fn poll(&mut self, times: &mut Times) -> Result<(), StoreError> {
         self.reload().await?;
+        self.write_advance().await?;
         let asked = match self.job.stop_requested() {
             _ if self.job.state.is_final() => Ok(()),
             Some(why) => self.stop(why, times).await?,

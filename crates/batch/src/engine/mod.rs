@@ -6,6 +6,7 @@
 //! have happened, and whoever adopts the job (`lease`) takes it from there. A prompt that may
 //! have been sent is looked up, never sent again.
 
+mod advance;
 mod cancel;
 mod dispatch;
 mod follow;

@@ -50,7 +50,10 @@ pub(super) fn prompt_id(id: &JobId) -> PromptId {
 impl Run {
     pub(super) fn new(shared: Arc<Shared>, job: Job) -> Result<Self, ReadError> {
         let workflow = Workflow::from_json(&job.record.workflow)?;
-        let tracker = Tracker::new(&workflow, job.state);
+        let mut tracker = Tracker::new(&workflow, job.state);
+        if let Some((advance, _)) = job.advance() {
+            tracker.resume(&advance);
+        }
         let (progress, _) = watch::channel(tracker.progress().clone());
         let (preview, _) = watch::channel(None);
         let prompt = prompt_id(&job.record.id);

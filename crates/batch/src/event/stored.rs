@@ -2,7 +2,7 @@
 
 use workflow_graph::Json;
 
-use super::{Event, Failure, NodeRun, NodeText, StopReason, UnreadableEvent};
+use super::{Advance, Event, Failure, NodeRun, NodeText, StopReason, UnreadableEvent};
 
 /// The version of the stored shape of events. It grows when a reader of the older shape could
 /// misunderstand a newer one; a new optional member is not such a change.
@@ -19,6 +19,7 @@ impl Event {
                 let warnings = warnings.iter().map(|warning| Json::from(warning.as_str()));
                 members.push(("warnings", Json::Array(warnings.collect())));
             }
+            Self::Advanced { advance } => members.extend(advance.members()),
             Self::Refused { failure } => members.push(("failure", failure.to_json())),
             Self::StopRequested { why } => members.push(("why", Json::from(why.as_str()))),
             Self::Finished { nodes, texts } => {
@@ -54,6 +55,7 @@ impl Event {
             "refused" => Self::Refused { failure: Failure::member_of(json)? },
             "returned" => Self::Returned { reason: text(json, "reason")? },
             "started" => Self::Started,
+            "advanced" => Self::Advanced { advance: Advance::member_of(json)? },
             "stop_requested" => Self::StopRequested { why: StopReason::read(&text(json, "why")?)? },
             "finished" => Self::Finished {
                 nodes: NodeRun::member_of(json)?,

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use workflow_graph::Json;
 
-use super::{Event, Failure, NodeRun, NodeText, StopReason};
+use super::{Advance, Event, Failure, NodeRun, NodeText, StopReason};
 
 fn any_text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(any::<String>())
@@ -52,6 +52,11 @@ fn any_event() -> impl Strategy<Value = Event> {
             .prop_map(|warnings| Event::Accepted { warnings }),
         any_failure().prop_map(|failure| Event::Refused { failure }),
         Just(Event::Started),
+        (0.0..=100.0_f64, any::<u32>(), any::<u32>()).prop_map(
+            |(percent, nodes_done, nodes_total)| Event::Advanced {
+                advance: Advance { percent, nodes_done, nodes_total }
+            }
+        ),
         Just(Event::StopRequested { why: StopReason::Cancelled }),
         Just(Event::StopRequested { why: StopReason::TimedOut }),
         any::<String>().prop_map(|reason| Event::Returned { reason }),
@@ -104,6 +109,8 @@ fn what_cannot_be_read_is_said() {
         r#"{"version":1}"#,
         r#"{"version":1,"event":"exploded"}"#,
         r#"{"version":1,"event":"submit_started"}"#,
+        r#"{"version":1,"event":"advanced","percent":100.5,"nodes_done":1,"nodes_total":2}"#,
+        r#"{"version":1,"event":"advanced","percent":1.5,"nodes_done":-1,"nodes_total":2}"#,
         r#"{"version":1,"event":"finished","nodes":[["3","VAELoader",null]]}"#,
         r#"{"version":1,"event":"refused"}"#,
         r#"{"version":1,"event":"refused","failure":{"kind":"k"}}"#,

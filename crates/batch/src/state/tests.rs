@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use workflow_graph::Json;
 
 use super::State;
-use crate::{Event, Failure, Job, JobRecord, StopReason};
+use crate::{Advance, Event, Failure, Job, JobRecord, StopReason};
 
 fn all_events() -> Vec<Event> {
     let failure = || Failure::new("kind", "message");
@@ -12,6 +12,7 @@ fn all_events() -> Vec<Event> {
         Event::Refused { failure: failure() },
         Event::Returned { reason: String::new() },
         Event::Started,
+        Event::Advanced { advance: Advance { percent: 50.0, nodes_done: 1, nodes_total: 2 } },
         Event::StopRequested { why: StopReason::Cancelled },
         Event::Finished { nodes: Vec::new(), texts: Vec::new() },
         Event::ExecutionFailed { failure: failure(), nodes: Vec::new() },
@@ -32,15 +33,15 @@ fn every_pair_of_state_and_event_is_decided() {
         table.push(format!("{}: {}", state.as_str(), next.join(" ")));
     }
     insta::assert_snapshot!(table.join("\n"), @r"
-    recorded: submitting . . . . . . . cancelled timed_out .
-    submitting: . queued failed recorded . submitting . . cancelled timed_out lost
-    queued: . . . recorded running queued succeeded failed cancelled timed_out lost
-    running: . . . . . running succeeded failed cancelled timed_out lost
-    succeeded: . . . . . . . . . . .
-    failed: . . . . . . . . . . .
-    cancelled: . . . . . . . . . . .
-    timed_out: . . . . . . . . . . .
-    lost: . . . . . . . . . . .
+    recorded: submitting . . . . . . . . cancelled timed_out .
+    submitting: . queued failed recorded . . submitting . . cancelled timed_out lost
+    queued: . . . recorded running . queued succeeded failed cancelled timed_out lost
+    running: . . . . . running running succeeded failed cancelled timed_out lost
+    succeeded: . . . . . . . . . . . .
+    failed: . . . . . . . . . . . .
+    cancelled: . . . . . . . . . . . .
+    timed_out: . . . . . . . . . . . .
+    lost: . . . . . . . . . . . .
     ");
 }
 
@@ -74,7 +75,7 @@ fn names_are_read_back() {
 
 proptest! {
     #[test]
-    fn a_replayed_log_gives_the_job_that_lived(choices in prop::collection::vec(0..11_usize, 0..40)) {
+    fn a_replayed_log_gives_the_job_that_lived(choices in prop::collection::vec(0..12_usize, 0..40)) {
         let at: jiff::Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         let record = JobRecord::new(uuid::Uuid::nil().into(), at, Json::Null);
         let mut live = Job::new(record.clone());

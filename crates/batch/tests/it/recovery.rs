@@ -6,7 +6,7 @@ use batch::{CancelError, EngineOptions, Event, JobStore as _, OwnerId, State};
 use comfy_sim::{Fault, Moment};
 use jiff::{Timestamp, ToSpan as _};
 
-use crate::stage::{Killed, Stage, ended, killed, much_later, options, reaches};
+use crate::stage::{Killed, PATIENCE, Stage, ended, killed, much_later, options, reaches};
 
 /// A server that no engine here has.
 const ELSEWHERE: &str = "http://elsewhere:8188/";
@@ -104,6 +104,40 @@ async fn shutting_down_leaves_the_job_to_the_server_and_the_next_start_takes_it_
     ended(&next, &id).await;
     assert_eq!(stage.job(&id).await.state, State::Succeeded);
     assert_eq!(stage.submissions(&id), 1);
+    next.shutdown().await;
+}
+
+#[tokio::test]
+async fn how_far_a_job_is_stands_in_its_log_and_the_next_process_does_not_go_back() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let gate = stage.sim.hold(Moment::AtStep(2));
+    let record = Stage::record(4);
+    let id = record.id;
+    engine.start(record).await.unwrap();
+    gate.reached().await;
+    let written = async {
+        loop {
+            if let Some((advance, _)) = stage.job(&id).await.advance() {
+                return advance;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let written = tokio::time::timeout(PATIENCE, written).await.expect("it is written down");
+    assert_eq!(written.nodes_total, 6);
+    assert!(written.nodes_done >= 3 && written.percent > 30.0, "{written:?}");
+    engine.shutdown().await;
+
+    let next = stage.engine();
+    next.recover().await.unwrap();
+    let taken_up = next.progress(&id).expect("it is under way").borrow().percent;
+    assert!(taken_up >= written.percent, "{taken_up} after {written:?}");
+    gate.release();
+    ended(&next, &id).await;
+    assert_eq!(stage.job(&id).await.state, State::Succeeded);
+    let advances = stage.log(&id).await.into_iter().filter(|name| *name == "advanced").count();
+    assert!(advances <= 2, "a job that is not further writes nothing: {advances}");
     next.shutdown().await;
 }
 

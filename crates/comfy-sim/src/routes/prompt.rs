@@ -54,6 +54,7 @@ fn accept(
     body: Option<Value>,
     usage_source: Option<String>,
 ) -> Result<(StatusCode, Value), HandlerFailed> {
+    server.log_info("got prompt");
     let mut body = match body.ok_or(HandlerFailed)? {
         Value::Object(body) => body,
         // Python finds no key in a list or a text either, and goes on.

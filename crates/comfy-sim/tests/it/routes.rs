@@ -287,3 +287,33 @@ async fn a_port_in_use_is_named_in_the_error() {
     assert!(std::error::Error::source(&error).is_some());
     sim.stop().await;
 }
+
+async fn patch(sim: &Sim, route: &str, body: &'static str) -> Reply {
+    Reply::of(http().patch(format!("{}{route}", sim.url())).body(body).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn the_log_is_given_as_the_real_server_gives_it() {
+    let sim = quick_sim().await;
+    let subscribe = "/internal/logs/subscribe";
+    let taken = patch(&sim, subscribe, r#"{"clientId": "x", "enabled": true}"#).await;
+    assert_eq!((taken.status, taken.content_type, taken.body.len()), (200, None, 0));
+    for body in
+        ["{}", "[]", "nonsense", r#"{"clientId": "x"}"#, r#"{"clientId": [], "enabled": 1}"#]
+    {
+        assert_eq!(patch(&sim, subscribe, body).await.status, 500, "{body}");
+    }
+    assert_eq!(patch(&sim, subscribe, r#"{"clientId": 5, "enabled": true}"#).await.status, 200);
+    assert_eq!(patch(&sim, &format!("/api{subscribe}"), "{}").await.status, 405);
+    assert_eq!(get(&sim, subscribe).await.status, 405);
+
+    submit(&sim, &json!({"prompt": image_prompt(5)})).await;
+    let raw = get(&sim, "/internal/logs/raw").await.json();
+    assert_eq!(raw["size"], json!({"cols": 80, "rows": 24}));
+    let lines = raw["entries"].as_array().unwrap();
+    assert_eq!(lines[1]["m"], "\u{1b}[32m[INFO]\u{1b}[0m got prompt\n", "{raw}");
+    let whole = get(&sim, "/internal/logs").await.json();
+    let first = format!("{} - ", lines[0]["t"].as_str().unwrap());
+    assert!(whole.as_str().unwrap().starts_with(&first), "{whole}");
+    sim.stop().await;
+}

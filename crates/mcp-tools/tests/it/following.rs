@@ -212,3 +212,80 @@ async fn several_servers_are_listed_and_named() {
     let queue = wire.succeed("get_queue_status", json!({"backend": "small"})).await;
     assert_eq!(queue["backends"].as_array().map(Vec::len), Some(1));
 }
+
+#[tokio::test]
+async fn a_job_of_another_process_tells_what_that_one_wrote_down() {
+    let bench = Bench::start().await;
+    let other = Factory::open(bench.factory.config().clone()).await.expect("the same folder");
+    let gate = bench.sim.hold(Moment::AtStep(2));
+    let request = mediafactory::GenerateRequest::new("a fox");
+    let job = other.start_generate(request).await.expect("a job").job.to_string();
+    gate.reached().await;
+    let mut wire = bench.wire().await;
+    let one = json!({"job_id": job});
+    let status = loop {
+        let status = wire.succeed("query_job_status", one.clone()).await;
+        if status["progress"].is_object() {
+            break status;
+        }
+        tokio::task::yield_now().await;
+    };
+    let progress = &status["progress"];
+    assert!(progress["recorded_at"].is_string(), "it is marked: {status}");
+    let told = progress["message"].as_str().expect("words");
+    assert!(told.ends_with("nodes, as its process wrote down last"), "{told}");
+    let list = wire.succeed("list_jobs", json!({})).await;
+    let listed = &list["items"][0];
+    assert_eq!(
+        (&listed["percent"], &listed["percent_is_recorded"]),
+        (&progress["percent"], &json!(true))
+    );
+
+    let call =
+        json!({"name": "wait_for_completion", "arguments": one, "_meta": {"progressToken": 7}});
+    let pending = wire.begin("tools/call", call).await;
+    let told = wire
+        .notification(|message| {
+            message["method"] == "notifications/progress"
+                && message["params"]["progress"].as_f64() >= progress["percent"].as_f64()
+        })
+        .await;
+    assert!(told["params"]["message"].as_str().is_some_and(|told| told.contains("wrote down")));
+    gate.release();
+    let ended = wire.answer(pending).await;
+    assert_eq!(ended["result"]["structuredContent"]["state"], "succeeded", "{ended}");
+    other.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_question_goes_to_the_server_that_is_named() {
+    let sim = Sim::start(SimOptions::default()).await.expect("a free port");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = Config::new(folder.path());
+    let url = sim.url().parse().expect("a URL");
+    let gone = "http://127.0.0.1:9".parse().expect("a URL");
+    config.servers = vec![NamedServer::new("gone", gone), NamedServer::new("here", url)];
+    let factory = Factory::open(config).await.expect("an empty folder");
+    let mut wire = Wire::open(Server::new(factory, &Selection::default()).expect("no names")).await;
+    let questions = [
+        ("comfyui_health_check", json!({})),
+        ("list_models", json!({})),
+        ("list_loras", json!({})),
+        ("get_node_info", json!({"class_type": "KSampler"})),
+        ("search_nodes", json!({"query": "sampler"})),
+    ];
+    for (tool, arguments) in questions {
+        let asked = |backend: &str| {
+            let mut arguments = arguments.clone();
+            arguments["backend"] = json!(backend);
+            arguments
+        };
+        wire.succeed(tool, asked("here")).await;
+        assert_eq!(wire.fail(tool, arguments.clone()).await["code"], "COMFYUI_UNREACHABLE");
+        let failure = wire.fail(tool, asked("hree")).await;
+        let told = (&failure["code"], &failure["message"], &failure["hint"]);
+        let message = json!("no ComfyUI server has the name, tag or GPU `hree`");
+        let hint = json!("did you mean `here`?");
+        assert_eq!(told, (&json!("VALIDATION_ERROR"), &message, &hint), "{tool}");
+    }
+}

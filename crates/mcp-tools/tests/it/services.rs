@@ -139,6 +139,67 @@ async fn a_call_answers_at_once_with_a_job() {
 }
 
 #[tokio::test]
+async fn a_call_says_where_and_how_long_its_job_runs() {
+    let sim = sim().await;
+    let shop = Shop::open(&sim.url(), "portrait").await;
+    let mut wire = Wire::open(shop.server(&Selection::default())).await;
+    let nowhere = json!({"who": "Ann", "backend": "defualt"});
+    let failure = wire.fail("portrait", nowhere).await;
+    let expected = "no ComfyUI server has the name, tag or GPU `defualt`";
+    assert_eq!(
+        (&failure["message"], &failure["code"]),
+        (&json!(expected), &json!("VALIDATION_ERROR"))
+    );
+    assert_eq!(failure["hint"], "did you mean `default`?");
+    let outside = json!({"who": "Ann", "priority": 1001, "timeout_seconds": 0});
+    let failure = wire.fail("portrait", outside).await;
+    let told = failure["message"].as_str().expect("a sentence");
+    assert!(told.contains("`priority` has to be from -1000 to 1000, not 1001"), "{told}");
+    assert!(told.contains("`timeout_seconds` has to be from 1 to 604800, not 0"), "{told}");
+
+    let placed = json!({"who": "Ann", "backend": "auto", "priority": "7", "timeout_seconds": 60});
+    let started = wire.succeed("portrait", placed).await;
+    assert_eq!(started["parameters"], json!({"who": "Ann", "size": 48}), "they are no parameters");
+}
+
+#[tokio::test]
+async fn parameters_of_a_service_go_before_those_of_its_job() {
+    let sim = sim().await;
+    let shop = Shop::open(&sim.url(), "portrait").await;
+    let own = OPEN_PICTURE.replace("{{COLOR}}", "PARAM_INT_PRIORITY");
+    let own = own.replace("{{WHO:text=", "{{BACKEND:text=");
+    fs::write(shop.folder.path().join("workflows/own.json"), own).expect("room");
+    let mut wire = Wire::open(shop.server(&full())).await;
+    let list = wire.request("tools/list", json!({})).await;
+    let tools = list["result"]["tools"].as_array().expect("a list");
+    let tool = tools.iter().find(|tool| tool["name"] == "own").expect("it is listed");
+    insta::assert_json_snapshot!("service_own", [&tool["description"], &tool["inputSchema"]]);
+
+    let given = json!({"backend": "of the fox", "priority": 70_000, "timeout_seconds": 60});
+    let started = wire.succeed("own", given).await;
+    assert_eq!(started["parameters"]["backend"], "of the fox", "{started}");
+    assert_eq!(started["parameters"]["priority"], 70_000, "{started}");
+}
+
+#[tokio::test]
+async fn a_health_check_tells_what_cannot_be_a_service() {
+    let sim = sim().await;
+    let shop = Shop::open(&sim.url(), "portrait").await;
+    let mut wire = Wire::open(shop.server(&Selection::default())).await;
+    let health = wire.succeed("comfyui_health_check", json!({})).await;
+    assert_eq!(health["service_problems"], Value::Null, "{health}");
+
+    shop.drop_in("generate.json");
+    shop.drop_in("two words.json");
+    let health = wire.succeed("comfyui_health_check", json!({})).await;
+    let folder = fs::canonicalize(shop.folder.path()).expect("it is there");
+    let folder = folder.display().to_string();
+    let told = format!("{:#}", health["service_problems"]).replace(&folder, "<folder>");
+    let told = told.replace(&shop.folder.path().display().to_string(), "<folder>");
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
 async fn wrong_arguments_are_told_all_at_once() {
     let shop = Shop::open(NOWHERE, "portrait").await;
     let mut wire = Wire::open(shop.server(&Selection::default())).await;

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use comfy_client::{Client, SystemStats};
+use comfy_client::{Client, Device, SystemStats};
+use futures::future::join_all;
+use tokio::time::Instant;
 
-use super::Finding;
+use super::{Finding, Level};
 use crate::{
-    config::Config,
+    config::{Config, NamedServer},
     error::Error,
-    failure,
+    failure, servers,
     templates::{Template, Templates},
 };
 
@@ -23,40 +25,112 @@ const TESTED: Version = Version { major: 0, minor: 33 };
 /// The folders that hold what a picture is made with.
 const MODEL_KINDS: [&str; 2] = ["checkpoints", "diffusion_models"];
 
+/// An answer that takes longer makes every job wait noticeably before it is sent.
+const LATENCY_MAX: Duration = Duration::from_secs(1);
+
+/// Looks at every server at the same time, and tells of them in their order.
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    const CHECK: &str = "server";
+    let config = super::patient(config, PATIENCE);
+    let servers = match config.all_servers() {
+        Ok(servers) => servers,
+        Err(error) => return vec![Finding::problem(SERVER, error.to_string())],
+    };
+    let examined = join_all(servers.iter().map(|named| examine_one(&config, named))).await;
+    let can_work =
+        |findings: &Vec<Finding>| findings.iter().all(|finding| finding.level != Level::Problem);
+    let one_works = examined.iter().any(can_work);
+    let mut findings: Vec<Finding> = examined.into_iter().flatten().collect();
+    if one_works {
+        let problems = findings.iter_mut().filter(|finding| finding.level == Level::Problem);
+        problems.for_each(|finding| finding.level = Level::Warning);
+    }
+    findings
+}
+
+async fn examine_one(config: &Config, named: &NamedServer) -> Vec<Finding> {
+    let findings = findings(config, named).await.into_iter();
+    findings.map(|finding| finding.of_server(&named.name)).collect()
+}
+
+async fn findings(config: &Config, named: &NamedServer) -> Vec<Finding> {
     let stats = async {
-        let client = super::client(config, PATIENCE)?;
+        let client = servers::client(config, named)?;
         let stats = client.system_stats().await.map_err(failure::client)?;
         Ok::<_, Error>((client, stats))
     };
     let (client, stats) = match stats.await {
         Ok(found) => found,
-        Err(error) => return vec![unreachable(CHECK, &error)],
+        Err(error) => return vec![unreachable(&error)],
     };
-    let mut findings =
-        vec![identity(CHECK, &client, &stats), version(&stats), socket(&client).await];
+    let mut findings = vec![identity(&client, &stats), devices(&stats.devices), version(&stats)];
+    findings.extend([latency(&client).await, queue(&client).await, socket(&client).await]);
     let (models, runnable) = models(&client).await;
     findings.push(models);
     findings.push(runnable);
     findings
 }
 
-fn unreachable(check: &'static str, error: &Error) -> Finding {
+const SERVER: &str = "server";
+
+fn unreachable(error: &Error) -> Finding {
     let hint = error.hint().unwrap_or("start ComfyUI, or correct `comfyui.url`");
-    Finding::problem(check, error.to_string()).with_advice(hint)
+    Finding::problem(SERVER, error.to_string()).with_advice(hint)
 }
 
-fn identity(check: &'static str, client: &Client, stats: &SystemStats) -> Finding {
+fn identity(client: &Client, stats: &SystemStats) -> Finding {
     let server = client.url();
-    let environment = stats.raw.at(&["system", "deploy_environment"]);
-    if environment.and_then(|text| text.as_str()) == Some("comfy-sim") {
-        return Finding::warning(check, format!("{server} is the built-in simulator")).with_advice(
-            "its pictures are drawn, not generated; set COMFYUI_URL to a real server",
-        );
+    if servers::is_simulator(stats) {
+        return Finding::warning(SERVER, format!("{server} is the built-in simulator"))
+            .with_advice(
+                "its pictures are drawn, not generated; set COMFYUI_URL to a real server",
+            );
     }
-    let devices: Vec<_> = stats.devices.iter().map(|device| device.name.as_str()).collect();
-    Finding::ok(check, format!("{server} is ComfyUI, with {}", devices.join(", ")))
+    Finding::ok(SERVER, format!("{server} is ComfyUI"))
+}
+
+fn devices(devices: &[Device]) -> Finding {
+    const CHECK: &str = "devices";
+    let told = devices.iter().map(|device| {
+        let memory = device.vram_free_bytes.zip(device.vram_total_bytes.filter(|total| *total > 0));
+        let memory = memory.map(|(free, total)| format!(", {} of {} free", mib(free), mib(total)));
+        format!("{}{}", device.name, memory.unwrap_or_default())
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        return Finding::warning(CHECK, "the server names none");
+    }
+    Finding::ok(CHECK, told.join("; "))
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes / (1024 * 1024))
+}
+
+/// How long an answer takes over a connection that is open already.
+async fn latency(client: &Client) -> Finding {
+    const CHECK: &str = "latency";
+    let asked_at = Instant::now();
+    if let Err(error) = client.system_stats().await {
+        return Finding::warning(CHECK, failure::client(error).to_string());
+    }
+    let took = asked_at.elapsed();
+    let told = format!("an answer takes {} ms", took.as_millis());
+    if took > LATENCY_MAX {
+        return Finding::warning(CHECK, told)
+            .with_advice("look whether the server is busy or the way to it is slow");
+    }
+    Finding::ok(CHECK, told)
+}
+
+async fn queue(client: &Client) -> Finding {
+    const CHECK: &str = "queue";
+    match client.queue().await {
+        Ok(queue) => {
+            let (running, waiting) = (queue.running.len(), queue.pending.len());
+            Finding::ok(CHECK, format!("{running} running, {waiting} waiting"))
+        }
+        Err(error) => Finding::warning(CHECK, failure::client(error).to_string()),
+    }
 }
 
 fn version(stats: &SystemStats) -> Finding {

@@ -12,7 +12,10 @@ use workflow_graph::{
     placeholders::{Mapping, Placeholders},
 };
 
-use super::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceSet, check_name, read};
+use super::{
+    Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceProblem, ServiceSet, check_name,
+    read,
+};
 use crate::{
     error::{Error, FailureCode},
     nearest,
@@ -36,87 +39,96 @@ const PARAMETER_MEMBERS: [&str; 7] = [
     "default",
 ];
 
-/// Reads the list and holds every service against its workflow. An error names all that is wrong.
-pub(super) fn services(file: &Path) -> Result<ServiceSet, Error> {
-    let refused = |problems: Vec<String>| {
-        let at = file.display();
-        let message = match problems.as_slice() {
-            [only] => format!("{at}: {only}"),
-            problems => format!("{at}: {}", problems.join("; ")),
-        };
+/// Reads the list and holds every service against its workflow. What is wrong is among the problems,
+/// all of it.
+pub(super) fn services(file: &Path) -> ServiceSet {
+    let mut reader = Reader::new(file);
+    if let Err(problem) = reader.read() {
+        reader.refuse(None, problem);
+    }
+    reader.set
+}
+
+/// Why a list with these problems stops the start.
+pub(super) fn refusal(file: &Path, problems: &[ServiceProblem]) -> Option<Error> {
+    let mut fatal = problems.iter().filter(|problem| problem.stops_start).peekable();
+    fatal.peek()?;
+    let told: Vec<&str> = fatal.map(|problem| problem.problem.as_str()).collect();
+    let message = format!("{}: {}", file.display(), told.join("; "));
+    Some(
         Error::new(FailureCode::ValidationError, message)
-            .with_hint("correct the file that `services_file` names, or leave the setting out")
-    };
-    let mut reader = Reader::open(file).map_err(|problem| refused(vec![problem]))?;
-    let json = reader.json().map_err(|problem| refused(vec![problem]))?;
-    let listed = match json.get("services") {
-        None | Some(Json::Null) => &[],
-        Some(listed) => listed.as_array().ok_or_else(|| {
-            refused(vec![format!("`services` must be a list, but is {}", listed.kind())])
-        })?,
-    };
-    if listed.len() > SERVICES_MAX {
-        let many = listed.len();
-        return Err(refused(vec![format!(
-            "`services` has {many} members, more than {SERVICES_MAX}"
-        )]));
-    }
-    for (place, json) in listed.iter().enumerate() {
-        reader.take(place, json);
-    }
-    let Reader { set, problems, .. } = reader;
-    if problems.is_empty() { Ok(set) } else { Err(refused(problems)) }
+            .with_hint("correct the file that `services_file` names, or leave the setting out"),
+    )
 }
 
 struct Reader<'a> {
     file: &'a Path,
-    root: read::Root,
     /// The place of every name.
     names: BTreeMap<String, usize>,
     set: ServiceSet,
-    problems: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    fn open(file: &'a Path) -> Result<Self, String> {
-        let root = read::Root::new(file.parent().unwrap_or(Path::new(".")))?;
-        let (names, set) = (BTreeMap::new(), ServiceSet::default());
-        Ok(Self { file, root, names, set, problems: Vec::new() })
+    fn new(file: &'a Path) -> Self {
+        Self { file, names: BTreeMap::new(), set: ServiceSet::default() }
     }
 
-    fn json(&self) -> Result<Json, String> {
+    fn read(&mut self) -> Result<(), String> {
+        let root = read::Root::new(self.file.parent().unwrap_or(Path::new(".")))?;
         let json = Json::parse(&read::text(self.file)?).map_err(|error| error.to_string())?;
-        match json.as_object() {
-            Some(_) => Ok(json),
-            None => Err(format!("must be an object with `services`, but is {}", json.kind())),
+        if json.as_object().is_none() {
+            return Err(format!("must be an object with `services`, but is {}", json.kind()));
         }
+        let listed = match json.get("services") {
+            None | Some(Json::Null) => &[],
+            Some(listed) => listed
+                .as_array()
+                .ok_or_else(|| format!("`services` must be a list, but is {}", listed.kind()))?,
+        };
+        if listed.len() > SERVICES_MAX {
+            let many = listed.len();
+            return Err(format!("`services` has {many} members, more than {SERVICES_MAX}"));
+        }
+        for (place, json) in listed.iter().enumerate() {
+            self.take(&root, place, json);
+        }
+        Ok(())
     }
 
-    fn take(&mut self, place: usize, json: &Json) {
-        let name = json.get("name").and_then(Json::as_str).unwrap_or_default();
+    /// Notes what stops the start.
+    fn refuse(&mut self, service: Option<&str>, problem: String) {
+        let (file, service) = (self.file.to_owned(), service.map(str::to_owned));
+        self.set.problems.push(ServiceProblem { file, service, problem, stops_start: true });
+    }
+
+    fn take(&mut self, root: &read::Root, place: usize, json: &Json) {
+        let name = json.get("name").and_then(Json::as_str).filter(|name| !name.is_empty());
         let at = match name {
-            "" => format!("services[{place}]"),
-            name => format!("services[{place}] (`{}`)", name.escape_debug()),
+            None => format!("services[{place}]"),
+            Some(name) => format!("services[{place}] (`{}`)", name.escape_debug()),
         };
-        match self.service(&at, json) {
+        match self.service(root, &At { service: name, text: &at }, json) {
             Ok(service) => match self.names.insert(service.name.clone(), place) {
                 None => self.set.services.push(Arc::new(service)),
-                Some(first) => self.problems.push(format!(
-                    "{at} has the name of services[{first}]; every service needs one of its own"
-                )),
+                Some(first) => self.refuse(
+                    name,
+                    format!(
+                        "{at} has the name of services[{first}]; every service needs one of its own"
+                    ),
+                ),
             },
-            Err(problem) => self.problems.push(format!("{at}: {problem}")),
+            Err(problem) => self.refuse(name, format!("{at}: {problem}")),
         }
     }
 
-    fn service(&mut self, at: &str, json: &Json) -> Result<Service, String> {
+    fn service(&mut self, root: &read::Root, at: &At<'_>, json: &Json) -> Result<Service, String> {
         let members = object(json)?;
         self.tell_unknown(at, members, &SERVICE_MEMBERS);
         let name = text(members, "name")?;
         check_name(name)?;
         let description = description(members)?;
         let path = PathBuf::from(text(members, "comfyui_workflow_api")?);
-        let workflow_file = self.root.file(&path)?;
+        let workflow_file = root.file(&path)?;
         let workflow = read::workflow(&workflow_file)
             .map_err(|problem| format!("{}: {problem}", path.display()))?;
         let entries = match members.get("parameters") {
@@ -130,7 +142,8 @@ impl<'a> Reader<'a> {
         for (place, entry) in entries.iter().enumerate() {
             let at_entry = format!("parameters[{place}]");
             let entry = object(entry).map_err(|problem| format!("{at_entry}: {problem}"))?;
-            self.tell_unknown(&format!("{at}.{at_entry}"), entry, &PARAMETER_MEMBERS);
+            let whole = format!("{}.{at_entry}", at.text);
+            self.tell_unknown(&At { text: &whole, ..*at }, entry, &PARAMETER_MEMBERS);
             let name = text(entry, "name").map_err(|problem| format!("{at_entry}: {problem}"))?;
             let read = parameter(name, entry, said.entry(name.to_owned()).or_default());
             mapping.push(read.map_err(|problem| format!("{at_entry} ({name}): {problem}"))?);
@@ -149,15 +162,30 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn tell_unknown(&mut self, at: &str, members: &Object, known: &[&str]) {
-        let file = self.file.display();
-        let unknown = members.keys().filter(|name| !known.contains(&name.as_str()));
-        self.set.problems.extend(unknown.map(|name| {
+    fn tell_unknown(&mut self, at: &At<'_>, members: &Object, known: &[&str]) {
+        for (name, _) in members {
+            let name: &str = name;
+            if known.contains(&name) {
+                continue;
+            }
             let meant = nearest::name(name, known.iter().copied());
             let meant = meant.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            format!("{file}: {at}: `{}` is not known and not used{meant}", name.escape_debug())
-        }));
+            let name = name.escape_debug();
+            self.set.problems.push(ServiceProblem {
+                file: self.file.to_owned(),
+                service: at.service.map(str::to_owned),
+                problem: format!("{}: `{name}` is not known and not used{meant}", at.text),
+                stops_start: false,
+            });
+        }
     }
+}
+
+/// Where in the list something stands.
+struct At<'a> {
+    /// The name of the service, where it has one.
+    service: Option<&'a str>,
+    text: &'a str,
 }
 
 /// What the entries of one name say that a mapping does not keep.

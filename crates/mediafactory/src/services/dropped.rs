@@ -11,7 +11,7 @@ use std::{
 use workflow_graph::placeholders::{Parameter, Placeholders};
 
 use super::{
-    Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceSet, check_name,
+    Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceProblem, ServiceSet, check_name,
     configured::SERVICES_MAX, read,
 };
 
@@ -30,7 +30,7 @@ pub(super) fn look(folder: &Path) -> Sight {
     match files(folder) {
         Ok(files) => Sight { files, problem: None },
         Err(error) => {
-            let problem = format!("{}: cannot be read: {error}", folder.display());
+            let problem = format!("cannot be read: {error}");
             Sight { files: BTreeMap::new(), problem: Some(problem) }
         }
     }
@@ -63,24 +63,31 @@ impl Sight {
 /// Reads what was seen in a folder. Names that are taken already stay with whoever has them.
 pub(super) fn services(folder: &Path, sight: &Sight, taken: &ServiceSet) -> ServiceSet {
     let mut set = ServiceSet::default();
-    set.problems.extend(sight.problem.clone());
+    let mut tell = |file: &Path, service: Option<&str>, problem| {
+        let (file, service) = (file.to_owned(), service.map(str::to_owned));
+        set.problems.push(ServiceProblem { file, service, problem, stops_start: false });
+    };
+    if let Some(problem) = &sight.problem {
+        tell(folder, None, problem.clone());
+    }
     // Why it cannot be is what was seen of it.
     let Ok(root) = read::Root::new(folder) else { return set };
+    let mut services = Vec::new();
     for path in sight.files.keys().take(SERVICES_MAX) {
         let found = service(&root, path).and_then(|service| match taken.get(&service.name) {
             Ok(_) => Err(format!("`{}` is the name of a configured service", service.name)),
             Err(_) => Ok(service),
         });
         match found {
-            Ok(service) => set.services.push(Arc::new(service)),
-            Err(problem) => set.problems.push(format!("{}: {problem}", path.display())),
+            Ok(service) => services.push(Arc::new(service)),
+            Err(problem) => tell(path, path.file_stem().and_then(|stem| stem.to_str()), problem),
         }
     }
     let more = sight.files.len().saturating_sub(SERVICES_MAX);
     if more > 0 {
-        let folder = folder.display();
-        set.problems.push(format!("{folder}: {more} files beyond {SERVICES_MAX} are not read"));
+        tell(folder, None, format!("{more} files beyond {SERVICES_MAX} are not read"));
     }
+    set.services = services;
     set
 }
 

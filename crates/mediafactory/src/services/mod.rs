@@ -108,8 +108,39 @@ pub enum ServiceKind {
 pub struct ServiceSet {
     /// Those of the file in its order, then those of the folder by name.
     pub services: Vec<Arc<Service>>,
-    /// What is wrong in the folder, and what in the file is not used: a sentence each.
-    pub problems: Vec<String>,
+    /// What is wrong in the file and the folder, and what in the file is not used.
+    pub problems: Vec<ServiceProblem>,
+}
+
+/// One thing that is wrong with the services of a process.
+///
+/// ```
+/// use mediafactory::ServiceProblem;
+/// let problem = ServiceProblem {
+///     file: "services/fox.json".into(),
+///     service: Some("fox".to_owned()),
+///     problem: "has no placeholders".to_owned(),
+///     stops_start: false,
+/// };
+/// assert_eq!(problem.to_string(), "services/fox.json: has no placeholders");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceProblem {
+    /// The list of services, the workflow of one, or the folder.
+    pub file: PathBuf,
+    /// The name of the service, where one has the problem.
+    pub service: Option<String>,
+    /// What is wrong, with its place in the file, and the node where it is one's.
+    pub problem: String,
+    /// Whether no process starts before it is put right; otherwise only this service is missing, or
+    /// what is named is not used.
+    pub stops_start: bool,
+}
+
+impl fmt::Display for ServiceProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.problem)
+    }
 }
 
 impl Service {

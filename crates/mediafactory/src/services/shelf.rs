@@ -25,23 +25,70 @@ pub(crate) struct Shelf {
     current: watch::Sender<Arc<ServiceSet>>,
 }
 
+/// What one look at both places found.
+struct Found {
+    configured: ServiceSet,
+    sight: Sight,
+    all: ServiceSet,
+}
+
+impl Found {
+    async fn of(config: &Config) -> Result<Self, Error> {
+        let (file, folder) = (config.services_file.clone(), config.services_dir.clone());
+        let read = move || {
+            let configured = file.as_deref().map(configured::services).unwrap_or_default();
+            let sight = folder.as_deref().map(dropped::look).unwrap_or_default();
+            let all = joined(&configured, folder.as_deref(), &sight);
+            Self { configured, sight, all }
+        };
+        spawn_blocking(read).await.map_err(broken)
+    }
+}
+
+impl ServiceSet {
+    /// The services that a configuration names, and what is wrong with those that cannot be read.
+    /// Nothing is opened, and no server is asked; what would keep a [`Factory`] from opening is among
+    /// the problems.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mediafactory::{ServiceSet, config::Config};
+    ///
+    /// let mut config = Config::new("/var/lib/mediafactory");
+    /// config.services_file = Some("/none/config.json".into());
+    /// let set = ServiceSet::of(&config).await?;
+    /// assert!(set.services.is_empty() && set.problems[0].stops_start);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn of(config: &Config) -> Result<Self, Error> {
+        let Found { sight, mut all, .. } = Found::of(config).await?;
+        if sight.problem().is_some() {
+            let is_folder = |file: &PathBuf| Some(file) == config.services_dir.as_ref();
+            let of_folder = all.problems.iter_mut().filter(|problem| is_folder(&problem.file));
+            of_folder.for_each(|problem| problem.stops_start = true);
+        }
+        Ok(all)
+    }
+}
+
 impl Shelf {
     /// Reads both places. A folder that is not there is an error too: it was named.
     pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
-        let (file, folder) = (config.services_file.clone(), config.services_dir.clone());
-        let of_folder = folder.clone();
-        let read = move || {
-            let configured = file.as_deref().map(configured::services).transpose()?;
-            let configured = configured.unwrap_or_default();
-            let sight = of_folder.as_deref().map(dropped::look).unwrap_or_default();
-            if let Some(problem) = sight.problem() {
-                return Err(failure::argument(format!("`services_dir`: {problem}"))
-                    .with_hint("create the folder, or leave the setting out"));
-            }
-            let all = joined(&configured, of_folder.as_deref(), &sight);
-            Ok((configured, sight, all))
-        };
-        let (configured, sight, all) = spawn_blocking(read).await.map_err(broken)??;
+        let Found { configured, sight, all } = Found::of(config).await?;
+        let file = config.services_file.as_deref();
+        let refused = file.and_then(|file| configured::refusal(file, &configured.problems));
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        let folder = config.services_dir.clone();
+        if let (Some(folder), Some(problem)) = (&folder, sight.problem()) {
+            let message = format!("`services_dir`: {}: {problem}", folder.display());
+            return Err(
+                failure::argument(message).with_hint("create the folder, or leave the setting out")
+            );
+        }
         tell(&all, &ServiceSet::default());
         Ok(Self {
             configured: Arc::new(configured),

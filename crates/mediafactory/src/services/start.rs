@@ -1,16 +1,13 @@
 //! From the parameters of a service to a recorded job.
 
-use std::collections::BTreeMap;
-
 use batch::JobRecord;
-use workflow_graph::Json;
 
 use super::fill::fill;
 use crate::{
     error::Error,
     factory::Factory,
     prepare::foresee,
-    requests::{Placing, StartedJob},
+    requests::{RunService, StartedJob},
     start::{only_seed, random_seed, record},
 };
 
@@ -19,15 +16,11 @@ impl Factory {
     /// does not have, or that it needs and are not given, are refused, all of them in one error;
     /// which defaults hold is among the notes. When this answers, the job is recorded and survives
     /// a crash.
-    pub async fn start_service(
-        &self,
-        name: &str,
-        parameters: &BTreeMap<String, Json>,
-        placing: Placing,
-    ) -> Result<StartedJob, Error> {
+    pub async fn start_service(&self, run: RunService) -> Result<StartedJob, Error> {
+        let RunService { service, parameters, timeout, placing } = run;
         let services = self.services();
-        let service = services.get(name)?;
-        let filled = fill(service, parameters, random_seed()?)?;
+        let service = services.get(&service)?;
+        let filled = fill(service, &parameters, random_seed()?)?;
         let servers = self.reachable(self.placed(placing.backend.as_deref())?).await?;
         let foreseen = foresee(&servers, &filled.workflow, None).await?;
         let reuse = placing.reuse;
@@ -38,7 +31,7 @@ impl Factory {
             service: Some(service.name.clone()),
             tool: service.name.clone(),
             notes: filled.notes.into_iter().chain(foreseen.notes).collect(),
-            running_time_max: Some(self.parts.config.job_timeout),
+            running_time_max: Some(timeout.unwrap_or(self.parts.config.job_timeout)),
             ..record(&filled.workflow, placing)
         };
         self.start(record, reuse).await

@@ -175,7 +175,7 @@ async fn child_that_works_until_it_is_killed() {
         let query = JobQuery { states, limit: 1, ..JobQuery::default() };
         store.list(&query).await.unwrap().total
     };
-    let checkpoints = factory.models("checkpoints").await.unwrap().files;
+    let checkpoints = factory.models("checkpoints", None).await.unwrap().files;
     let tiny = checkpoints.iter().find(|file| file.starts_with("tiny"));
     let checkpoint = tiny.or(checkpoints.first()).unwrap();
     for number in count(Vec::new()).await..JOBS {

@@ -90,9 +90,9 @@ async fn a_server_that_is_not_there_is_told_at_once() {
     let errors = [
         factory.generate(GenerateRequest::new("a fox")).await.unwrap_err(),
         factory.run_workflow(one_color(1)).await.unwrap_err(),
-        factory.health().await.unwrap_err(),
-        factory.models("loras").await.unwrap_err(),
-        factory.search_nodes("x", 1).await.unwrap_err(),
+        factory.health(None).await.unwrap_err(),
+        factory.models("loras", None).await.unwrap_err(),
+        factory.search_nodes("x", 1, None).await.unwrap_err(),
     ];
     for error in &errors {
         assert_eq!(error.code(), FailureCode::ComfyuiUnreachable, "{error}");
@@ -110,7 +110,7 @@ async fn a_password_in_the_address_is_in_no_message() {
         config.comfyui = Some(Backend { url, auth });
     })
     .await;
-    let error = stage.factory.health().await.unwrap_err();
+    let error = stage.factory.health(None).await.unwrap_err();
     let mut shown = format!("{error} {error:?} {:?} {:?}", error.hint(), stage.factory.config());
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {

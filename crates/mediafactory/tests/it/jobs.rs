@@ -44,6 +44,42 @@ async fn a_job_is_followed_here_and_from_another_process() {
 }
 
 #[tokio::test]
+async fn another_process_is_told_how_far_a_job_was_and_never_less() {
+    let stage = Stage::new().await;
+    let other = stage.another_factory().await;
+    let gate = stage.sim.hold(Moment::AtStep(2));
+    let job = stage.factory.start_generate(GenerateRequest::new("a fox")).await.unwrap().job;
+    gate.reached().await;
+    let mut follower = other.follow(&job);
+    let recorded = loop {
+        let news = follower.next().await.unwrap().unwrap();
+        assert!(news.progress.is_none(), "{news:?}");
+        if let Some(recorded) = news.recorded {
+            break recorded;
+        }
+    };
+    assert!(recorded.percent > 0.0 && recorded.nodes_done > 0, "{recorded:?}");
+    let report = other.job(&job).await.unwrap();
+    assert_eq!((report.progress, report.recorded), (None, Some(recorded)));
+    let listed = other.jobs(JobFilter::default()).await.unwrap().items.remove(0);
+    assert_eq!((listed.percent, listed.is_recorded), (Some(recorded.percent), true));
+    let own = stage.factory.job(&job).await.unwrap();
+    assert!(own.progress.is_some() && own.recorded.is_none(), "it drives the job");
+
+    gate.release();
+    let mut last = recorded.percent;
+    while let Some(news) = follower.next().await.unwrap() {
+        let percent = news.recorded.map_or(last, |recorded| recorded.percent);
+        assert!(percent >= last, "{percent} after {last}");
+        last = percent;
+    }
+    let listed = other.jobs(JobFilter::default()).await.unwrap().items.remove(0);
+    assert_eq!((listed.percent, listed.is_recorded), (Some(100.0), false));
+    other.shutdown().await;
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
 async fn previews_are_there_while_a_sampler_runs() {
     let stage = Stage::new().await;
     let gate = stage.sim.hold(Moment::AtStep(1));

@@ -141,7 +141,7 @@ async fn cancelling_ends_a_job_here_and_there() {
     assert_eq!(report.state, State::Cancelled);
     let error = Factory::require_success(report).unwrap_err();
     assert_eq!(error.code(), FailureCode::Cancelled);
-    let health = stage.factory.health().await.unwrap();
+    let health = stage.factory.health(None).await.unwrap();
     assert_eq!((health.queue_running, health.queue_pending), (0, 0));
     assert_eq!(health.jobs, [(State::Cancelled, 1)]);
     stage.factory.shutdown().await;

@@ -1,8 +1,13 @@
 //! Services: read from a file and a folder, held against their workflows, and run.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
-use mediafactory::{Error, Factory, Json, Placing, State, Waited, config::Config};
+use batch::JobStore;
+use mediafactory::{
+    Error, Factory, Json, Placing, RunService, ServiceProblem, ServiceSet, State, Waited,
+    config::Config,
+};
+use store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use crate::stage::Stage;
@@ -66,6 +71,15 @@ fn values(values: &[(&str, &str)]) -> BTreeMap<String, Json> {
     values.iter().map(|(name, value)| ((*name).to_owned(), read(value))).collect()
 }
 
+fn run(service: &str, parameters: &BTreeMap<String, Json>) -> RunService {
+    RunService { parameters: parameters.clone(), ..RunService::new(service) }
+}
+
+fn told_of(services: &ServiceSet) -> String {
+    let problems = services.problems.iter().map(ServiceProblem::to_string);
+    problems.collect::<Vec<_>>().join("\n")
+}
+
 fn told(error: &Error) -> String {
     format!("{error}\n  hint: {}", error.hint().unwrap_or_default())
 }
@@ -76,14 +90,14 @@ async fn a_service_is_read_with_its_parameters() {
     let services = stage.factory.services();
     let shown = format!("{:#?}", services.get("portrait").unwrap().parameters);
     insta::assert_snapshot!(without(folder.path(), &shown));
-    assert_eq!(services.problems, Vec::<String>::new());
+    assert_eq!(services.problems, []);
 }
 
 #[tokio::test]
 async fn a_service_runs_with_what_is_given_and_its_defaults() {
     let (stage, _folder) = staged(PORTRAIT).await;
     let given = values(&[("prefix", r#""{{fox}} \"1\"""#), ("color", "null")]);
-    let started = stage.factory.start_service("portrait", &given, Placing::default()).await;
+    let started = stage.factory.start_service(run("portrait", &given)).await;
     let started = started.unwrap();
     assert_eq!(started.parameters.to_string(), r#"{"prefix":"{{fox}} \"1\"","size":48}"#);
     assert_eq!(
@@ -93,13 +107,37 @@ async fn a_service_runs_with_what_is_given_and_its_defaults() {
             "not given, so the workflow's own values hold: color"
         ]
     );
-    let waited = stage.factory.wait(&started.job, std::time::Duration::from_mins(1)).await;
+    let waited = stage.factory.wait(&started.job, Duration::from_mins(1)).await;
     let Waited::Finished(report) = waited.unwrap() else { panic!("it did not end") };
     assert_eq!((report.state, report.service.as_deref()), (State::Succeeded, Some("portrait")));
     let [asset] = report.assets.as_slice() else { panic!("{:?}", report.assets) };
     assert_eq!((asset.width, asset.height), (Some(48), Some(48)));
     let sent = asset.origin.workflow.at(&["2", "inputs", "filename_prefix"]);
     assert_eq!(sent.unwrap().as_str(), Some("{{fox}} \"1\""), "set on the tree, never read again");
+}
+
+#[tokio::test]
+async fn where_how_urgently_and_how_long_it_runs_is_written_down() {
+    let (stage, _folder) = staged(PORTRAIT).await;
+    let placing = Placing {
+        backend: Some("default".to_owned()),
+        priority: 7,
+        caller: "Ann".to_owned(),
+        reuse: false,
+    };
+    let timeout = Some(Duration::from_mins(7));
+    let prefix = values(&[("prefix", r#""fox""#)]);
+    let asked = RunService { timeout, placing, ..run("portrait", &prefix) };
+    let started = stage.factory.start_service(asked.clone()).await.unwrap();
+    let store = SqliteStore::open(stage.folder().join("mediafactory.db")).await.unwrap();
+    let record = JobStore::get(&store, &started.job).await.unwrap().unwrap().record;
+    assert_eq!((record.priority, record.caller.as_str()), (7, "Ann"));
+    assert_eq!(record.running_time_max, timeout);
+    assert_eq!(record.servers, [format!("{}/", stage.sim.url())]);
+
+    let placing = Placing { backend: Some("defualt".to_owned()), ..Placing::default() };
+    let refused = stage.factory.start_service(RunService { placing, ..asked }).await;
+    insta::assert_snapshot!(told(&refused.unwrap_err()));
 }
 
 #[tokio::test]
@@ -113,7 +151,7 @@ async fn every_wrong_parameter_is_told_at_once() {
     ];
     let mut lines = Vec::new();
     for (name, given) in cases {
-        let refused = stage.factory.start_service(name, &given, Placing::default()).await;
+        let refused = stage.factory.start_service(run(name, &given)).await;
         lines.push(told(&refused.unwrap_err()));
     }
     insta::assert_snapshot!(lines.join("\n"));
@@ -177,7 +215,7 @@ async fn what_is_wrong_in_the_list_stops_the_start() {
 async fn members_that_are_not_known_are_told() {
     let text = PORTRAIT.replace("\"description\"", "\"decription\"");
     let (stage, folder) = staged(&text).await;
-    let problems = stage.factory.services().problems.join("\n");
+    let problems = told_of(&stage.factory.services());
     insta::assert_snapshot!(without(folder.path(), &problems));
 }
 
@@ -197,7 +235,8 @@ async fn links_do_not_lead_out_of_the_folders() {
     let stage = Stage::with(|config| config.services_dir = Some(dir)).await;
     let services = stage.factory.services();
     assert!(services.services.is_empty());
-    let is_told = |problem: &String| problem.contains("linked.json lies outside of");
+    let is_told =
+        |problem: &ServiceProblem| problem.problem.contains("linked.json lies outside of");
     assert!(services.problems.iter().any(is_told), "{:?}", services.problems);
 }
 
@@ -216,7 +255,7 @@ async fn a_workflow_with_placeholders_is_a_service_as_long_as_it_is_in_the_folde
     insta::assert_snapshot!(format!("{:#?}", service.parameters));
 
     let given = values(&[("color", r#""255""#), ("who", r#""Ann""#)]);
-    let started = factory.start_service("one-color", &given, Placing::default()).await.unwrap();
+    let started = factory.start_service(run("one-color", &given)).await.unwrap();
     assert_eq!(started.parameters.to_string(), r#"{"width":24,"color":255,"who":"Ann"}"#);
 
     fs::write(&path, OPEN_PICTURE.replace("WHO", "PAINTER")).unwrap();
@@ -254,7 +293,7 @@ async fn what_cannot_be_a_service_is_told_and_the_rest_works() {
     let services = stage.await.factory.services();
     let names: Vec<&str> = services.services.iter().map(|service| &*service.name).collect();
     assert_eq!(names, ["portrait", "good"]);
-    insta::assert_snapshot!(without(folder.path(), &services.problems.join("\n")));
+    insta::assert_snapshot!(without(folder.path(), &told_of(&services)));
 }
 
 #[tokio::test]
@@ -279,12 +318,12 @@ async fn a_seed_that_is_left_open_is_a_new_one_every_time() {
     let stage = Stage::with(|config| config.services_dir = Some(dir)).await;
     let mut seeds = Vec::new();
     for given in [values(&[]), values(&[]), values(&[("seed", "18446744073709551615")])] {
-        let started = stage.factory.start_service("noise", &given, Placing::default()).await;
+        let started = stage.factory.start_service(run("noise", &given)).await;
         seeds.push(started.unwrap().seed.unwrap());
     }
     assert_ne!(seeds[0], seeds[1]);
     assert_eq!(seeds[2], u64::MAX);
     let negative = values(&[("seed", "-1")]);
-    let refused = stage.factory.start_service("noise", &negative, Placing::default()).await;
+    let refused = stage.factory.start_service(run("noise", &negative)).await;
     insta::assert_snapshot!(told(&refused.unwrap_err()));
 }
