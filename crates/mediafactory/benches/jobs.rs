@@ -1,9 +1,11 @@
 //! What a job costs beyond what ComfyUI itself takes.
 //!
-//! Claims: a trivial workflow takes at most 3 ms longer through the factory than through a bare
+//! Aims: a trivial workflow takes at most 3 ms longer through the factory than through a bare
 //! client that posts it and waits on one socket (the floor); 200 of them at once take at most 1.1
-//! times the floor. With `COMFYUI_URL` the server is that one; otherwise it is comfy-sim in a
-//! process of its own, which answers at once, so that there is nothing to hide behind.
+//! times the floor. The floor fetches nothing, so what it takes to fetch the picture, which a busy
+//! server pays for too, is measured on its own. With `COMFYUI_URL` the server is that one;
+//! otherwise it is comfy-sim in a process of its own, which answers at once, so that there is
+//! nothing to hide behind.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
@@ -14,10 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use comfy_client::{Client, ClientOptions, Outcome, PromptId, Session, Submission};
+use comfy_client::{
+    Client, ClientOptions, Ended, NodeOutput, Outcome, PromptId, Session, Submission,
+};
 use comfy_sim::SimOptions;
 use criterion::{Criterion, criterion_group};
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all};
 use mediafactory::{
     Factory, Json, RunWorkflow, Waited, Workflow,
     config::{Config, NamedServer},
@@ -73,6 +77,19 @@ impl Bench {
 
     /// The least that a client can do: watch, post, wait for the history.
     async fn floor(&self) {
+        self.bare().await;
+    }
+
+    /// The same, and the picture fetched: what any client needs that is to give it to somebody.
+    async fn fetching_floor(&self) {
+        let ended = self.bare().await;
+        for file in ended.outputs().flat_map(NodeOutput::files) {
+            let view = self.client.view(file).await.expect("the picture");
+            assert!(view.collect::<Vec<_>>().await.iter().all(Result::is_ok));
+        }
+    }
+
+    async fn bare(&self) -> Ended {
         let workflow = Workflow::from_json(&self.workflow()).expect("a workflow");
         let prompt = PromptId::from_uuid(Uuid::new_v4());
         let watch = self.session.watch(&prompt).await;
@@ -81,6 +98,7 @@ impl Bench {
         self.client.submit(&submission).await.expect("accepted");
         let ended = watch.finish().await.expect("an end");
         assert_eq!(ended.outcome, Outcome::Succeeded);
+        ended
     }
 
     async fn job(&self) {
@@ -100,6 +118,9 @@ fn trivial(criterion: &mut Criterion) {
     group.bench_function("floor", |bencher| {
         bencher.iter(|| runtime.block_on(bench.floor()));
     });
+    group.bench_function("floor and fetching", |bencher| {
+        bencher.iter(|| runtime.block_on(bench.fetching_floor()));
+    });
     group.bench_function("factory", |bencher| {
         bencher.iter(|| runtime.block_on(bench.job()));
     });
@@ -110,6 +131,11 @@ fn trivial(criterion: &mut Criterion) {
     group.bench_function("floor", |bencher| {
         bencher.iter_custom(|times| {
             repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.floor())))
+        });
+    });
+    group.bench_function("floor and fetching", |bencher| {
+        bencher.iter_custom(|times| {
+            repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.fetching_floor())))
         });
     });
     group.bench_function("factory", |bencher| {

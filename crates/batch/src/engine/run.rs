@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use comfy_client::{ClientId, Error, PromptId, Retry, Watch};
-use futures::FutureExt as _;
 use jiff::Timestamp;
 use tokio::{
     sync::{broadcast, watch},
@@ -106,7 +105,7 @@ impl Run {
     /// A place at a server and a watch there, where both are to be had at once. Then the job
     /// need not be written down as one that waits.
     pub(super) async fn get_ready(&mut self) -> Option<Ready> {
-        let seat = self.wait_for_turn().now_or_never()??;
+        let seat = self.shared.dispatch.seat_at_once(self.wish())?;
         let server = Arc::clone(seat.server());
         if !server.link.is_up() {
             return None;
@@ -297,18 +296,22 @@ impl Run {
 
     /// Waits until it is this job's turn at a server, or the job is to stop.
     async fn wait_for_turn(&self) -> Option<Seat> {
-        let record = &self.job.record;
-        let wish = Wish {
-            priority: record.priority,
-            caller: record.caller.clone(),
-            servers: record.servers.clone(),
-            models: self.models(),
-        };
+        let wish = self.wish();
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => None,
             () = self.shared.stopping.cancelled() => None,
             seat = self.shared.dispatch.seat(wish) => seat,
+        }
+    }
+
+    fn wish(&self) -> Wish {
+        let record = &self.job.record;
+        Wish {
+            priority: record.priority,
+            caller: record.caller.clone(),
+            servers: record.servers.clone(),
+            models: self.models(),
         }
     }
 
