@@ -153,21 +153,16 @@ mod tests {
     const SHAPE: &str = "one loader, one sampler";
 
     fn sampled(ms: u64) -> Vec<NodeRun> {
-        let run = NodeRun {
-            duration_ms: Some(ms),
-            cached: false,
-            ..NodeRun::cached("3", "KSampler")
-        };
+        let run =
+            NodeRun { duration_ms: Some(ms), cached: false, ..NodeRun::cached("3", "KSampler") };
         vec![run, NodeRun::cached("4", "CheckpointLoaderSimple")]
     }
 
     async fn finish(store: &MemoryJobs, second: i64, nodes: Vec<NodeRun>) {
         let at = Timestamp::from_second(second).unwrap();
         let id = Uuid::now_v7().into();
-        let of_shape = JobRecord {
-            shape_digest: SHAPE.to_owned(),
-            ..JobRecord::new(id, at, Json::Null)
-        };
+        let of_shape =
+            JobRecord { shape_digest: SHAPE.to_owned(), ..JobRecord::new(id, at, Json::Null) };
         store.create(of_shape, &OwnerId::random()).await.unwrap();
         let server = "http://127.0.0.1:8188/".to_owned();
         let accepted = Event::Accepted { warnings: Vec::new() };

@@ -39,10 +39,10 @@ pub use crate::{
     ids::{InvalidJobId, JobId, OwnerId},
     job::{Job, JobRecord, LogEntry},
     progress::{NodeProgress, Preview, Progress},
-    steps::Steps,
     state::{IllegalEvent, InvalidState, State},
+    steps::Steps,
     store::{
-        Adoption, Appended, InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs, Retention,
-        StoreError,
+        Adoption, Appended, InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs,
+        Retention, StoreError,
     },
 };

@@ -45,12 +45,8 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// A store may promise less for an entry that [is on the server](Event::is_on_the_server):
     /// that it survives the end of the process, but not that of the machine's power. Whatever is
     /// written after it never survives without it.
-    async fn append(
-        &self,
-        id: &JobId,
-        event: Event,
-        at: Timestamp,
-    ) -> Result<Appended, StoreError>;
+    async fn append(&self, id: &JobId, event: Event, at: Timestamp)
+    -> Result<Appended, StoreError>;
 
     /// The job `id`, if there is one.
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
@@ -60,11 +56,8 @@ pub trait JobStore: Send + Sync + fmt::Debug {
 
     /// The newest jobs of this shape that ended well, at most so many, newest first. However many
     /// jobs there are, this reads only these.
-    async fn latest_of_shape(
-        &self,
-        shape_digest: &str,
-        limit: u32,
-    ) -> Result<Vec<Job>, StoreError>;
+    async fn latest_of_shape(&self, shape_digest: &str, limit: u32)
+    -> Result<Vec<Job>, StoreError>;
 
     /// Says that `owner` lives, at least until then.
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError>;

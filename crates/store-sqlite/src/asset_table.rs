@@ -151,10 +151,7 @@ fn list(connection: &Connection, query: &AssetQuery) -> Result<AssetPage, Fault>
     let prefix = query.media_type_prefix.clone();
     let all = Conditions::default()
         .and("job = ?", query.job.map(|job| [job.to_string()]))
-        .and(
-            "substr(media_type, 1, length(?)) = ?",
-            prefix.map(|prefix| [prefix.clone(), prefix]),
-        )
+        .and("substr(media_type, 1, length(?)) = ?", prefix.map(|prefix| [prefix.clone(), prefix]))
         .and("instr(search_text, ?) > 0", query.search_text().map(|text| [text]));
     let total: i64 = connection
         .prepare_cached(&format!("SELECT count(*) FROM assets {}", all.sql()))?

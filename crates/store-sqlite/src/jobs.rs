@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use batch::{
-    Adoption, Appended, Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore, OwnerId,
-    Retention, State, StoreError,
+    Adoption, Appended, Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore,
+    OwnerId, Retention, State, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, named_params};

@@ -57,7 +57,11 @@ fn report(steps: u32, mut delays: Vec<Duration>) {
     delays.sort_unstable();
     let ms = |delay: Option<&Duration>| delay.map_or(f64::NAN, |delay| delay.as_secs_f64() * 1e3);
     println!("{told} of {steps} steps reached the client");
-    println!("delay: median {:.2} ms, largest {:.2} ms", ms(delays.get(told / 2)), ms(delays.last()));
+    println!(
+        "delay: median {:.2} ms, largest {:.2} ms",
+        ms(delays.get(told / 2)),
+        ms(delays.last())
+    );
 }
 
 /// The stdio server as a process.
@@ -90,7 +94,8 @@ impl Server {
         let client = json!({"name": "bench", "version": "0"});
         let hello =
             json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
-        self.say(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})).await;
+        self.say(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}))
+            .await;
         self.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
         let arguments = json!({
             "prompt": "a red fox in the snow", "template": "sd15_txt2img",
@@ -99,7 +104,8 @@ impl Server {
         let params = json!({
             "name": "generate", "arguments": arguments, "_meta": {"progressToken": 2}
         });
-        self.say(&json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params})).await;
+        self.say(&json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}))
+            .await;
         let mut told = BTreeMap::new();
         loop {
             let line = self.output.next_line().await.expect("output").expect("an answer");

@@ -41,8 +41,8 @@ use self::{
     server::Server,
 };
 use crate::{
-    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Preview, Progress, State,
-    Steps, StoreError, estimate::EarlierRuns,
+    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Preview, Progress, State, Steps,
+    StoreError, estimate::EarlierRuns,
 };
 
 /// How often a job is taken up again after its store failed.

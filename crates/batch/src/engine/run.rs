@@ -18,7 +18,10 @@ use super::{
     server::Server,
     submit::with_causes,
 };
-use crate::{Appended, Event, Job, JobId, JobRecord, Preview, Progress, State, Steps, StoreError, progress::Tracker};
+use crate::{
+    Appended, Event, Job, JobId, JobRecord, Preview, Progress, State, Steps, StoreError,
+    progress::Tracker,
+};
 
 /// The first pause before a server that does not answer is tried again; it doubles each time.
 const AWAY_PAUSE_MIN: Duration = Duration::from_millis(500);

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use batch::{
-    Adoption, Appended, Engine, EngineOptions, Event, Failure, FinishError, Finished, Finisher, Job, JobId,
-    JobPage, JobQuery, JobRecord, JobStore, MemoryJobs, OwnerId, Progress, Retention,
+    Adoption, Appended, Engine, EngineOptions, Event, Failure, FinishError, Finished, Finisher,
+    Job, JobId, JobPage, JobQuery, JobRecord, JobStore, MemoryJobs, OwnerId, Progress, Retention,
     ServerOptions, State, StoreError, Unsure,
 };
 use comfy_client::{Client, ClientOptions};

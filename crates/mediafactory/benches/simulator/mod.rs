@@ -3,7 +3,11 @@
 //! Its own process, as ComfyUI has one: its work is then not that of the client that is measured,
 //! and its memory is told apart. The process is this very program with another argument.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "benchmarks fail by panicking and print")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "benchmarks fail by panicking and print"
+)]
 
 use std::{
     io::{BufRead as _, BufReader},

@@ -105,8 +105,7 @@ pub(super) struct Committer {
 
 impl Committer {
     pub(super) fn new(connection: Connection) -> rusqlite::Result<Self> {
-        let mode: String =
-            connection.query_row("PRAGMA journal_mode", (), |row| row.get(0))?;
+        let mode: String = connection.query_row("PRAGMA journal_mode", (), |row| row.get(0))?;
         set_durability(&connection, Durability::OnDisk)?;
         Ok(Self { connection, durability: Durability::OnDisk, may_defer: mode == "wal" })
     }

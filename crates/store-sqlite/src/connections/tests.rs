@@ -57,9 +57,8 @@ async fn together<T: Send + 'static>(
     let (go_on, may_go_on) = mpsc::channel();
     let (writer, has_begun) = held_up(may_go_on);
     has_begun.await;
-    let mut all = Box::pin(join_all(
-        writes.into_iter().map(|write| writer.run(Durability::OnDisk, write)),
-    ));
+    let mut all =
+        Box::pin(join_all(writes.into_iter().map(|write| writer.run(Durability::OnDisk, write))));
     assert!(futures::poll!(&mut all).is_pending());
     go_on.send(()).unwrap();
     let answers = all.await;
