@@ -40,7 +40,7 @@ impl EarlierRuns {
         store: &dyn JobStore,
     ) -> Result<Option<Expected>, StoreError> {
         if let Some(known) = self.known(digest) {
-            return Ok(known);
+            return Ok(Expected::of(&known));
         }
         let limit = u32::try_from(RUNS_COMPARED).unwrap_or(u32::MAX);
         let jobs = store.latest_of_shape(digest, limit).await?;
@@ -66,13 +66,13 @@ impl EarlierRuns {
         shape.runs.push_back(nodes);
     }
 
-    fn known(&self, digest: &str) -> Option<Option<Expected>> {
+    fn known(&self, digest: &str) -> Option<VecDeque<Vec<NodeRun>>> {
         let mut shapes = self.lock();
         let at = shapes.iter().position(|shape| shape.digest == digest)?;
         let shape = shapes.remove(at)?;
-        let expected = Expected::of(&shape.runs);
+        let runs = shape.runs.clone();
         shapes.push_back(shape);
-        Some(expected)
+        Some(runs)
     }
 
     /// No method leaves the list half changed.

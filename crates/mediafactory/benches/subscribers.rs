@@ -16,12 +16,11 @@ mod simulator;
 use std::time::{Duration, Instant};
 
 use comfy_sim::SimOptions;
-use futures::future::join_all;
 use mediafactory::{
     Factory, Follower, Json, News, RunWorkflow, Waited,
     config::{Config, NamedServer},
 };
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, task::JoinSet};
 
 use self::{memory::resident_mib, simulator::Simulator};
 
@@ -62,18 +61,19 @@ fn main() {
 async fn run(factory: &Factory, count: usize) {
     let began = Instant::now();
     let job = factory.start_workflow(sampling()).await.expect("started").job;
-    let followers = (0..count).map(|number| {
+    let mut followers = JoinSet::new();
+    for number in 0..count {
         let follower = factory.follow(&job);
         let is_deaf = number > 0 && number % DEAF_ONE_IN == 0;
         let factory = factory.clone();
-        tokio::spawn(async move {
+        followers.spawn(async move {
             if is_deaf {
                 factory.wait(&job, PATIENCE).await.expect("an end");
             }
             (is_deaf, to_the_end(follower).await)
-        })
-    });
-    let ended = join_all(followers).await.into_iter().map(|ended| ended.expect("no panic"));
+        });
+    }
+    let ended = followers.join_all().await.into_iter();
     let (deaf, listening): (Vec<_>, Vec<_>) = ended.partition(|(is_deaf, _)| *is_deaf);
     assert!(deaf.iter().all(|(_, (heard, _))| *heard <= 2), "what was missed is told as one");
     let ends = || listening.iter().map(|(_, (_, end))| *end);

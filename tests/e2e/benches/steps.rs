@@ -26,6 +26,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     net::{TcpListener, TcpStream, tcp},
     process::{Child, ChildStdin, ChildStdout, Command},
+    task::JoinSet,
 };
 
 /// As far apart as the quicker ones of the recorded run (`txt2img_with_previews`).
@@ -44,7 +45,7 @@ async fn main() {
     let simulator = Sim::start(options).await.expect("a free port");
     #[expect(clippy::disallowed_methods, reason = "a benchmark is told its server this way")]
     let comfy = std::env::var("COMFYUI_URL").unwrap_or_else(|_| simulator.url());
-    let (passed, relay) = relay_to(comfy.trim_end_matches('/').to_owned()).await;
+    let (passed, relay, _relaying) = relay_to(comfy.trim_end_matches('/').to_owned()).await;
 
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Server::start(&relay, &folder);
@@ -154,23 +155,25 @@ fn program() -> PathBuf {
 }
 
 /// Passes every connection on to ComfyUI, and gives the address where it does.
-async fn relay_to(comfy: String) -> (Passed, String) {
+async fn relay_to(comfy: String) -> (Passed, String, JoinSet<()>) {
     let passed = Passed::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let to = comfy.strip_prefix("http://").expect("a plain address").to_owned();
     let notes = Arc::clone(&passed);
-    tokio::spawn(async move {
+    let mut relaying = JoinSet::new();
+    relaying.spawn(async move {
+        let mut passing = JoinSet::new();
         while let Ok((ours, _)) = listener.accept().await {
             let theirs = TcpStream::connect(&to).await.expect("ComfyUI");
             drop((ours.set_nodelay(true), theirs.set_nodelay(true)));
             let (ours_in, ours_out) = ours.into_split();
             let (theirs_in, theirs_out) = theirs.into_split();
-            tokio::spawn(pass(ours_in, theirs_out, None));
-            tokio::spawn(pass(theirs_in, ours_out, Some(Arc::clone(&notes))));
+            passing.spawn(pass(ours_in, theirs_out, None));
+            passing.spawn(pass(theirs_in, ours_out, Some(Arc::clone(&notes))));
         }
     });
-    (passed, address)
+    (passed, address, relaying)
 }
 
 async fn pass(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, notes: Option<Passed>) {

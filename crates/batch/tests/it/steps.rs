@@ -2,6 +2,7 @@
 
 use batch::{Progress, State, Steps};
 use comfy_sim::Moment;
+use tokio::task::JoinSet;
 
 use crate::stage::{PATIENCE, Stage};
 
@@ -28,11 +29,14 @@ async fn a_thousand_hear_of_the_end_and_one_that_does_not_listen_holds_up_nobody
     engine.start(record).await.unwrap();
     gate.reached().await;
     let deaf = engine.steps(&id).unwrap();
-    let steps = || tokio::spawn(all(engine.steps(&id).unwrap()));
-    let subscribers: Vec<_> = (0..SUBSCRIBERS).map(|_| steps()).collect();
+    let mut subscribers = JoinSet::new();
+    for _ in 0..SUBSCRIBERS {
+        subscribers.spawn(all(engine.steps(&id).unwrap()));
+    }
     gate.release();
-    for subscriber in subscribers {
-        let told = tokio::time::timeout(PATIENCE, subscriber).await.expect("in time").unwrap();
+    let told = tokio::time::timeout(PATIENCE, subscribers.join_all()).await.expect("in time");
+    assert_eq!(told.len(), SUBSCRIBERS);
+    for told in told {
         assert_eq!(told.last().unwrap().state, State::Succeeded);
         assert!(told.is_sorted_by(|one, next| one.percent <= next.percent));
     }

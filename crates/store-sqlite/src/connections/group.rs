@@ -115,7 +115,7 @@ impl Committer {
     pub(super) fn commit(&mut self, mut group: Vec<Box<dyn Write>>) {
         let ended = self.run(&mut group);
         for write in group {
-            write.answer(ended.as_ref().map(|()| ()).map_err(again));
+            write.answer(ended.as_ref().copied().map_err(again));
         }
     }
 

@@ -50,15 +50,15 @@ async fn a_write_that_panics_changes_nothing_and_stops_no_other() {
     assert!(!written.await.unwrap());
 }
 
-/// Gives a writer these writes at once, and what came of each.
-async fn together<T: Send + 'static>(
-    writes: Vec<Box<dyn FnOnce(&Connection) -> Result<T, Fault> + Send>>,
-) -> (Writer, Vec<Result<T, Error>>) {
+type Work = Box<dyn FnOnce(&Connection) -> Result<u32, Fault> + Send>;
+
+/// Gives a store these writes at once, and what came of each.
+async fn together(works: Vec<Work>) -> (Writer, Vec<Result<u32, Error>>) {
     let (go_on, may_go_on) = mpsc::channel();
     let (writer, has_begun) = held_up(may_go_on);
     has_begun.await;
     let mut all =
-        Box::pin(join_all(writes.into_iter().map(|write| writer.run(Durability::OnDisk, write))));
+        Box::pin(join_all(works.into_iter().map(|work| writer.run(Durability::OnDisk, work))));
     assert!(futures::poll!(&mut all).is_pending());
     go_on.send(()).unwrap();
     let answers = all.await;
