@@ -34,7 +34,11 @@ impl Comfy {
 
     /// A simulator, whatever else there is.
     pub(crate) async fn simulated() -> Self {
-        let options = SimOptions { step_time: STEP_TIME, ..SimOptions::default() };
+        Self::simulated_with(SimOptions { step_time: STEP_TIME, ..SimOptions::default() }).await
+    }
+
+    /// A simulator that is not like the others.
+    pub(crate) async fn simulated_with(options: SimOptions) -> Self {
         let sim = Sim::start(options).await.unwrap();
         Self { url: sim.url(), http: http(), sim: Some(sim) }
     }

@@ -56,3 +56,4 @@ mod listing;
 mod outages;
 mod refusing;
 mod restarting;
+mod stepping;

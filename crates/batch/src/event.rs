@@ -156,6 +156,19 @@ impl Event {
         }
     }
 
+    /// Whether the entry only repeats what the server knows too: without it, the job is looked up
+    /// there. So it need not wait until the disk has it.
+    ///
+    /// ```
+    /// use batch::Event;
+    /// assert!(Event::Started.is_on_the_server());
+    /// let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
+    /// assert!(!sent.is_on_the_server(), "nobody else knows that it may have been sent");
+    /// ```
+    pub fn is_on_the_server(&self) -> bool {
+        matches!(self, Self::Accepted { .. } | Self::Started)
+    }
+
     /// The failure that the event reports, when it reports one.
     pub fn failure(&self) -> Option<&Failure> {
         match self {

@@ -15,7 +15,7 @@
 //! jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?), &OwnerId::random()).await?;
 //! let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
 //! // After a crash here the job is looked up at the server, never sent again.
-//! assert_eq!(jobs.append(&id, sent, at).await?, State::Submitting);
+//! assert_eq!(jobs.append(&id, sent, at).await?.state, State::Submitting);
 //! # Ok(())
 //! # }
 //! ```
@@ -27,6 +27,7 @@ mod ids;
 mod job;
 mod progress;
 mod state;
+mod steps;
 pub mod store;
 
 pub use crate::{
@@ -39,8 +40,9 @@ pub use crate::{
     job::{Job, JobRecord, LogEntry},
     progress::{NodeProgress, Preview, Progress},
     state::{IllegalEvent, InvalidState, State},
+    steps::Steps,
     store::{
-        Adoption, InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs, Retention,
-        StoreError,
+        Adoption, Appended, InvalidCursor, JobCursor, JobPage, JobQuery, JobStore, MemoryJobs,
+        Retention, StoreError,
     },
 };

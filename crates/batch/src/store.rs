@@ -28,16 +28,36 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// Writes down a new job, which `owner` drives. A second job with the same id is refused.
     async fn create(&self, record: JobRecord, owner: &OwnerId) -> Result<(), StoreError>;
 
+    /// Writes down a new job together with the first entry of its log, both or neither: what is
+    /// sent at once need not be written twice. An event that cannot be the first is refused.
+    async fn create_with(
+        &self,
+        record: JobRecord,
+        owner: &OwnerId,
+        first: Event,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Adds what happened to a job's log, if it can follow, and says where the job stands then.
     /// The check and the write are one: of two writers whose events exclude each other, one is
     /// refused, whichever process it is in.
-    async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError>;
+    ///
+    /// A store may promise less for an entry that [is on the server](Event::is_on_the_server):
+    /// that it survives the end of the process, but not that of the machine's power. Whatever is
+    /// written after it never survives without it.
+    async fn append(&self, id: &JobId, event: Event, at: Timestamp)
+    -> Result<Appended, StoreError>;
 
     /// The job `id`, if there is one.
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
 
     /// One page of jobs, newest first.
     async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError>;
+
+    /// The newest jobs of this shape that ended well, at most so many, newest first. However many
+    /// jobs there are, this reads only these.
+    async fn latest_of_shape(&self, shape_digest: &str, limit: u32)
+    -> Result<Vec<Job>, StoreError>;
 
     /// Says that `owner` lives, at least until then.
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError>;
@@ -55,6 +75,21 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// Forgets finished jobs beyond what is to be kept, with their logs, and says how many. Jobs
     /// that are not finished stay, however old.
     async fn prune(&self, keep: &Retention) -> Result<u64, StoreError>;
+}
+
+/// A log entry that was written.
+///
+/// ```
+/// use batch::{Appended, State};
+/// let first = Appended { seq: 0, state: State::Submitting };
+/// assert!(!first.state.is_final());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its place in the log. Whoever knows all entries before it knows the whole log.
+    pub seq: u32,
+    /// Where the job stands after it.
+    pub state: State,
 }
 
 /// Which jobs to take over.

@@ -40,6 +40,8 @@ pub struct Session {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Connection {
     pub(crate) is_up: bool,
+    /// How often it was opened again.
+    pub(crate) reopened: u64,
     pub(crate) queue_remaining: Option<u64>,
     pub(crate) client_id: ClientId,
 }
@@ -50,7 +52,7 @@ impl Session {
         let (socket, queue_remaining) = socket::open(&client, client_id).await?;
         let (commands, inbox) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let (state, connection) =
-            watch::channel(Connection { is_up: true, queue_remaining, client_id });
+            watch::channel(Connection { is_up: true, reopened: 0, queue_remaining, client_id });
         let mut task = JoinSet::new();
         task.spawn(Driver::new(client.clone(), client_id, inbox, state).run(socket));
         Ok(Self { client, commands, connection, task })
@@ -69,6 +71,12 @@ impl Session {
     /// Whether the socket is up at this moment.
     pub fn is_connected(&self) -> bool {
         self.connection.borrow().is_up
+    }
+
+    /// How often the socket was opened again since the first time. While the number stays and the
+    /// socket is up, it is the same run of the same server that answers.
+    pub fn connection(&self) -> u64 {
+        self.connection.borrow().reopened
     }
 
     /// How many prompts wait or run on the server, as it last said.

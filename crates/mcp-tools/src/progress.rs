@@ -1,13 +1,12 @@
 //! Waiting for a job while telling the caller how far it is.
 
-use std::{convert::Infallible, time::Duration};
+use std::{pin::pin, time::Duration};
 
-use mediafactory::{Error, JobId, Progress, State, Waited};
+use mediafactory::{Error, JobId, Progress, State, Steps, Waited};
 use rmcp::{
     Peer, RoleServer,
     model::{ProgressNotificationParam, ProgressToken},
 };
-use tokio::{sync::watch, time::MissedTickBehavior};
 
 use crate::{
     definition::{Call, Ending},
@@ -69,13 +68,12 @@ pub(crate) async fn wait(
 ) -> Result<Waited, Error> {
     let ending = &call.ending;
     let waiting = call.factory.wait(job, at_most);
-    let reporting = report(call.factory.progress(job), call.reporter.as_ref(), ending);
+    let reporting = report(call.factory.steps(job), call.reporter.as_ref(), ending);
     let waited = tokio::select! {
         biased;
         () = ending.waits_end.cancelled() => as_it_stands(call, job).await?,
         () = call.cancelled.cancelled() => give_up(call, job, on_cancel).await?,
-        waited = waiting => waited?,
-        never = reporting => match never {},
+        waited = tell_meanwhile(waiting, reporting) => waited?,
         never = elsewhere::report(call, job) => match never {},
     };
     if let (Waited::Finished(report), Some(reporter)) = (&waited, &call.reporter)
@@ -83,6 +81,30 @@ pub(crate) async fn wait(
         && !ending.nobody_cancels.is_cancelled()
     {
         reporter.tell(WHOLE, "done".to_owned()).await;
+    }
+    Ok(waited)
+}
+
+/// Waits for a job while every step of it is told, and at its end for the steps that are not told
+/// yet: the answer comes after them.
+async fn tell_meanwhile(
+    waiting: impl Future<Output = Result<Waited, Error>>,
+    reporting: impl Future<Output = ()>,
+) -> Result<Waited, Error> {
+    let (mut waiting, mut reporting) = (pin!(waiting), pin!(reporting));
+    let mut has_told = false;
+    let waited = loop {
+        tokio::select! {
+            biased;
+            waited = &mut waiting => break waited?,
+            () = &mut reporting, if !has_told => has_told = true,
+        }
+    };
+    if !has_told
+        && matches!(waited, Waited::Finished(_))
+        && tokio::time::timeout(NOTIFY_TIMEOUT, reporting).await.is_err()
+    {
+        tracing::debug!("the caller reads too slowly to be told the last steps");
     }
     Ok(waited)
 }
@@ -100,31 +122,24 @@ async fn as_it_stands(call: &Call, job: &JobId) -> Result<Waited, Error> {
     call.factory.wait(job, Duration::ZERO).await
 }
 
-/// Reports until it is dropped.
-async fn report(
-    progress: Option<watch::Receiver<Progress>>,
-    reporter: Option<&Reporter>,
-    ending: &Ending,
-) -> Infallible {
-    if let (Some(mut progress), Some(reporter)) = (progress, reporter) {
-        let mut heartbeat = tokio::time::interval(HEARTBEAT);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut scale = Scale::default();
-        loop {
-            tokio::select! {
-                changed = progress.changed() => if changed.is_err() { break },
-                _ = heartbeat.tick() => {}
-            }
-            let (percent, message) = {
-                let now = progress.borrow_and_update();
-                (scale.next(now.percent), describe(&now))
-            };
-            if ending.nobody_cancels.is_cancelled() || !reporter.tell(percent, message).await {
-                break;
-            }
+/// Reports every step of a job until it has ended or nobody listens any more.
+async fn report(steps: Option<Steps>, reporter: Option<&Reporter>, ending: &Ending) {
+    let (Some(mut steps), Some(reporter)) = (steps, reporter) else { return };
+    let mut scale = Scale::default();
+    let mut now = None;
+    loop {
+        match tokio::time::timeout(HEARTBEAT, steps.next()).await {
+            Ok(Some(step)) => now = Some(step),
+            Ok(None) => return,
+            // It is said once more where the job is.
+            Err(_) => {}
+        }
+        let Some(now) = now.as_ref().filter(|now| !now.state.is_final()) else { return };
+        let (percent, message) = (scale.next(now.percent), describe(now));
+        if ending.nobody_cancels.is_cancelled() || !reporter.tell(percent, message).await {
+            return;
         }
     }
-    std::future::pending().await
 }
 
 /// How far a job is, in words.

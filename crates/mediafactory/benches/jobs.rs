@@ -1,27 +1,35 @@
 //! What a job costs beyond what ComfyUI itself takes.
 //!
-//! Claims: a trivial workflow takes at most 3 ms longer through the factory than through a bare
+//! Aims: a trivial workflow takes at most 3 ms longer through the factory than through a bare
 //! client that posts it and waits on one socket (the floor); 200 of them at once take at most 1.1
-//! times the floor. With `COMFYUI_URL` the server is that one; otherwise it is comfy-sim, which
-//! answers at once, so that there is nothing to hide behind.
+//! times the floor. The floor fetches nothing, so what it takes to fetch the picture, which a busy
+//! server pays for too, is measured on its own. With `COMFYUI_URL` the server is that one;
+//! otherwise it is comfy-sim in a process of its own, which answers at once, so that there is
+//! nothing to hide behind.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
+
+mod simulator;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use comfy_client::{Client, ClientOptions, Outcome, PromptId, Session, Submission};
-use comfy_sim::{Sim, SimOptions};
-use criterion::{Criterion, criterion_group, criterion_main};
-use futures::future::join_all;
+use comfy_client::{
+    Client, ClientOptions, Ended, NodeOutput, Outcome, PromptId, Session, Submission,
+};
+use comfy_sim::SimOptions;
+use criterion::{Criterion, criterion_group};
+use futures::{StreamExt as _, future::join_all};
 use mediafactory::{
     Factory, Json, RunWorkflow, Waited, Workflow,
     config::{Config, NamedServer},
 };
 use tokio::runtime::Runtime;
 use uuid::Uuid;
+
+use self::simulator::Simulator;
 
 /// As many as the floor of the issue has.
 const MANY: u64 = 200;
@@ -35,19 +43,14 @@ struct Bench {
     factory: Factory,
     /// What makes each picture another one, so that no server has it in its cache.
     colour: AtomicU64,
-    _simulator: Option<Sim>,
+    _simulator: Simulator,
     _folder: tempfile::TempDir,
 }
 
 impl Bench {
     async fn start() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a benchmark is told its server this way")]
-        let url = std::env::var("COMFYUI_URL").ok();
-        let simulator = match &url {
-            Some(_) => None,
-            None => Some(Sim::start(SimOptions::default()).await.expect("a free port")),
-        };
-        let url = url.or_else(|| simulator.as_ref().map(Sim::url)).expect("one of the two");
+        let simulator = Simulator::start();
+        let url = simulator.url();
         let client = Client::new(url.parse().expect("a URL"), ClientOptions::default());
         let client = client.expect("a client");
         let session = client.open_session().await.expect("a server");
@@ -63,15 +66,30 @@ impl Bench {
 
     fn workflow(&self) -> Json {
         let colour = self.colour.fetch_add(1, Ordering::Relaxed) % 0xff_ffff;
+        // ComfyUI lists a whole folder whenever it saves a file there.
+        let folder = colour / MANY;
         let text = format!(
             r#"{{"1": {{"class_type": "EmptyImage", "inputs": {{"width": 8, "height": 8, "batch_size": 1, "color": {colour}}}}},
-                "2": {{"class_type": "SaveImage", "inputs": {{"images": ["1", 0], "filename_prefix": "bench"}}}}}}"#
+                "2": {{"class_type": "SaveImage", "inputs": {{"images": ["1", 0], "filename_prefix": "bench/{folder}/p"}}}}}}"#
         );
         Json::parse(text.as_bytes()).expect("JSON")
     }
 
     /// The least that a client can do: watch, post, wait for the history.
     async fn floor(&self) {
+        self.bare().await;
+    }
+
+    /// The same, and the picture fetched: what any client needs that is to give it to somebody.
+    async fn fetching_floor(&self) {
+        let ended = self.bare().await;
+        for file in ended.outputs().flat_map(NodeOutput::files) {
+            let view = self.client.view(file).await.expect("the picture");
+            assert!(view.collect::<Vec<_>>().await.iter().all(Result::is_ok));
+        }
+    }
+
+    async fn bare(&self) -> Ended {
         let workflow = Workflow::from_json(&self.workflow()).expect("a workflow");
         let prompt = PromptId::from_uuid(Uuid::new_v4());
         let watch = self.session.watch(&prompt).await;
@@ -80,6 +98,7 @@ impl Bench {
         self.client.submit(&submission).await.expect("accepted");
         let ended = watch.finish().await.expect("an end");
         assert_eq!(ended.outcome, Outcome::Succeeded);
+        ended
     }
 
     async fn job(&self) {
@@ -99,6 +118,9 @@ fn trivial(criterion: &mut Criterion) {
     group.bench_function("floor", |bencher| {
         bencher.iter(|| runtime.block_on(bench.floor()));
     });
+    group.bench_function("floor and fetching", |bencher| {
+        bencher.iter(|| runtime.block_on(bench.fetching_floor()));
+    });
     group.bench_function("factory", |bencher| {
         bencher.iter(|| runtime.block_on(bench.job()));
     });
@@ -109,6 +131,11 @@ fn trivial(criterion: &mut Criterion) {
     group.bench_function("floor", |bencher| {
         bencher.iter_custom(|times| {
             repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.floor())))
+        });
+    });
+    group.bench_function("floor and fetching", |bencher| {
+        bencher.iter_custom(|times| {
+            repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.fetching_floor())))
         });
     });
     group.bench_function("factory", |bencher| {
@@ -128,4 +155,10 @@ fn repeat<F: Future>(runtime: &Runtime, times: u64, work: impl Fn() -> F) -> Dur
 }
 
 criterion_group!(benches, trivial);
-criterion_main!(benches);
+
+fn main() {
+    if !simulator::was_served(SimOptions::default()) {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+    }
+}

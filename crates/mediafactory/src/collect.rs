@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
+    fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -14,13 +15,14 @@ use comfy_client::{Client, FileRef, Folder, Limits, OutputItem};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use store_sqlite::SqliteStore;
+use tokio::task;
 use uuid::Uuid;
 
 use crate::failure;
 
-/// How much of a blob is read to learn what it is; the size of a picture may stand behind long
-/// metadata.
-const HEAD_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How much of a file is looked at to learn what it is; the size of a picture may stand behind
+/// long metadata.
+const HEAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Fetches what a finished job left on the server and records it.
 #[derive(Debug)]
@@ -53,14 +55,20 @@ impl Finisher for Collector {
                 *index = index.saturating_add(1);
             }
         }
+        let mut copies = Vec::new();
         for asset in &found {
-            if let Err(error) = self.place(asset).await {
-                tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
+            match self.place(asset).await {
+                Ok(copy) => copies.extend(copy),
+                Err(error) => {
+                    tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
+                }
             }
         }
         let event = Event::Finished { nodes: nodes.to_vec(), texts };
         let finished = self.store.finish_job(&job.record.id, event, Timestamp::now(), found);
-        finished.await.map_err(|error| FinishError::Store(in_job_store(error)))
+        // One wait for the disk instead of two.
+        let (finished, ()) = tokio::join!(finished, force_to_disk(copies));
+        finished.map_err(|error| FinishError::Store(in_job_store(error)))
     }
 }
 
@@ -82,13 +90,17 @@ impl Collector {
         let view = client.view(file).await.map_err(|error| unreachable(file, node, &error))?;
         let interrupted = Arc::new(OnceLock::new());
         let why = Arc::clone(&interrupted);
+        let head = Arc::new(Mutex::new(Vec::new()));
+        let passing = Arc::clone(&head);
         // What a piece of the download fails with, the store can only pass on as text.
         let bytes = view.map(move |piece| {
-            piece.map_err(|error| {
+            let piece = piece.map_err(|error| {
                 let text = error.to_string();
                 let _first = why.set(error);
-                text.into()
-            })
+                text
+            })?;
+            keep_head(&mut locked(&passing), &piece);
+            Ok(piece)
         });
         let stored = self.blobs.put(Box::pin(bytes), Limits::default().view_bytes_max).await;
         let stored = match (stored, interrupted.get()) {
@@ -96,8 +108,7 @@ impl Collector {
             (Err(_), Some(error)) => return Err(unreachable(file, node, error)),
             (Err(error), None) => return Err(not_kept(file, node, &error)),
         };
-        let head = self.head(&stored.digest).await;
-        let head = head.map_err(|error| not_kept(file, node, &error))?;
+        let head = std::mem::take(&mut *locked(&head));
         let record = &job.record;
         let now = Timestamp::now();
         let origin = Origin {
@@ -128,36 +139,55 @@ impl Collector {
         Ok(asset)
     }
 
-    /// The beginning of a blob.
-    async fn head(&self, digest: &assets::BlobDigest) -> Result<Vec<u8>, assets::Error> {
-        use tokio::io::AsyncReadExt as _;
-        let Some(path) = self.blobs.path(digest).await? else {
-            return Ok(self.blobs.read(digest).await?.to_vec());
-        };
-        let read = async {
-            let mut head = Vec::new();
-            tokio::fs::File::open(&path).await?.take(HEAD_BYTES_MAX).read_to_end(&mut head).await?;
-            Ok(head)
-        };
-        read.await.map_err(|source| assets::Error::Io { doing: "read", path: path.clone(), source })
-    }
-
-    /// Puts a copy of the blob into the output folder under its readable name. A copy and not a
-    /// link: who edits the file there must not change the blob.
-    async fn place(&self, asset: &Asset) -> Result<(), String> {
+    /// Puts a copy of the blob into the output folder under its readable name, and gives the file
+    /// where it is new. A copy and not a link: who edits the file there must not change the blob.
+    async fn place(&self, asset: &Asset) -> Result<Option<fs::File>, String> {
         let to = self.output_dir.join(&asset.file_name);
         let blob = self.blobs.path(&asset.blob).await.map_err(|error| error.to_string())?;
-        let Some(blob) = blob else { return Ok(()) };
-        if tokio::fs::try_exists(&to).await.unwrap_or(false) {
-            return Ok(());
-        }
+        let Some(blob) = blob else { return Ok(None) };
         let temporary = self.output_dir.join(format!(".{}.part", asset.id));
-        let copied = copy(&blob, &temporary, &to).await;
-        if copied.is_err() && tokio::fs::remove_file(&temporary).await.is_err() {
-            tracing::debug!(path = %temporary.display(), "there was no part of a copy to remove");
-        }
-        copied.map_err(|error| format!("cannot write {}: {error}", to.display()))
+        let placing = {
+            let to = to.clone();
+            // At once, where waiting for the disk holds up no task.
+            task::spawn_blocking(move || place(&blob, &temporary, &to))
+        };
+        let placed = placing.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        placed.map_err(|error| format!("cannot write {}: {error}", to.display()))
     }
+}
+
+/// Copies a file to a place where there is none yet. What is there under its name is whole,
+/// whenever the process is killed; the disk need not have it yet.
+fn place(blob: &Path, temporary: &Path, to: &Path) -> io::Result<Option<fs::File>> {
+    if to.exists() {
+        return Ok(None);
+    }
+    let copied = fs::copy(blob, temporary)
+        .and_then(|_| fs::File::options().append(true).open(temporary))
+        .and_then(|copy| fs::rename(temporary, to).map(|()| Some(copy)));
+    if copied.is_err() && fs::remove_file(temporary).is_err() {
+        tracing::debug!(path = %temporary.display(), "there was no part of a copy to remove");
+    }
+    copied
+}
+
+/// Only a power failure in this very moment leaves a copy that is cut short; the blob is whole.
+async fn force_to_disk(copies: Vec<fs::File>) {
+    let forced = task::spawn_blocking(move || copies.iter().try_for_each(fs::File::sync_all)).await;
+    if let Err(error) = forced.unwrap_or_else(|error| Err(io::Error::other(error))) {
+        tracing::warn!(%error, "a copy in the output folder may not survive a power failure");
+    }
+}
+
+/// Takes as much of a piece as the beginning of a file still lacks.
+fn keep_head(head: &mut Vec<u8>, piece: &[u8]) {
+    let room = HEAD_BYTES_MAX.saturating_sub(head.len());
+    head.extend(piece.iter().take(room));
+}
+
+/// It is held for one look only.
+fn locked(head: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    head.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The server did not give the file. It may only be away: then the file is fetched again.
@@ -195,12 +225,6 @@ fn in_job_store(error: store_sqlite::Error) -> StoreError {
         store_sqlite::Error::Job(error) => error,
         other => StoreError::Backend { doing: "finish a job", source: Box::new(other) },
     }
-}
-
-async fn copy(from: &Path, temporary: &Path, to: &Path) -> Result<(), std::io::Error> {
-    tokio::fs::copy(from, temporary).await?;
-    tokio::fs::File::open(temporary).await?.sync_all().await?;
-    tokio::fs::rename(temporary, to).await
 }
 
 /// A name that says what the file is and never meets another file's: what it was made with, its

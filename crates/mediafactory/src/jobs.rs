@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use assets::{Asset, AssetQuery, AssetStore};
-use batch::{CancelError, Event, Failure, Job, JobId, JobStore, Preview, Progress, State};
+use batch::{CancelError, Event, Failure, Job, JobId, JobStore, Preview, Progress, State, Steps};
 use tokio::{sync::watch, time::Instant};
 use workflow_graph::Json;
 
@@ -58,6 +58,11 @@ impl Factory {
         self.parts.engine.preview(job)
     }
 
+    /// Every step of a job that is under way in this process, from where it is now.
+    pub fn steps(&self, job: &JobId) -> Option<Steps> {
+        self.parts.engine.steps(job)
+    }
+
     /// What the latest preview shows, where there is one.
     pub async fn latest_preview(&self, job: &JobId) -> Result<Preview, Error> {
         let latest = self.preview(job).and_then(|preview| preview.borrow().clone());
@@ -78,6 +83,12 @@ impl Factory {
     pub async fn wait(&self, job: &JobId, at_most: Duration) -> Result<Waited, Error> {
         let until = Instant::now() + at_most.min(WAIT_MAX);
         loop {
+            // While it is under way here, its record says nothing that is not shown.
+            if let Some(mut progress) = self.progress(job) {
+                let ended = progress.wait_for(|progress| progress.state.is_final());
+                // A channel that closes before the job is final has lost its task.
+                drop(tokio::time::timeout_at(until, ended).await);
+            }
             let report = self.job(job).await?;
             if report.state.is_final() {
                 return Ok(Waited::Finished(report));
@@ -85,18 +96,7 @@ impl Factory {
             if Instant::now() >= until {
                 return Ok(Waited::StillRunning(report));
             }
-            match self.progress(job) {
-                Some(mut progress) => {
-                    let ended = progress.wait_for(|progress| progress.state.is_final());
-                    let ended =
-                        tokio::time::timeout_at(until, ended).await.map(|shown| shown.is_ok());
-                    // A channel that closes before the job is final has lost its task: poll then.
-                    if ended == Ok(false) {
-                        pause(until).await;
-                    }
-                }
-                None => pause(until).await,
-            }
+            tokio::time::sleep_until(until.min(Instant::now() + POLL_PAUSE)).await;
         }
     }
 
@@ -194,10 +194,6 @@ impl Factory {
             }
         }
     }
-}
-
-async fn pause(until: Instant) {
-    tokio::time::sleep_until(until.min(Instant::now() + POLL_PAUSE)).await;
 }
 
 fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport {

@@ -1,6 +1,9 @@
 //! The ComfyUI servers that there are, and which of them a job may go to.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use comfy_client::{Client, ClientOptions, Limits, SystemStats};
 use futures::future::join_all;
@@ -33,6 +36,8 @@ pub(crate) struct Server {
     tags: Vec<String>,
     gpu_id: u32,
     pub(crate) nodes: NodeCache,
+    /// Whether it is our simulator, and on which connection that was asked.
+    simulated: Mutex<Option<(u64, bool)>>,
 }
 
 impl Server {
@@ -44,6 +49,7 @@ impl Server {
             tags: named.tags.clone(),
             gpu_id: named.gpu_id.unwrap_or(place),
             nodes: NodeCache::default(),
+            simulated: Mutex::default(),
         })
     }
 
@@ -52,11 +58,23 @@ impl Server {
         self.client.url().to_string()
     }
 
-    /// Whether it is our simulator. It is asked each time: another server may have been started
-    /// at the same address.
-    pub(crate) async fn is_simulated(&self) -> Result<bool, Error> {
+    /// Whether it is our simulator. It is asked once for each `connection` of the engine to it, and
+    /// each time while there is none: another server may have been started at the same address.
+    pub(crate) async fn is_simulated(&self, connection: Option<u64>) -> Result<bool, Error> {
+        if let Some((asked_on, is_simulated)) = *self.simulated()
+            && connection == Some(asked_on)
+        {
+            return Ok(is_simulated);
+        }
         let stats = self.client.system_stats().await.map_err(failure::client)?;
-        Ok(is_simulator(&stats))
+        let is_simulated = is_simulator(&stats);
+        *self.simulated() = connection.map(|asked_on| (asked_on, is_simulated));
+        Ok(is_simulated)
+    }
+
+    /// The answer is never half written.
+    fn simulated(&self) -> MutexGuard<'_, Option<(u64, bool)>> {
+        self.simulated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -145,7 +145,8 @@ impl Factory {
 
     async fn may_be_simulated(&self, urls: &[String]) -> Result<bool, Error> {
         for server in self.parts.servers.iter().filter(|server| urls.contains(&server.url())) {
-            if server.is_simulated().await? {
+            let connection = self.parts.engine.connection(&server.url());
+            if server.is_simulated(connection).await? {
                 return Ok(true);
             }
         }

@@ -6,30 +6,20 @@ use assets::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, named_params};
+use rusqlite::{Connection, Params, Row, named_params};
 
 use crate::{
     SqliteStore,
     columns::{self, Problem, timestamp_text},
+    conditions::Conditions,
     error::Fault,
 };
-
-/// Which assets a query means, whatever page.
-const MATCHES: &str = "(:job IS NULL OR job = :job)
-    AND (:prefix IS NULL OR substr(media_type, 1, length(:prefix)) = :prefix)
-    AND (:text IS NULL OR instr(search_text, :text) > 0)";
 
 #[async_trait]
 impl AssetStore for SqliteStore {
     async fn insert(&self, assets: Vec<Asset>) -> Result<Vec<AssetId>, Error> {
-        let inserted = self.write(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let ids = insert(&transaction, &assets)?;
-            transaction.commit()?;
-            Ok(ids)
-        });
-        inserted.await.map_err(|error| error.in_asset_store("record assets"))
+        let inserted = self.write(move |connection| insert(connection, &assets)).await;
+        inserted.map_err(|error| error.in_asset_store("record assets"))
     }
 
     async fn get(&self, id: &AssetId) -> Result<Option<Asset>, Error> {
@@ -47,11 +37,8 @@ impl AssetStore for SqliteStore {
     async fn remove(&self, id: &AssetId) -> Result<Option<Asset>, Error> {
         let id = id.to_string();
         let removed = self.write(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let asset = select_one(&transaction, &id)?;
-            transaction.prepare_cached("DELETE FROM assets WHERE id = ?1")?.execute([&id])?;
-            transaction.commit()?;
+            let asset = select_one(connection, &id)?;
+            connection.prepare_cached("DELETE FROM assets WHERE id = ?1")?.execute([&id])?;
             Ok(asset)
         });
         removed.await.map_err(|error| error.in_asset_store("remove an asset"))
@@ -82,17 +69,14 @@ impl AssetStore for SqliteStore {
 
 /// Records all of `assets`, unless one stands in the way; then the transaction must not be
 /// committed.
-pub(crate) fn insert(
-    transaction: &Transaction<'_>,
-    assets: &[Asset],
-) -> Result<Vec<AssetId>, Fault> {
-    assets.iter().map(|asset| insert_one(transaction, asset)).collect()
+pub(crate) fn insert(connection: &Connection, assets: &[Asset]) -> Result<Vec<AssetId>, Fault> {
+    assets.iter().map(|asset| insert_one(connection, asset)).collect()
 }
 
-fn insert_one(transaction: &Transaction<'_>, asset: &Asset) -> Result<AssetId, Fault> {
+fn insert_one(connection: &Connection, asset: &Asset) -> Result<AssetId, Fault> {
     let origin = &asset.origin;
     let standing = select(
-        transaction,
+        connection,
         "WHERE job = :job AND node = :node AND output_index = :output_index",
         named_params! {
             ":job": origin.job.to_string(),
@@ -111,17 +95,17 @@ fn insert_one(transaction: &Transaction<'_>, asset: &Asset) -> Result<AssetId, F
             output_index: origin.output_index,
         }));
     }
-    if insert_row(transaction, asset)? == 0 {
+    if insert_row(connection, asset)? == 0 {
         return Err(Error::DuplicateId { id: asset.id }.into());
     }
     Ok(asset.id)
 }
 
-fn insert_row(transaction: &Transaction<'_>, asset: &Asset) -> Result<usize, Fault> {
+fn insert_row(connection: &Connection, asset: &Asset) -> Result<usize, Fault> {
     let origin = &asset.origin;
     let size_bytes = i64::try_from(asset.size_bytes)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-    let inserted = transaction
+    let inserted = connection
         .prepare_cached(
             "INSERT INTO assets (id, blob, media_type, size_bytes, file_name, width, height,
                  created_at, expires_at, job, node, output_index, workflow_digest, workflow,
@@ -163,33 +147,23 @@ fn insert_row(transaction: &Transaction<'_>, asset: &Asset) -> Result<usize, Fau
     Ok(inserted)
 }
 
-fn list(connection: &mut Connection, query: &AssetQuery) -> Result<AssetPage, Fault> {
-    let transaction = connection.transaction()?;
-    let (job, text) = (query.job.map(|job| job.to_string()), query.search_text());
-    let total: i64 = transaction
-        .prepare_cached(&format!("SELECT count(*) FROM assets WHERE {MATCHES}"))?
-        .query_row(
-            named_params! {":job": job, ":prefix": query.media_type_prefix, ":text": text},
-            |row| row.get(0),
-        )?;
+fn list(connection: &Connection, query: &AssetQuery) -> Result<AssetPage, Fault> {
+    let prefix = query.media_type_prefix.clone();
+    let all = Conditions::default()
+        .and("job = ?", query.job.map(|job| [job.to_string()]))
+        .and("substr(media_type, 1, length(?)) = ?", prefix.map(|prefix| [prefix.clone(), prefix]))
+        .and("instr(search_text, ?) > 0", query.search_text().map(|text| [text]));
+    let total: i64 = connection
+        .prepare_cached(&format!("SELECT count(*) FROM assets {}", all.sql()))?
+        .query_row(all.values(), |row| row.get(0))?;
 
+    let place = |cursor: AssetCursor| [timestamp_text(cursor.created_at), cursor.id.to_string()];
+    let rest = all.and("(created_at, id) < (?, ?)", query.cursor.map(place));
     let page_size = query.page_size();
-    let mut assets = select(
-        &transaction,
-        &format!(
-            "WHERE {MATCHES} AND (:created_at IS NULL OR (created_at, id) < (:created_at, :id))
-             ORDER BY created_at DESC, id DESC LIMIT :limit"
-        ),
-        named_params! {
-            ":job": job,
-            ":prefix": query.media_type_prefix,
-            ":text": text,
-            ":created_at": query.cursor.map(|cursor| timestamp_text(cursor.created_at)),
-            ":id": query.cursor.map(|cursor| cursor.id.to_string()),
-            // One more than asked for tells whether there is another page.
-            ":limit": i64::from(page_size) + 1,
-        },
-    )?;
+    // One more than asked for tells whether there is another page.
+    let most = u64::from(page_size) + 1;
+    let page = format!("{} ORDER BY created_at DESC, id DESC LIMIT {most}", rest.sql());
+    let mut assets = select(connection, &page, rest.values())?;
     let page_size = page_size.try_into().unwrap_or(usize::MAX);
     let has_more = assets.len() > page_size;
     assets.truncate(page_size);
@@ -207,7 +181,7 @@ fn select_one(connection: &Connection, id: &str) -> Result<Option<Asset>, Fault>
 fn select(
     connection: &Connection,
     condition: &str,
-    values: &[(&str, &dyn rusqlite::ToSql)],
+    values: impl Params,
 ) -> Result<Vec<Asset>, Fault> {
     let mut assets = Vec::new();
     let mut statement = connection.prepare_cached(&format!("SELECT * FROM assets {condition}"))?;

@@ -2,12 +2,13 @@
 //!
 //! SQLite lets one connection write at a time while any number read what was last committed. So
 //! writers queue here, in order, instead of colliding there, and readers never wait for them.
+//! Writes that wait together are committed together: they share one wait for the disk.
 //! Other processes may use the same file: between processes SQLite's own locks decide.
 
+mod group;
+
 use std::{
-    any::Any,
     fmt,
-    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -16,10 +17,12 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc},
     task::{self, JoinError},
 };
 
+pub(crate) use self::group::Durability;
+use self::group::{Committer, Write};
 use crate::{
     Error,
     error::{BUSY_WAIT, Fault, in_words},
@@ -39,11 +42,12 @@ const READERS_MAX: usize = 4;
 const MODE_ATTEMPTS_MAX: u32 = 500;
 const MODE_PAUSE: Duration = Duration::from_millis(10);
 
-type Write = Box<dyn FnOnce(&mut Connection) + Send>;
+/// How many writes become one transaction at most, so that none waits long for those after it.
+const GROUP_MAX: usize = WRITES_QUEUED_MAX;
 
 /// The connection that writes. Dropping it waits for the writes that are queued.
 pub(crate) struct Writer {
-    queue: Mutex<Option<mpsc::Sender<Write>>>,
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Write>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -55,34 +59,36 @@ pub(crate) struct Readers {
 }
 
 impl Writer {
-    pub(crate) fn start(mut connection: Connection) -> Result<Self, Error> {
-        let (queue, mut writes) = mpsc::channel::<Write>(WRITES_QUEUED_MAX);
+    pub(crate) fn start(connection: Connection) -> Result<Self, Error> {
+        let mut committer = Committer::new(connection).map_err(Error::of_sqlite)?;
+        let (queue, mut writes) = mpsc::channel::<Box<dyn Write>>(WRITES_QUEUED_MAX);
         let thread = thread::Builder::new()
             .name("store-sqlite".to_owned())
             .spawn(move || {
-                while let Some(write) = writes.blocking_recv() {
-                    write(&mut connection);
+                while let Some(first) = writes.blocking_recv() {
+                    let mut group = vec![first];
+                    while group.len() < GROUP_MAX
+                        && let Ok(next) = writes.try_recv()
+                    {
+                        group.push(next);
+                    }
+                    committer.commit(group);
                 }
             })
             .map_err(|source| Error::Thread { source })?;
         Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
 
-    /// Runs `write` after those that were queued before it. When the future is dropped, a queued
-    /// write still happens.
+    /// Runs `write` after those that were queued before it, and answers when it is committed. It
+    /// must not end the transaction that it runs in. When the future is dropped, a queued write
+    /// still happens.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        write: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+        durability: Durability,
+        write: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let queue = lock(&self.queue).clone().ok_or(Error::Closed)?;
-        let (answer, answered) = oneshot::channel();
-        let write = Box::new(move |connection: &mut Connection| {
-            // What a panic interrupts is rolled back on its way up, and the connection goes on.
-            let written = panic::catch_unwind(AssertUnwindSafe(|| write(connection)));
-            let written = written.unwrap_or_else(|panic| Err(Fault::Panic(words_of(&*panic))));
-            // Nobody may be waiting for the answer any more, which changes nothing here.
-            drop(answer.send(written));
-        });
+        let (write, answered) = group::one(durability, write);
         queue.send(write).await.map_err(|_| Error::Closed)?;
         Ok(answered.await.map_err(|_| Error::Closed)??)
     }
@@ -116,10 +122,10 @@ impl Readers {
         Self { path, permits, idle: Mutex::default() }
     }
 
-    /// Runs `read` where waiting for the disk holds up no task.
+    /// Runs `read` where waiting for the disk holds up no task. All of it sees one moment.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
-        read: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+        read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Error::Closed)?;
         let readers = Arc::clone(self);
@@ -130,7 +136,7 @@ impl Readers {
                 Some(connection) => connection,
                 None => open_reader(&readers.path)?,
             };
-            let result = read(&mut connection);
+            let result = as_of_one_moment(&mut connection, read);
             if !readers.permits.is_closed() {
                 lock(&readers.idle).push(connection);
             }
@@ -149,6 +155,14 @@ impl fmt::Debug for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Readers").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+fn as_of_one_moment<T>(
+    connection: &mut Connection,
+    read: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = connection.transaction()?;
+    read(&transaction)
 }
 
 /// Opens the connection that writes, and with it the database: created when it is not there, and
@@ -173,11 +187,7 @@ pub(crate) fn open_in_memory() -> Result<Connection, Error> {
 }
 
 fn prepare_writer(connection: &mut Connection, path: &Path) -> Result<(), Error> {
-    // FULL, not NORMAL: with NORMAL a power failure may take back the last commits, and a job
-    // that was sent to ComfyUI would not be on record. A commit waits for the disk instead.
-    let set = connection
-        .pragma_update(None, "synchronous", "FULL")
-        .and_then(|()| connection.pragma_update(None, "foreign_keys", true));
+    let set = connection.pragma_update(None, "foreign_keys", true);
     set.map_err(|source| open_error(path, source))?;
     schema::migrate(connection, path)
 }
@@ -237,16 +247,9 @@ fn open_error(path: &Path, source: rusqlite::Error) -> Error {
 /// Why work on another thread did not come to its end.
 pub(crate) fn ended(error: JoinError) -> Error {
     match error.try_into_panic() {
-        Ok(panic) => Error::Panic { words: words_of(&*panic) },
+        Ok(panic) => Error::Panic { words: group::words_of(&*panic) },
         Err(_) => Error::Closed,
     }
-}
-
-/// What a panic said.
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("no words").to_owned()
 }
 
 /// What these locks protect is whole at every moment, so a panic elsewhere is no reason to stop.
@@ -255,69 +258,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::{
-            atomic::{AtomicBool, Ordering},
-            mpsc,
-        },
-        thread,
-    };
-
-    use super::{Connection, Error, Writer, open_in_memory};
-
-    fn write_half(connection: &Connection) {
-        connection.execute_batch("CREATE TABLE half_done (x)").unwrap();
-    }
-
-    fn is_half_written(connection: &Connection) -> bool {
-        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'half_done'";
-        connection.query_row(tables, (), |row| row.get::<_, u32>(0)).unwrap() == 1
-    }
-
-    #[tokio::test]
-    async fn a_write_that_panics_changes_nothing_and_stops_no_other() {
-        let writer = Writer::start(open_in_memory().unwrap()).unwrap();
-        let panicked = writer.run(|connection| {
-            let transaction = connection.transaction()?;
-            write_half(&transaction);
-            if is_half_written(&transaction) {
-                std::panic::panic_any("in the middle of a write");
-            }
-            Ok(())
-        });
-        let error = panicked.await.unwrap_err();
-        insta::assert_snapshot!(error, @"the work on the database failed by a defect of this program, and nothing was changed; please report it: in the middle of a write");
-        assert!(!writer.run(|connection| Ok(is_half_written(connection))).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn everybody_who_closes_waits_for_the_writes() {
-        static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
-        let writer = Writer::start(open_in_memory().unwrap()).unwrap();
-        let (go_on, may_go_on) = mpsc::channel::<()>();
-        let write = writer.run(move |connection| {
-            may_go_on.recv().unwrap();
-            write_half(connection);
-            IS_WRITTEN.store(true, Ordering::SeqCst);
-            Ok(())
-        });
-        {
-            let mut write = std::pin::pin!(write);
-            assert!(futures::poll!(&mut write).is_pending());
-        }
-        thread::scope(|scope| {
-            let closers: Vec<_> = (0..4)
-                .map(|_| {
-                    scope.spawn(|| {
-                        writer.close();
-                        IS_WRITTEN.load(Ordering::SeqCst)
-                    })
-                })
-                .collect();
-            go_on.send(()).unwrap();
-            assert!(closers.into_iter().all(|closer| closer.join().unwrap()));
-        });
-        assert!(matches!(writer.run(|_| Ok(())).await, Err(Error::Closed)));
-    }
-}
+mod tests;

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use batch::{
-    Adoption, Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore, OwnerId,
-    Retention, State, StoreError,
+    Adoption, Appended, Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore,
+    OwnerId, Retention, State, StoreError,
 };
 use jiff::Timestamp;
-use rusqlite::{
-    Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, named_params,
-};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, named_params};
 use workflow_graph::Json;
 
 use crate::{
     SqliteStore,
     columns::{self, Problem, timestamp_text},
+    conditions::Conditions,
+    connections::Durability,
     error::Fault,
 };
 
@@ -30,24 +30,41 @@ impl JobStore for SqliteStore {
         created.map_err(|error| error.in_job_store("record a job"))
     }
 
-    async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError> {
-        let id = *id;
-        let appended = self.write(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let state = append(&transaction, id, &event, at)?;
-            transaction.commit()?;
-            Ok(state)
+    async fn create_with(
+        &self,
+        record: JobRecord,
+        owner: &OwnerId,
+        first: Event,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let owner = *owner;
+        let created = self.write(move |connection| {
+            create(connection, &record, &owner)?;
+            append(connection, record.id, &first, at).map(drop)
         });
+        created.await.map_err(|error| error.in_job_store("record a job"))
+    }
+
+    async fn append(
+        &self,
+        id: &JobId,
+        event: Event,
+        at: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        let id = *id;
+        // What can be asked of the server again need not wait for the disk.
+        let durability =
+            if event.is_on_the_server() { Durability::InFile } else { Durability::OnDisk };
+        let appended = move |connection: &Connection| append(connection, id, &event, at);
+        let appended = self.inner.writer.run(durability, appended);
         appended.await.map_err(|error| error.in_job_store("record what happened to a job"))
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         let id = *id;
         let found = self.read(move |connection| {
-            let transaction = connection.transaction()?;
             let mut jobs =
-                select(&transaction, "WHERE id = :id", named_params! {":id": id.to_string()})?;
+                select(connection, "WHERE id = :id", named_params! {":id": id.to_string()})?;
             Ok(jobs.pop())
         });
         found.await.map_err(|error| error.in_job_store("read a job"))
@@ -59,9 +76,21 @@ impl JobStore for SqliteStore {
         listed.map_err(|error| error.in_job_store("list jobs"))
     }
 
+    async fn latest_of_shape(
+        &self,
+        shape_digest: &str,
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError> {
+        let shape = shape_digest.to_owned();
+        let found = self.read(move |connection| latest_of_shape(connection, &shape, limit)).await;
+        found.map_err(|error| error.in_job_store("read earlier jobs"))
+    }
+
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {
         let owner = *owner;
-        let renewed = self.write(move |connection| owners::renew(connection, &owner, until)).await;
+        // After a power failure nobody is alive, whatever the leases say.
+        let renewed = move |connection: &Connection| owners::renew(connection, &owner, until);
+        let renewed = self.inner.writer.run(Durability::InFile, renewed).await;
         renewed.map_err(|error| error.in_job_store("renew a lease"))
     }
 
@@ -87,13 +116,13 @@ impl JobStore for SqliteStore {
 /// Adds an event to a job's log, if it can follow. The transaction holds the lock for writing, so
 /// nobody changes the state between the check and the write.
 pub(crate) fn append(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     id: JobId,
     event: &Event,
     at: Timestamp,
-) -> Result<State, Fault> {
+) -> Result<Appended, Fault> {
     let job = id.to_string();
-    let state: Option<String> = transaction
+    let state: Option<String> = connection
         .prepare_cached("SELECT state FROM jobs WHERE id = ?1")?
         .query_row([&job], |row| row.get(0))
         .optional()?;
@@ -102,22 +131,22 @@ pub(crate) fn append(
         .parse()
         .map_err(|error| damaged(&job, columns::problem("state", &error)))?;
     let next = state.next(event).map_err(|source| StoreError::Illegal { id, source })?;
-    transaction
+    let seq: u32 = connection
         .prepare_cached(
             "INSERT INTO job_log (job, seq, at, event)
-             SELECT ?1, count(*), ?2, ?3 FROM job_log WHERE job = ?1",
+             SELECT ?1, count(*), ?2, ?3 FROM job_log WHERE job = ?1 RETURNING seq",
         )?
-        .execute((&job, timestamp_text(at), event.to_json().to_string()))?;
+        .query_row((&job, timestamp_text(at), event.to_json().to_string()), |row| row.get(0))?;
     // Where a job is, too, stands in its log: the state and the server only repeat it.
     let server = if let Event::SubmitStarted { server } = event {
         Some(server.as_str())
     } else {
         (next == State::Recorded).then_some("")
     };
-    transaction
+    connection
         .prepare_cached("UPDATE jobs SET state = ?2, server = coalesce(?3, server) WHERE id = ?1")?
         .execute((&job, next.as_str(), server))?;
-    Ok(next)
+    Ok(Appended { seq, state: next })
 }
 
 fn create(connection: &Connection, record: &JobRecord, owner: &OwnerId) -> Result<(), Fault> {
@@ -163,46 +192,25 @@ fn create(connection: &Connection, record: &JobRecord, owner: &OwnerId) -> Resul
     }
 }
 
-/// What a query asks for, apart from the page.
-const MATCHES: &str = "(:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-    AND (:service IS NULL OR service = :service)
-    AND (:workflow_digest IS NULL OR workflow_digest = :workflow_digest)
-    AND (:shape_digest IS NULL OR shape_digest = :shape_digest)";
+fn list(connection: &Connection, query: &JobQuery) -> Result<JobPage, Fault> {
+    let states = (!query.states.is_empty()).then(|| [states_json(query.states.iter().copied())]);
+    let text = |text: &Option<String>| text.clone().map(|text| [text]);
+    let all = Conditions::default()
+        .and("state IN (SELECT value FROM json_each(?))", states)
+        .and("service = ?", text(&query.service))
+        .and("workflow_digest = ?", text(&query.workflow_digest))
+        .and("shape_digest = ?", text(&query.shape_digest));
+    let total: i64 = connection
+        .prepare_cached(&format!("SELECT count(*) FROM jobs {}", all.sql()))?
+        .query_row(all.values(), |row| row.get(0))?;
 
-fn list(connection: &mut Connection, query: &JobQuery) -> Result<JobPage, Fault> {
-    let transaction = connection.transaction()?;
-    let states = (!query.states.is_empty()).then(|| states_json(query.states.iter().copied()));
-    let total: i64 = transaction
-        .prepare_cached(&format!("SELECT count(*) FROM jobs WHERE {MATCHES}"))?
-        .query_row(
-            named_params! {
-                ":states": states,
-                ":service": query.service,
-                ":workflow_digest": query.workflow_digest,
-                ":shape_digest": query.shape_digest,
-            },
-            |row| row.get(0),
-        )?;
-
+    let place = |cursor: JobCursor| [timestamp_text(cursor.created_at), cursor.id.to_string()];
+    let rest = all.and("(created_at, id) < (?, ?)", query.cursor.map(place));
     let page_size = query.page_size();
-    let mut jobs = select(
-        &transaction,
-        &format!(
-            "WHERE {MATCHES}
-                 AND (:created_at IS NULL OR (created_at, id) < (:created_at, :id))
-             ORDER BY created_at DESC, id DESC LIMIT :limit"
-        ),
-        named_params! {
-            ":states": states,
-            ":service": query.service,
-            ":workflow_digest": query.workflow_digest,
-            ":shape_digest": query.shape_digest,
-            ":created_at": query.cursor.map(|cursor| timestamp_text(cursor.created_at)),
-            ":id": query.cursor.map(|cursor| cursor.id.to_string()),
-            // One more than asked for tells whether there is another page.
-            ":limit": i64::from(page_size) + 1,
-        },
-    )?;
+    // One more than asked for tells whether there is another page.
+    let most = u64::from(page_size) + 1;
+    let page = format!("{} ORDER BY created_at DESC, id DESC LIMIT {most}", rest.sql());
+    let mut jobs = select(connection, &page, rest.values())?;
     let page_size = page_size.try_into().unwrap_or(usize::MAX);
     let has_more = jobs.len() > page_size;
     jobs.truncate(page_size);
@@ -213,28 +221,46 @@ fn list(connection: &mut Connection, query: &JobQuery) -> Result<JobPage, Fault>
     })
 }
 
+/// The newest jobs of a shape that ended well.
+fn latest_of_shape(
+    connection: &Connection,
+    shape_digest: &str,
+    limit: u32,
+) -> Result<Vec<Job>, Fault> {
+    // The plus keeps SQLite off the index of states, of which most jobs have the same.
+    select(
+        connection,
+        "WHERE shape_digest = :shape AND +state = :state ORDER BY created_at DESC LIMIT :limit",
+        named_params! {
+            ":shape": shape_digest,
+            ":state": State::Succeeded.as_str(),
+            ":limit": limit,
+        },
+    )
+}
+
 /// The jobs that `condition` chooses, with their logs, as one moment knows them.
 fn select(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     condition: &str,
-    values: &[(&str, &dyn rusqlite::ToSql)],
+    values: impl Params,
 ) -> Result<Vec<Job>, Fault> {
-    let jobs = select_each(transaction, condition, values)?;
+    let jobs = select_each(connection, condition, values)?;
     Ok(jobs.into_iter().collect::<Result<_, _>>()?)
 }
 
 /// The same, and of each that cannot be read why.
 pub(crate) fn select_each(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     condition: &str,
-    values: &[(&str, &dyn rusqlite::ToSql)],
+    values: impl Params,
 ) -> Result<Vec<Result<Job, StoreError>>, Fault> {
     let mut jobs = Vec::new();
-    let mut statement = transaction.prepare_cached(&format!("SELECT * FROM jobs {condition}"))?;
+    let mut statement = connection.prepare_cached(&format!("SELECT * FROM jobs {condition}"))?;
     let mut rows = statement.query(values)?;
     while let Some(row) = rows.next()? {
         let id: String = row.get("id")?;
-        let job = read_job(row, read_log(transaction, &id)?);
+        let job = read_job(row, read_log(connection, &id)?);
         jobs.push(job.map_err(|problem| damaged(&id, problem)));
     }
     Ok(jobs)
@@ -256,9 +282,9 @@ fn read_job(row: &Row<'_>, log: Result<Log, Problem>) -> Result<Job, Problem> {
 
 type Log = Vec<(Event, Timestamp)>;
 
-fn read_log(transaction: &Transaction<'_>, job: &str) -> Result<Result<Log, Problem>, Fault> {
+fn read_log(connection: &Connection, job: &str) -> Result<Result<Log, Problem>, Fault> {
     let mut log = Log::new();
-    let mut statement = transaction
+    let mut statement = connection
         .prepare_cached("SELECT seq, at, event FROM job_log WHERE job = ?1 ORDER BY seq")?;
     let mut rows = statement.query([job])?;
     while let Some(row) = rows.next()? {

@@ -40,6 +40,7 @@
 
 mod asset_table;
 mod columns;
+mod conditions;
 mod connections;
 mod error;
 mod jobs;
@@ -50,11 +51,11 @@ use std::{path::PathBuf, sync::Arc};
 use assets::Asset;
 use batch::{Event, JobId, State};
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::task;
 
 use crate::{
-    connections::{Readers, Writer},
+    connections::{Durability, Readers, Writer},
     error::Fault,
 };
 
@@ -62,8 +63,10 @@ pub use crate::error::Error;
 
 /// One database, for [`batch::JobStore`] and [`assets::AssetStore`]. Clones use the same one.
 ///
-/// A write is on the disk when its method returns `Ok`, and survives a power failure. When the
-/// last clone is dropped, the writes that are queued are done first, on the dropping thread; in
+/// A write is on the disk when its method returns `Ok`, and survives a power failure; only log
+/// entries that the server can be asked for again ([`Event::is_on_the_server`]) and leases survive
+/// no more than the end of the process until the next write. Writes that wait at the same time
+/// share one commit. When the last clone is dropped, the writes that are queued are done first, on the dropping thread; in
 /// async code call [`SqliteStore::close`] before.
 ///
 /// ```
@@ -129,12 +132,9 @@ impl SqliteStore {
             return Err(Error::AssetOfAnotherJob { asset: asset.id, found, job: id });
         }
         self.write(move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let state = jobs::append(&transaction, id, &event, at)?;
-            asset_table::insert(&transaction, &assets)?;
-            transaction.commit()?;
-            Ok(state)
+            let appended = jobs::append(connection, id, &event, at)?;
+            asset_table::insert(connection, &assets)?;
+            Ok(appended.state)
         })
         .await
     }
@@ -154,20 +154,21 @@ impl SqliteStore {
         }
     }
 
+    /// A write that is on the disk when this answers.
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
-        self.inner.writer.run(work).await
+        self.inner.writer.run(Durability::OnDisk, work).await
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         match &self.inner.readers {
             Some(readers) => readers.run(work).await,
-            None => self.inner.writer.run(work).await,
+            None => self.inner.writer.run(Durability::InFile, work).await,
         }
     }
 }

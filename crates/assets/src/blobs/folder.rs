@@ -1,7 +1,8 @@
 //! Blobs as files of one folder.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -9,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future, stream};
 use sha2::{Digest as _, Sha256};
 use tokio::{io::AsyncWriteExt as _, task};
 use uuid::Uuid;
@@ -19,10 +20,10 @@ use crate::{BlobDigest, Error};
 
 /// Blobs as files below one folder: `sha256/ab/abcdef…`.
 ///
-/// Bytes come into a file of their own below `incoming`, are hashed on the way, forced to the
-/// disk and only then given their name, so a file under `sha256` is whole whenever the process
-/// or the machine stops. What a stopped process left in `incoming` is removed at the next
-/// [`FolderBlobs::open`]. Several processes may use one folder at a time.
+/// Bytes come into a file of their own below `incoming` (small ones through memory), are hashed
+/// on the way, forced to the disk and only then given their name, so a file under `sha256` is
+/// whole whenever the process or the machine stops. What a stopped process left in `incoming` is
+/// removed at the next [`FolderBlobs::open`]. Several processes may use one folder at a time.
 ///
 /// A blob that is there is not written again; only if its file has another size than the same
 /// bytes have now is it replaced. Damage that keeps the size is found by [`BlobStore::read`].
@@ -45,6 +46,9 @@ pub struct FolderBlobs {
     /// Held shared while this value lives, so that no other process sweeps `incoming`.
     _in_use: fs::File,
 }
+
+/// What is no larger comes into memory first and is then written in one go: most pictures.
+const SMALL_BYTES_MAX: usize = 1024 * 1024;
 
 /// How often the lock is tried, and the pause in between: ten seconds in all.
 const LOCK_ATTEMPTS_MAX: u32 = 500;
@@ -81,16 +85,27 @@ impl FolderBlobs {
     }
 
     fn blob_path(&self, digest: &BlobDigest) -> PathBuf {
-        let name = digest.to_string();
-        let shard = name.get(..2).unwrap_or_default();
-        self.root.join("sha256").join(shard).join(&name)
+        path_of(&self.root, digest)
     }
+}
+
+fn path_of(root: &Path, digest: &BlobDigest) -> PathBuf {
+    let name = digest.to_string();
+    let shard = name.get(..2).unwrap_or_default();
+    root.join("sha256").join(shard).join(&name)
 }
 
 #[async_trait]
 impl BlobStore for FolderBlobs {
     async fn put(&self, bytes: ByteStream, size_limit_bytes: u64) -> Result<StoredBlob, Error> {
         let path = self.root.join("incoming").join(Uuid::new_v4().to_string());
+        let bytes = match gather(bytes, size_limit_bytes).await? {
+            Gathered::Whole(whole) => {
+                let root = self.root.clone();
+                return blocking(move || write_small(&root, path, &whole)).await;
+            }
+            Gathered::Beginning(bytes) => bytes,
+        };
         let (incoming, file) = blocking(move || Incoming::create(path)).await?;
         let (file, digest, size_bytes) = receive(&incoming, file, bytes, size_limit_bytes).await?;
         let target = self.blob_path(&digest);
@@ -153,6 +168,42 @@ impl Drop for Incoming {
     }
 }
 
+/// A stream whose beginning was taken in.
+enum Gathered {
+    /// There is no more.
+    Whole(Vec<u8>),
+    /// There is more; the stream has all of it.
+    Beginning(ByteStream),
+}
+
+async fn gather(mut bytes: ByteStream, size_limit_bytes: u64) -> Result<Gathered, Error> {
+    let mut beginning = Vec::new();
+    while beginning.len() <= SMALL_BYTES_MAX {
+        let Some(chunk) = bytes.next().await else { return Ok(Gathered::Whole(beginning)) };
+        let received_bytes = size_of_bytes(&beginning);
+        let chunk = chunk.map_err(|source| Error::Incoming { received_bytes, source })?;
+        beginning.extend_from_slice(&chunk);
+        if size_of_bytes(&beginning) > size_limit_bytes {
+            return Err(Error::TooLarge { limit_bytes: size_limit_bytes });
+        }
+    }
+    let beginning = stream::once(future::ready(Ok(Bytes::from(beginning))));
+    Ok(Gathered::Beginning(Box::pin(beginning.chain(bytes))))
+}
+
+/// Writes a blob that is in memory as a whole.
+fn write_small(root: &Path, path: PathBuf, whole: &[u8]) -> Result<StoredBlob, Error> {
+    let (digest, size_bytes) = (BlobDigest::of(whole), size_of_bytes(whole));
+    let (incoming, mut file) = Incoming::create(path)?;
+    file.write_all(whole).map_err(io_error("write", &incoming.path))?;
+    let is_new = publish(&file, &incoming, &path_of(root, &digest), size_bytes)?;
+    Ok(StoredBlob { digest, size_bytes, is_new })
+}
+
+fn size_of_bytes(bytes: &[u8]) -> u64 {
+    bytes.len().try_into().unwrap_or(u64::MAX)
+}
+
 async fn receive(
     incoming: &Incoming,
     file: fs::File,
@@ -166,7 +217,7 @@ async fn receive(
     while let Some(chunk) = bytes.next().await {
         let chunk =
             chunk.map_err(|source| Error::Incoming { received_bytes: size_bytes, source })?;
-        size_bytes = size_bytes.saturating_add(chunk.len().try_into().unwrap_or(u64::MAX));
+        size_bytes = size_bytes.saturating_add(size_of_bytes(&chunk));
         if size_bytes > size_limit_bytes {
             return Err(Error::TooLarge { limit_bytes: size_limit_bytes });
         }

@@ -54,13 +54,16 @@ async fn a_put_that_is_given_up_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = FolderBlobs::open(folder.path()).await.unwrap();
     let (started, mut has_started) = tokio::sync::mpsc::channel(1);
-    let endless = stream::once(async move {
-        started.send(()).await.unwrap();
-        Ok(Bytes::from_static(b"fox"))
-    })
-    .chain(stream::pending());
+    // More than what is taken into memory, so that there is a file.
+    let much = stream::once(async { Ok(Bytes::from(vec![b'f'; 2 << 20])) });
+    let endless = much
+        .chain(stream::once(async move {
+            started.send(()).await.unwrap();
+            Ok(Bytes::from_static(b"fox"))
+        }))
+        .chain(stream::pending());
     {
-        let mut put = Box::pin(blobs.put(Box::pin(endless), 1_000));
+        let mut put = Box::pin(blobs.put(Box::pin(endless), 4 << 20));
         tokio::select! {
             _ = &mut put => unreachable!("the stream never ends"),
             _ = has_started.recv() => {}

@@ -26,7 +26,7 @@ pub(super) async fn elsewhere(shared: &Arc<Shared>, id: &JobId) -> Result<(), Ca
             }
         };
         match shared.store.append(id, event, shared.now()).await {
-            Ok(state) if state.is_final() => return Ok(()),
+            Ok(appended) if appended.state.is_final() => return Ok(()),
             Ok(_) => return adopt(shared, &job).await,
             // It went on in the meantime: look again where it is.
             Err(StoreError::Illegal { .. }) => {}

@@ -93,6 +93,21 @@ impl Dispatch {
         async move { seat.await.ok() }
     }
 
+    /// A seat, where one is free and nobody waits.
+    pub(super) fn seat_at_once(self: &Arc<Self>, wish: Wish) -> Option<Seat> {
+        let mut board = self.board();
+        if !board.waiting.is_empty() {
+            return None;
+        }
+        let fitting = board.places_of(&wish.servers);
+        let at = best(&board.places, &fitting, &wish.models)?;
+        board.note_turn(wish.caller);
+        let place = board.places.get_mut(at)?;
+        place.take(wish.models);
+        let server = Arc::clone(&place.server);
+        Some(Seat { dispatch: Some(Arc::clone(self)), place: at, server })
+    }
+
     /// The seat of a job that is at its server already, whether or not one is free.
     pub(super) fn taken_seat(self: &Arc<Self>, url: &str) -> Option<Seat> {
         let mut board = self.board();
@@ -160,10 +175,7 @@ impl Board {
             let server = Arc::clone(&place.server);
             let seat = Seat { dispatch: Some(Arc::clone(dispatch)), place: at, server };
             match waiter.seat.send(seat) {
-                Ok(()) => {
-                    place.in_flight = place.in_flight.saturating_add(1);
-                    place.warm_models = waiter.models;
-                }
+                Ok(()) => place.take(waiter.models),
                 // Who asked is gone. The seat was never taken, and the lock is held.
                 Err(mut seat) => seat.dispatch = None,
             }
@@ -178,8 +190,9 @@ impl Board {
             let candidates = callers.iter_mut().filter_map(|(caller, waiters)| {
                 waiters.retain(|waiter| !waiter.seat.is_closed());
                 let mut fitting = waiters.iter().enumerate();
+                let place_of = |waiter: &Waiter| best(places, &waiter.places, &waiter.models);
                 let (index, at) =
-                    fitting.find_map(|(index, waiter)| Some((index, best(places, waiter)?)))?;
+                    fitting.find_map(|(index, waiter)| Some((index, place_of(waiter)?)))?;
                 let last_turn = last_turns.get(caller).copied().unwrap_or_default();
                 Some((last_turn, caller.clone(), index, at))
             });
@@ -215,11 +228,11 @@ impl Board {
 
 /// Of the places that will do and have a seat, the one where the job is likely to start first;
 /// among equals the one with more free memory, then the one that was named first.
-fn best(places: &[Place], waiter: &Waiter) -> Option<usize> {
-    let free = waiter.places.iter().filter_map(|&at| Some((at, places.get(at)?)));
+fn best(places: &[Place], fitting: &[usize], models: &[String]) -> Option<usize> {
+    let free = fitting.iter().filter_map(|&at| Some((at, places.get(at)?)));
     let free = free.filter(|(_, place)| place.has_seat());
     let best = free.min_by(|(_, one), (_, other)| {
-        let (one_wait, other_wait) = (one.wait(&waiter.models), other.wait(&waiter.models));
+        let (one_wait, other_wait) = (one.wait(models), other.wait(models));
         let memory = |place: &Place| Reverse(place.server.vram_free_bytes().unwrap_or_default());
         one_wait.total_cmp(&other_wait).then_with(|| memory(one).cmp(&memory(other)))
     });
@@ -227,6 +240,12 @@ fn best(places: &[Place], waiter: &Waiter) -> Option<usize> {
 }
 
 impl Place {
+    /// Another job comes here, with these models.
+    fn take(&mut self, models: Vec<String>) {
+        self.in_flight = self.in_flight.saturating_add(1);
+        self.warm_models = models;
+    }
+
     fn has_seat(&self) -> bool {
         self.set_aside.is_none() && self.in_flight < self.server.in_flight_max
     }

@@ -10,10 +10,10 @@ use super::{
     run::Run,
     submit::{execution_failure, with_causes},
 };
-use crate::{
-    Event, Failure, JobQuery, State, StopReason, StoreError,
-    estimate::{Expected, node_runs},
-};
+use crate::{Event, Failure, State, StopReason, StoreError, estimate::node_runs};
+
+/// How long a job that waits at the server is not asked for: most begin before.
+const QUEUE_PAUSE_FIRST: Duration = Duration::from_secs(1);
 
 /// How often the log is read for what other processes wrote, and a stop is repeated until it
 /// took effect.
@@ -30,9 +30,6 @@ const STOP_PATIENCE: Duration = Duration::from_mins(5);
 /// The pause before results are fetched again that could not be.
 const FINISH_PAUSE: Duration = Duration::from_secs(2);
 
-/// How many earlier jobs of the same shape tell how long this one will take.
-const RUNS_COMPARED: u32 = 5;
-
 /// The times that matter while a prompt is followed.
 struct Times {
     deadline: Pin<Box<Sleep>>,
@@ -46,13 +43,19 @@ impl Run {
     /// Follows the prompt until its outcome is written, or the engine stops. What stops it stands
     /// in the log, whichever process wrote it.
     pub(super) async fn follow(&mut self, mut watch: Watch) -> Result<(), StoreError> {
+        let first_pause = if self.sees_beginning && self.job.stop_requested().is_none() {
+            QUEUE_PAUSE_FIRST
+        } else {
+            Duration::ZERO
+        };
+        let first_look = Instant::now() + first_pause;
         let mut times = Times {
             deadline: Box::pin(tokio::time::sleep(Duration::MAX)),
-            queue_at: Instant::now(),
+            queue_at: first_look,
             stopping_since: None,
         };
         self.arm(&mut times);
-        let mut poll = tokio::time::interval(POLL_PAUSE);
+        let mut poll = tokio::time::interval_at(first_look, POLL_PAUSE);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (cancel, stopping) = (self.cancel.clone(), self.shared.stopping.clone());
         loop {
@@ -100,18 +103,12 @@ impl Run {
     async fn began(&mut self, times: &mut Times) -> Result<(), StoreError> {
         self.write(Event::Started).await?;
         self.arm(times);
-        let record = &self.job.record;
-        if record.shape_digest.is_empty() {
+        let shape = &self.job.record.shape_digest;
+        if shape.is_empty() {
             return Ok(());
         }
-        let query = JobQuery {
-            states: vec![State::Succeeded],
-            shape_digest: Some(record.shape_digest.clone()),
-            limit: RUNS_COMPARED,
-            ..JobQuery::default()
-        };
-        match self.shared.store.list(&query).await {
-            Ok(earlier) => self.tracker.expect(Expected::of(&earlier.jobs)),
+        match self.shared.earlier.of_shape(shape, &*self.shared.store).await {
+            Ok(expected) => self.tracker.expect(expected),
             // One of them may be damaged. This job runs all the same, without an estimate.
             Err(error) => tracing::warn!(job = %self.id(), %error, "no earlier jobs to compare"),
         }
@@ -200,10 +197,12 @@ impl Run {
     /// Writes the end that the history tells. What was asked for explains an interruption, never
     /// a success.
     async fn end(&mut self, ended: &Ended) -> Result<(), StoreError> {
+        if ended.outcome == Outcome::Succeeded {
+            return self.keep_results(ended).await;
+        }
         self.reload().await?;
         let stop = self.job.stop_requested();
         let event = match &ended.outcome {
-            Outcome::Succeeded => return self.keep_results(ended).await,
             Outcome::Failed(error) => self.failed(execution_failure(error), ended),
             Outcome::Interrupted { .. } => stop.map_or(Event::Cancelled, stop_event),
             Outcome::Lost => stop.map_or_else(|| lost(ended), stop_event),
@@ -230,7 +229,12 @@ impl Run {
             let (job, client) = (&self.job, &server.client);
             let finished = Finished { job, ended, client, nodes: &nodes };
             let failure = match self.shared.finisher.finish(finished).await {
-                Ok(_) | Err(FinishError::Store(StoreError::Illegal { .. })) => {
+                Ok(state) => {
+                    self.shared.earlier.note(&self.job.record.shape_digest, nodes);
+                    self.enter(state);
+                    return Ok(());
+                }
+                Err(FinishError::Store(StoreError::Illegal { .. })) => {
                     return self.reload().await;
                 }
                 Err(FinishError::Store(error)) => return Err(error),

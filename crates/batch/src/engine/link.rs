@@ -58,6 +58,14 @@ impl Link {
         matches!(&*self.state(), State::Open(session) if session.is_connected())
     }
 
+    /// Which connection it is, counted from the first; `None` while there is no socket.
+    pub(super) fn connection(&self) -> Option<u64> {
+        match &*self.state() {
+            State::Open(session) if session.is_connected() => Some(session.connection()),
+            State::Open(_) | State::Opening(_) | State::Closed => None,
+        }
+    }
+
     /// How many prompts the server says are in its queue; `None` while there is no socket.
     pub(super) fn queue_remaining(&self) -> Option<u64> {
         match &*self.state() {

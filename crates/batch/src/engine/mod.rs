@@ -2,7 +2,7 @@
 //!
 //! [`Engine::start`] answers when the job is written down. The job's task waits for its turn at
 //! one of the servers (`dispatch`), claims the job with the log entry `submit_started`, sends the
-//! prompt and follows it. Whatever process is killed at whatever instant, the log says what may
+//! prompt and follows it. A job whose turn it is at once is written down together with that entry. Whatever process is killed at whatever instant, the log says what may
 //! have happened, and whoever adopts the job (`lease`) takes it from there. A prompt that may
 //! have been sent is looked up, never sent again.
 
@@ -31,15 +31,19 @@ use async_trait::async_trait;
 use comfy_client::{Client, Ended};
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::{OnceCell, oneshot, watch};
+use tokio::sync::{OnceCell, broadcast, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow_graph::ReadError;
 
 pub use self::server::{ServerOptions, ServerStatus};
-use self::{dispatch::Dispatch, run::Run, server::Server};
+use self::{
+    dispatch::Dispatch,
+    run::{Ready, Run},
+    server::Server,
+};
 use crate::{
-    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Preview, Progress, State,
-    StoreError,
+    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Preview, Progress, State, Steps,
+    StoreError, estimate::EarlierRuns,
 };
 
 /// How often a job is taken up again after its store failed.
@@ -169,6 +173,7 @@ struct Shared {
     /// Whether it takes over from processes that die.
     is_heir: AtomicBool,
     under_way: Mutex<HashMap<JobId, UnderWay>>,
+    earlier: EarlierRuns,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -176,6 +181,7 @@ struct Shared {
 #[derive(Clone)]
 struct UnderWay {
     progress: watch::Receiver<Progress>,
+    steps: broadcast::Sender<Progress>,
     preview: watch::Receiver<Option<Preview>>,
     cancel: CancellationToken,
 }
@@ -200,6 +206,7 @@ impl Engine {
                 alive: OnceCell::new(),
                 is_heir: AtomicBool::new(false),
                 under_way: Mutex::default(),
+                earlier: EarlierRuns::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
             }),
@@ -217,6 +224,12 @@ impl Engine {
             Ok(())
         };
         Some(connected.await)
+    }
+
+    /// A number that stays the same as long as the socket to a server does, so that what was
+    /// learned of the server still holds; `None` while there is none.
+    pub fn connection(&self, url: &str) -> Option<u64> {
+        self.shared.server(url)?.link.connection()
     }
 
     /// What is known of each server, in the order in which they were given.
@@ -242,13 +255,18 @@ impl Engine {
         let (recorded, is_recorded) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
-            let created = shared.store.create(record, &shared.owner).await;
+            let mut run = run;
+            let ready = run.get_ready().await;
+            let created = match ready.as_ref().map(|ready| ready.claim.clone()) {
+                Some(claim) => run.create_sent(record, claim).await,
+                None => shared.store.create(record, &shared.owner).await,
+            };
             let is_created = created.is_ok();
             if recorded.send(created).is_err() {
                 tracing::debug!(job = %run.id(), "nobody waits to hear that the job is recorded");
             }
             if is_created {
-                entry.follow(run).await;
+                entry.follow(run, ready).await;
             }
         });
         match is_recorded.await {
@@ -275,6 +293,16 @@ impl Engine {
     /// job's task has ended.
     pub fn progress(&self, id: &JobId) -> Option<watch::Receiver<Progress>> {
         self.shared.under_way().get(id).map(|job| job.progress.clone())
+    }
+
+    /// Every step of a job that is under way in this process, from where it is now.
+    pub fn steps(&self, id: &JobId) -> Option<Steps> {
+        let under_way = self.shared.under_way();
+        let job = under_way.get(id)?;
+        // Nothing is shown while this is held: what comes later is in the rest.
+        let shown = job.progress.borrow();
+        let rest = job.steps.subscribe();
+        Some(Steps::new(shown.clone(), rest))
     }
 
     /// The latest preview of a job that is under way in this process; `None` in it until there is
@@ -392,7 +420,7 @@ impl Shared {
             }
         };
         let Ok(Some(entry)) = self.enter(&run, usize::MAX) else { return false };
-        self.tasks.spawn(entry.follow(run));
+        self.tasks.spawn(entry.follow(run, None));
         true
     }
 
@@ -422,11 +450,11 @@ struct Entry {
 
 impl Entry {
     /// Drives a job to its end. A store that fails is tried again: the job would otherwise be
-    /// nobody's until the next start.
-    async fn follow(self, run: Run) {
-        let mut run = run;
+    /// nobody's until the next start. One that was created as sent is `ready` to be sent.
+    async fn follow(self, run: Run, ready: Option<Ready>) {
+        let (mut run, mut ready) = (run, ready);
         for _ in 0..STORE_ATTEMPTS {
-            let Err(error) = run.drive().await else { return };
+            let Err(error) = run.drive(ready.take()).await else { return };
             let error = submit::with_causes(&error);
             tracing::error!(job = %self.id, error, "the job's log failed; trying again");
             tokio::select! {

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use comfy_client::{ClientId, Error, PromptId, Retry, Watch};
-use tokio::{sync::watch, time::Instant};
+use jiff::Timestamp;
+use tokio::{
+    sync::{broadcast, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use workflow_graph::{ReadError, Workflow, roles};
 
@@ -14,7 +18,10 @@ use super::{
     server::Server,
     submit::with_causes,
 };
-use crate::{Event, Job, JobId, Preview, Progress, State, StoreError, progress::Tracker};
+use crate::{
+    Appended, Event, Job, JobId, JobRecord, Preview, Progress, State, Steps, StoreError,
+    progress::Tracker,
+};
 
 /// The first pause before a server that does not answer is tried again; it doubles each time.
 const AWAY_PAUSE_MIN: Duration = Duration::from_millis(500);
@@ -32,8 +39,21 @@ pub(super) struct Run {
     pub(super) cancel: CancellationToken,
     /// Its place at a server, from its turn to its end.
     pub(super) seat: Option<Seat>,
+    /// Whether the watch stood before the prompt was sent, so that its beginning is told.
+    pub(super) sees_beginning: bool,
+    /// Whether the log may have grown since `job` was read.
+    may_be_outdated: bool,
     progress: watch::Sender<Progress>,
+    steps: broadcast::Sender<Progress>,
     preview: watch::Sender<Option<Preview>>,
+}
+
+/// What a job needs to be sent.
+pub(super) struct Ready {
+    watch: Watch,
+    client_id: ClientId,
+    /// The log entry that claims it, and its time.
+    pub(super) claim: (Event, Timestamp),
 }
 
 /// Whose log entry it is that a job goes on from.
@@ -55,10 +75,24 @@ impl Run {
             tracker.resume(&advance);
         }
         let (progress, _) = watch::channel(tracker.progress().clone());
+        let (steps, _) = broadcast::channel(Steps::KEPT_MAX);
         let (preview, _) = watch::channel(None);
         let prompt = prompt_id(&job.record.id);
         let cancel = CancellationToken::new();
-        Ok(Self { shared, job, workflow, prompt, tracker, cancel, seat: None, progress, preview })
+        Ok(Self {
+            shared,
+            job,
+            workflow,
+            prompt,
+            tracker,
+            cancel,
+            seat: None,
+            sees_beginning: false,
+            may_be_outdated: false,
+            progress,
+            steps,
+            preview,
+        })
     }
 
     pub(super) fn id(&self) -> JobId {
@@ -68,17 +102,52 @@ impl Run {
     pub(super) fn under_way(&self) -> UnderWay {
         UnderWay {
             progress: self.progress.subscribe(),
+            steps: self.steps.clone(),
             preview: self.preview.subscribe(),
             cancel: self.cancel.clone(),
         }
     }
 
+    /// A place at a server and a watch there, where both are to be had at once. Then the job
+    /// need not be written down as one that waits.
+    pub(super) async fn get_ready(&mut self) -> Option<Ready> {
+        let seat = self.shared.dispatch.seat_at_once(self.wish())?;
+        let server = Arc::clone(seat.server());
+        if !server.link.is_up() {
+            return None;
+        }
+        let (watch, client_id) = self.open_watch(&server).await?.ok()?;
+        self.seat = Some(seat);
+        let claim = Event::SubmitStarted { server: server.url.clone() };
+        Some(Ready { watch, client_id, claim: (claim, self.shared.now()) })
+    }
+
+    /// Writes the job down as one that is being sent.
+    pub(super) async fn create_sent(
+        &mut self,
+        record: JobRecord,
+        (claim, at): (Event, Timestamp),
+    ) -> Result<(), StoreError> {
+        let id = record.id;
+        let shared = &self.shared;
+        shared.store.create_with(record, &shared.owner, claim.clone(), at).await?;
+        self.job.apply(claim, at).map_err(|source| StoreError::Illegal { id, source })?;
+        self.show();
+        Ok(())
+    }
+
     /// Goes on from wherever the log says that the job is, until it is final or the engine
     /// stops. Every turn begins at the state that the last log entry made, whoever wrote it.
-    pub(super) async fn drive(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn drive(&mut self, ready: Option<Ready>) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.reload().await?;
-        let mut watch = None;
+        // It is driven again after the store failed, and what was written then is not known.
+        if std::mem::replace(&mut self.may_be_outdated, true) {
+            self.reload().await?;
+        }
+        let mut watch = match ready {
+            Some(ready) => Some(self.send_claimed(ready.watch, ready.client_id).await?),
+            None => None,
+        };
         while !(self.job.state.is_final() || shared.stopping.is_cancelled()) {
             if self.job.state != State::Recorded && !self.has_server() {
                 return Ok(());
@@ -125,9 +194,8 @@ impl Run {
             let server = Arc::clone(seat.server());
             return self.send(&server).await;
         } else {
+            // Another process may cancel it meanwhile; then the log does not take that it is sent.
             self.seat = self.wait_for_turn().await;
-            // It may have been cancelled meanwhile, by any process.
-            self.reload().await?;
         }
         Ok(None)
     }
@@ -151,10 +219,7 @@ impl Run {
             return Ok(None);
         }
         match opened {
-            Ok((watch, client_id)) => {
-                self.submit(client_id).await?;
-                Ok(Some(watch))
-            }
+            Ok((watch, client_id)) => self.send_claimed(watch, client_id).await.map(Some),
             Err(error) => {
                 self.refuse(&error).await?;
                 Ok(None)
@@ -162,16 +227,33 @@ impl Run {
         }
     }
 
+    /// Sends a job that is claimed. Gives the watch that stood before.
+    async fn send_claimed(
+        &mut self,
+        watch: Watch,
+        client_id: ClientId,
+    ) -> Result<Watch, StoreError> {
+        self.submit(client_id).await?;
+        self.sees_beginning = true;
+        Ok(watch)
+    }
+
     /// Writes a log entry. When the job's log says something that excludes it, another process
     /// has been faster: then the job goes on from what that one wrote.
     pub(super) async fn write(&mut self, event: Event) -> Result<Written, StoreError> {
         let (id, at) = (self.id(), self.shared.now());
-        let written = match self.shared.store.append(&id, event, at).await {
+        let next = self.job.log.last().map_or(0, |last| last.seq.saturating_add(1));
+        let written = match self.shared.store.append(&id, event.clone(), at).await {
+            // Nobody else has written: this is the whole log.
+            Ok(Appended { seq, .. }) if seq == next && self.job.apply(event, at).is_ok() => {
+                self.show();
+                return Ok(Written::ByUs);
+            }
             Ok(_) => Written::ByUs,
             Err(StoreError::Illegal { .. }) => Written::ByAnother,
             Err(error) => return Err(error),
         };
-        // Others may have written too: what is read is what all agree on.
+        // What is read is what all agree on.
         self.reload().await?;
         Ok(written)
     }
@@ -183,10 +265,27 @@ impl Run {
         Ok(())
     }
 
+    /// Takes over the state of a last log entry that somebody else wrote for this job.
+    pub(super) fn enter(&mut self, state: State) {
+        self.job.state = state;
+        self.show();
+    }
+
     /// Tells whoever waits where the job is.
     pub(super) fn show(&mut self) {
         self.tracker.enter(self.job.state);
-        self.progress.send_replace(self.tracker.progress().clone());
+        let now = self.tracker.progress();
+        self.progress.send_if_modified(|shown| {
+            let is_news = shown != now;
+            if is_news {
+                shown.clone_from(now);
+                // While it is shown, so that who begins to read here is told each step once.
+                if self.steps.receiver_count() > 0 {
+                    drop(self.steps.send(now.clone()));
+                }
+            }
+            is_news
+        });
     }
 
     /// Shows the picture that an event brings; there is always only the latest.
@@ -203,18 +302,22 @@ impl Run {
 
     /// Waits until it is this job's turn at a server, or the job is to stop.
     async fn wait_for_turn(&self) -> Option<Seat> {
-        let record = &self.job.record;
-        let wish = Wish {
-            priority: record.priority,
-            caller: record.caller.clone(),
-            servers: record.servers.clone(),
-            models: self.models(),
-        };
+        let wish = self.wish();
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => None,
             () = self.shared.stopping.cancelled() => None,
             seat = self.shared.dispatch.seat(wish) => seat,
+        }
+    }
+
+    fn wish(&self) -> Wish {
+        let record = &self.job.record;
+        Wish {
+            priority: record.priority,
+            caller: record.caller.clone(),
+            servers: record.servers.clone(),
+            models: self.models(),
         }
     }
 
@@ -245,6 +348,7 @@ impl Run {
     /// when it has been away for too long, the job is lost.
     async fn watch_again(&mut self) -> Result<Option<Watch>, StoreError> {
         let Some(server) = self.server().cloned() else { return Ok(None) };
+        self.sees_beginning = false;
         let began = Instant::now();
         let mut pause = AWAY_PAUSE_MIN;
         loop {

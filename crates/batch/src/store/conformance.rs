@@ -32,6 +32,7 @@ pub async fn job_store(store: &dyn JobStore) {
     an_empty_store_knows_nothing(store).await;
     a_record_comes_back_as_it_was_written(store).await;
     an_id_is_taken_once(store).await;
+    a_job_and_its_first_entry_are_written_together(store).await;
     a_log_grows_and_decides_the_state(store).await;
     an_impossible_event_changes_nothing(store).await;
     of_writers_that_exclude_each_other_one_wins(store).await;
@@ -39,6 +40,7 @@ pub async fn job_store(store: &dyn JobStore) {
     a_lease_from_a_clock_that_was_set_back_says_nothing(store).await;
     only_finished_jobs_are_forgotten(store).await;
     pages_follow_each_other_without_gap(store).await;
+    the_newest_of_a_shape_come_first(store).await;
 }
 
 /// A job whose every member has a value that a careless store would change.
@@ -94,6 +96,22 @@ async fn an_id_is_taken_once(store: &dyn JobStore) {
     assert_eq!(job.record, record);
 }
 
+async fn a_job_and_its_first_entry_are_written_together(store: &dyn JobStore) {
+    let record = JobRecord::new(new_id(), moment(3), Json::Null);
+    let mut expected = Job::new(record.clone());
+    expected.apply(submit_started(), moment(4)).expect("a legal event");
+    let first = (submit_started(), moment(4));
+    store.create_with(record.clone(), &owner(), first.0, first.1).await.expect("create");
+    assert_eq!(store.get(&record.id).await.expect("get"), Some(expected.clone()));
+    let again = store.create_with(record.clone(), &owner(), submit_started(), moment(5)).await;
+    assert!(matches!(again, Err(StoreError::Duplicate { id }) if id == record.id));
+    assert_eq!(store.get(&record.id).await.expect("get"), Some(expected));
+    let other = JobRecord::new(new_id(), moment(3), Json::Null);
+    let refused = store.create_with(other.clone(), &owner(), Event::Started, moment(5)).await;
+    assert!(matches!(refused, Err(StoreError::Illegal { id, .. }) if id == other.id));
+    assert_eq!(store.get(&other.id).await.expect("get"), None, "both or neither");
+}
+
 async fn a_log_grows_and_decides_the_state(store: &dyn JobStore) {
     let record = JobRecord::new(new_id(), moment(4), Json::Null);
     let mut expected = Job::new(record.clone());
@@ -112,9 +130,11 @@ async fn a_log_grows_and_decides_the_state(store: &dyn JobStore) {
         Event::ExecutionFailed { failure, nodes: vec![NodeRun::cached("3", "VAEDecode")] },
     ];
     // The clock may step back between two events; the order of the log does not follow it.
-    for (event, at) in events.into_iter().zip([moment(9), moment(5), moment(7), moment(6)]) {
-        let state = store.append(&record.id, event.clone(), at).await.expect("a legal event");
-        assert_eq!(Ok(state), expected.apply(event, at));
+    let moments = [moment(9), moment(5), moment(7), moment(6)];
+    for (seq, (event, at)) in (0..).zip(events.into_iter().zip(moments)) {
+        let appended = store.append(&record.id, event.clone(), at).await.expect("a legal event");
+        assert_eq!(expected.apply(event, at), Ok(appended.state));
+        assert_eq!(appended.seq, seq);
         assert_eq!(store.get(&record.id).await.expect("get").as_ref(), Some(&expected));
     }
     assert_eq!(expected.finished_at(), Some(moment(6)));
@@ -151,6 +171,33 @@ async fn of_writers_that_exclude_each_other_one_wins(store: &dyn JobStore) {
         assert_eq!((job.log.len(), job.state), (1, State::Submitting));
         store.append(&record.id, Event::Cancelled, moment(11)).await.expect("a legal event");
     }
+}
+
+async fn the_newest_of_a_shape_come_first(store: &dyn JobStore) {
+    let shape = "b7".repeat(32);
+    let mut ended = Vec::new();
+    for second in 0..4 {
+        let of_shape = JobRecord {
+            shape_digest: shape.clone(),
+            ..JobRecord::new(new_id(), moment(700 + second), Json::Null)
+        };
+        let id = of_shape.id;
+        store.create(of_shape, &owner()).await.expect("create");
+        let last = if second == 3 {
+            lost()
+        } else {
+            Event::Finished { nodes: Vec::new(), texts: Vec::new() }
+        };
+        for event in [submit_started(), Event::Accepted { warnings: Vec::new() }, last] {
+            store.append(&id, event, moment(800)).await.expect("a legal event");
+        }
+        ended.push(id);
+    }
+    let found = store.latest_of_shape(&shape, 2).await.expect("reading");
+    let found: Vec<JobId> = found.iter().map(|job| job.record.id).collect();
+    let expected: Vec<JobId> = ended.into_iter().rev().skip(1).take(2).collect();
+    assert_eq!(found, expected, "the last one did not end well");
+    assert!(store.latest_of_shape("none", 2).await.expect("reading").is_empty());
 }
 
 async fn jobs_of_the_dead_are_adopted_oldest_first(store: &dyn JobStore) {

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Adoption, JobCursor, JobPage, JobQuery, JobStore, Retention, StoreError};
+use super::{Adoption, Appended, JobCursor, JobPage, JobQuery, JobStore, Retention, StoreError};
 use crate::{Event, Job, JobId, JobRecord, OwnerId, State};
 
 /// Jobs that are forgotten with the process: for tests, and for a server that is told to keep
@@ -25,7 +25,7 @@ use crate::{Event, Job, JobId, JobRecord, OwnerId, State};
 /// let id = "0197f1ce-3c5a-7000-8000-00000000002a".parse()?;
 /// jobs.create(JobRecord::new(id, at, Json::parse(b"{}")?), &OwnerId::random()).await?;
 /// let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
-/// assert_eq!(jobs.append(&id, sent, at).await?, State::Submitting);
+/// assert_eq!(jobs.append(&id, sent, at).await?.state, State::Submitting);
 /// # Ok(())
 /// # }
 /// ```
@@ -66,10 +66,36 @@ impl JobStore for MemoryJobs {
         }
     }
 
-    async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError> {
+    async fn create_with(
+        &self,
+        record: JobRecord,
+        owner: &OwnerId,
+        first: Event,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = record.id;
+        let mut job = Job::new(record);
+        job.apply(first, at).map_err(|source| StoreError::Illegal { id, source })?;
+        match self.lock().jobs.entry(id) {
+            Entry::Occupied(_) => Err(StoreError::Duplicate { id }),
+            Entry::Vacant(place) => {
+                place.insert(Owned { job, owner: *owner });
+                Ok(())
+            }
+        }
+    }
+
+    async fn append(
+        &self,
+        id: &JobId,
+        event: Event,
+        at: Timestamp,
+    ) -> Result<Appended, StoreError> {
         let mut kept = self.lock();
-        let owned = kept.jobs.get_mut(id).ok_or(StoreError::UnknownJob { id: *id })?;
-        owned.job.apply(event, at).map_err(|source| StoreError::Illegal { id: *id, source })
+        let job = &mut kept.jobs.get_mut(id).ok_or(StoreError::UnknownJob { id: *id })?.job;
+        let state =
+            job.apply(event, at).map_err(|source| StoreError::Illegal { id: *id, source })?;
+        Ok(Appended { seq: job.log.last().map_or(0, |entry| entry.seq), state })
     }
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
@@ -94,6 +120,20 @@ impl JobStore for MemoryJobs {
             jobs: page.into_iter().map(|(_, job)| job.clone()).collect(),
             total,
         })
+    }
+
+    async fn latest_of_shape(
+        &self,
+        shape_digest: &str,
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError> {
+        let query = JobQuery {
+            states: vec![State::Succeeded],
+            shape_digest: Some(shape_digest.to_owned()),
+            limit,
+            ..JobQuery::default()
+        };
+        self.list(&query).await.map(|page| page.jobs)
     }
 
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {

@@ -10,4 +10,5 @@ mod engine;
 mod recovery;
 mod servers;
 mod stage;
+mod steps;
 mod store;

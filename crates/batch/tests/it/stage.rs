@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use batch::{
-    Adoption, Engine, EngineOptions, Event, Failure, FinishError, Finished, Finisher, Job, JobId,
-    JobPage, JobQuery, JobRecord, JobStore, MemoryJobs, OwnerId, Progress, Retention,
+    Adoption, Appended, Engine, EngineOptions, Event, Failure, FinishError, Finished, Finisher,
+    Job, JobId, JobPage, JobQuery, JobRecord, JobStore, MemoryJobs, OwnerId, Progress, Retention,
     ServerOptions, State, StoreError, Unsure,
 };
 use comfy_client::{Client, ClientOptions};
@@ -200,7 +200,7 @@ impl Finisher for Keep {
             return Err(FinishError::Results { failure, try_again: true });
         }
         let event = Event::Finished { nodes: finished.nodes.to_vec(), texts: Vec::new() };
-        Ok(self.store.append(&finished.job.record.id, event, Timestamp::now()).await?)
+        Ok(self.store.append(&finished.job.record.id, event, Timestamp::now()).await?.state)
     }
 }
 
@@ -247,7 +247,23 @@ impl JobStore for Killed {
         self.jobs.create(record, owner).await
     }
 
-    async fn append(&self, id: &JobId, event: Event, at: Timestamp) -> Result<State, StoreError> {
+    async fn create_with(
+        &self,
+        record: JobRecord,
+        owner: &OwnerId,
+        first: Event,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write()?;
+        self.jobs.create_with(record, owner, first, at).await
+    }
+
+    async fn append(
+        &self,
+        id: &JobId,
+        event: Event,
+        at: Timestamp,
+    ) -> Result<Appended, StoreError> {
         self.write()?;
         self.jobs.append(id, event, at).await
     }
@@ -257,11 +273,19 @@ impl JobStore for Killed {
     }
 
     async fn list(&self, query: &JobQuery) -> Result<JobPage, StoreError> {
+        self.jobs.list(query).await
+    }
+
+    async fn latest_of_shape(
+        &self,
+        shape_digest: &str,
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError> {
         if !self.lists {
             let problem = "the log ends early".to_owned();
             return Err(StoreError::Damaged { id: "a job".to_owned(), problem });
         }
-        self.jobs.list(query).await
+        self.jobs.latest_of_shape(shape_digest, limit).await
     }
 
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {

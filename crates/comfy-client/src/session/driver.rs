@@ -340,6 +340,7 @@ impl Driver {
         }
         self.state.send_modify(|state| {
             state.is_up = true;
+            state.reopened = state.reopened.saturating_add(1);
             state.queue_remaining = queue_remaining;
         });
         self.tell_all(&Event::SocketBack);

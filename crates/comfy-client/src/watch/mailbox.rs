@@ -21,6 +21,10 @@ use crate::{
 /// this is out of reach for a reader that reads at all.
 const EVENTS_MAX: usize = 16_384;
 
+/// How many steps of progress may wait, the latest ones. A server tells some tens a second, so a
+/// reader that is held up for a moment misses none.
+const PROGRESS_MAX: usize = 64;
+
 /// How many bytes the frames may have had whose events wait.
 const BYTES_MAX: usize = 256 << 20;
 
@@ -66,8 +70,8 @@ struct State {
 }
 
 impl Mailbox {
-    /// Puts an event in that came at a time. Of progress and previews only the latest is kept,
-    /// and of node states the latest of each node.
+    /// Puts an event in that came at a time. Of progress only the latest steps are kept, of
+    /// previews the latest, and of node states the latest of each node.
     pub(crate) fn put(&self, event: Event, bytes: usize, at: Instant) {
         let mut state = self.lock();
         state.heard |= !matches!(event, Event::SocketLost { .. });
@@ -132,13 +136,16 @@ impl State {
             self.note_states(mem::take(nodes));
             letter.bytes = 0;
         }
-        if only_latest_counts(&letter.event) {
+        if let Some(most) = latest_kept(&letter.event) {
             let same = mem::discriminant(&letter.event);
-            let older = self.letters.iter().rposition(|old| {
-                mem::discriminant(&old.event) == same && only_latest_counts(&old.event)
-            });
-            if let Some(older) = older {
-                self.remove(older);
+            let is_same = |old: &&Letter| {
+                mem::discriminant(&old.event) == same && latest_kept(&old.event).is_some()
+            };
+            let older = || self.letters.iter().filter(is_same).count();
+            if older() >= most
+                && let Some(oldest) = self.letters.iter().position(|old| is_same(&old))
+            {
+                self.remove(oldest);
             }
         }
         while self.letters.len() >= EVENTS_MAX
@@ -146,7 +153,7 @@ impl State {
         {
             self.missed = self.missed.saturating_add(1);
             // How far it is matters less than what happened.
-            match self.letters.iter().position(|old| only_latest_counts(&old.event)) {
+            match self.letters.iter().position(|old| latest_kept(&old.event).is_some()) {
                 Some(oldest) => self.remove(oldest),
                 None => return,
             }
@@ -196,11 +203,13 @@ fn bytes_of(progress: &NodeProgress) -> usize {
     size_of::<NodeProgress>() + 2 * progress.node.as_str().len() + display + word
 }
 
-fn only_latest_counts(event: &Event) -> bool {
+/// How many of its kind are kept, where only the latest count.
+fn latest_kept(event: &Event) -> Option<usize> {
     match event {
-        Event::Progress { .. } | Event::NodeStates(_) => true,
+        Event::Progress { .. } => Some(PROGRESS_MAX),
+        Event::NodeStates(_) => Some(1),
         // A PNG can be a result that is stored nowhere else.
-        Event::Preview { image, .. } => !image.is_png(),
+        Event::Preview { image, .. } => (!image.is_png()).then_some(1),
         Event::Started { .. }
         | Event::Cached { .. }
         | Event::Executing { .. }
@@ -211,7 +220,7 @@ fn only_latest_counts(event: &Event) -> bool {
         | Event::Succeeded { .. }
         | Event::SocketLost { .. }
         | Event::SocketBack
-        | Event::Missed { .. } => false,
+        | Event::Missed { .. } => None,
     }
 }
 
@@ -251,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_reader_gets_every_step_and_only_the_latest_progress() {
+    fn a_slow_reader_gets_all_that_happened_and_only_the_latest_picture() {
         let mailbox = Mailbox::default();
         let png = picture("image/png", Bytes::from_static(b"result"));
         let executing = Event::Executing { node: "1".parse().unwrap(), display_node: None };
@@ -269,7 +278,18 @@ mod tests {
             put(&mailbox, event, 1);
         }
         let new = picture("image/jpeg", Bytes::from_static(b"new"));
-        assert_eq!(drain(&mailbox), [executing, png.clone(), new, png, progress(3.0)]);
+        let told = [progress(1.0), executing, png.clone(), progress(2.0), new, png, progress(3.0)];
+        assert_eq!(drain(&mailbox), told);
+    }
+
+    #[test]
+    fn of_a_flood_of_progress_the_latest_steps_are_kept() {
+        let mailbox = Mailbox::default();
+        let steps = || (0..2 * u32::try_from(PROGRESS_MAX).unwrap()).map(f64::from).map(progress);
+        for step in steps() {
+            put(&mailbox, step, 1);
+        }
+        assert_eq!(drain(&mailbox), steps().skip(PROGRESS_MAX).collect::<Vec<_>>());
     }
 
     #[test]

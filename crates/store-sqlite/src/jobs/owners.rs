@@ -2,7 +2,7 @@
 
 use batch::{Adoption, Job, OwnerId, State};
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior, named_params};
+use rusqlite::{Connection, named_params};
 
 use super::{select_each, states_json};
 use crate::{
@@ -30,11 +30,10 @@ pub(super) fn leave(connection: &Connection, owner: &OwnerId) -> Result<(), Faul
 }
 
 /// Which jobs are free and whose they become are one transaction: of two heirs, each job has one.
-pub(super) fn adopt(connection: &mut Connection, adoption: &Adoption) -> Result<Vec<Job>, Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    bury(&transaction, adoption)?;
+pub(super) fn adopt(connection: &Connection, adoption: &Adoption) -> Result<Vec<Job>, Fault> {
+    bury(connection, adoption)?;
     let free = select_each(
-        &transaction,
+        connection,
         "WHERE state IN (SELECT value FROM json_each(:unfinished))
              AND owner <> :owner AND owner NOT IN (SELECT id FROM owners)
              AND (:only IS NULL OR id = :only)
@@ -54,19 +53,17 @@ pub(super) fn adopt(connection: &mut Connection, adoption: &Adoption) -> Result<
             Err(error) => tracing::error!(%error, "an unfinished job is left as it is"),
         }
     }
-    let mut take = transaction.prepare_cached("UPDATE jobs SET owner = ?2 WHERE id = ?1")?;
+    let mut take = connection.prepare_cached("UPDATE jobs SET owner = ?2 WHERE id = ?1")?;
     for job in &adopted {
         take.execute((job.record.id.to_string(), adoption.owner.to_string()))?;
     }
-    drop(take);
-    transaction.commit()?;
     Ok(adopted)
 }
 
 /// Forgets the owners whose lease has ended.
-fn bury(transaction: &Transaction<'_>, adoption: &Adoption) -> Result<(), Fault> {
+fn bury(connection: &Connection, adoption: &Adoption) -> Result<(), Fault> {
     let mut dead = Vec::new();
-    let mut statement = transaction.prepare_cached("SELECT id, alive_until FROM owners")?;
+    let mut statement = connection.prepare_cached("SELECT id, alive_until FROM owners")?;
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         let until = columns::parsed::<Timestamp>(row, "alive_until");
@@ -75,7 +72,7 @@ fn bury(transaction: &Transaction<'_>, adoption: &Adoption) -> Result<(), Fault>
             dead.push(row.get::<_, String>("id")?);
         }
     }
-    let mut forget = transaction.prepare_cached("DELETE FROM owners WHERE id = ?1")?;
+    let mut forget = connection.prepare_cached("DELETE FROM owners WHERE id = ?1")?;
     for id in dead.iter().filter(|id| **id != adoption.owner.to_string()) {
         forget.execute([id])?;
     }

@@ -81,10 +81,10 @@ async fn two_stores_on_one_file_see_each_other() {
     let one = SqliteStore::open(&path).await.unwrap();
     let other = SqliteStore::open(&path).await.unwrap();
     let job = queued_job(&one).await;
-    assert_eq!(other.append(&job, Event::Started, moment()).await.unwrap(), State::Running);
+    assert_eq!(other.append(&job, Event::Started, moment()).await.unwrap().state, State::Running);
     assert_eq!(JobStore::get(&one, &job).await.unwrap().unwrap().state, State::Running);
     one.close().await;
-    assert_eq!(other.append(&job, finished(), moment()).await.unwrap(), State::Succeeded);
+    assert_eq!(other.append(&job, finished(), moment()).await.unwrap().state, State::Succeeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,142 @@
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use futures::future::join_all;
+
+use super::{Connection, Durability, Error, Fault, Writer, open_in_memory};
+
+fn write_half(connection: &Connection) {
+    connection.execute_batch("CREATE TABLE half_done (x)").unwrap();
+}
+
+fn is_half_written(connection: &Connection) -> bool {
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'half_done'";
+    connection.query_row(tables, (), |row| row.get::<_, u32>(0)).unwrap() == 1
+}
+
+/// A writer that does nothing before `go_on` is told.
+fn held_up(go_on: mpsc::Receiver<()>) -> (Writer, impl Future<Output = ()>) {
+    let writer = Writer::start(open_in_memory().unwrap()).unwrap();
+    let (began, has_begun) = tokio::sync::oneshot::channel();
+    let hold = move |_: &Connection| {
+        began.send(()).unwrap();
+        go_on.recv().unwrap();
+        Ok(())
+    };
+    let queue = super::lock(&writer.queue).clone().unwrap();
+    let (hold, _) = super::group::one(Durability::OnDisk, hold);
+    assert!(queue.try_send(hold).is_ok());
+    (writer, async move { has_begun.await.unwrap() })
+}
+
+#[tokio::test]
+async fn a_write_that_panics_changes_nothing_and_stops_no_other() {
+    let writer = Writer::start(open_in_memory().unwrap()).unwrap();
+    let panicked = writer.run(Durability::OnDisk, |connection| {
+        write_half(connection);
+        if is_half_written(connection) {
+            std::panic::panic_any("in the middle of a write");
+        }
+        Ok(())
+    });
+    let error = panicked.await.unwrap_err();
+    insta::assert_snapshot!(error, @"the work on the database failed by a defect of this program, and nothing was changed; please report it: in the middle of a write");
+    let written = writer.run(Durability::OnDisk, |connection| Ok(is_half_written(connection)));
+    assert!(!written.await.unwrap());
+}
+
+type Work = Box<dyn FnOnce(&Connection) -> Result<u32, Fault> + Send>;
+
+/// Gives a store these writes at once, and what came of each.
+async fn together(works: Vec<Work>) -> (Writer, Vec<Result<u32, Error>>) {
+    let (go_on, may_go_on) = mpsc::channel();
+    let (writer, has_begun) = held_up(may_go_on);
+    has_begun.await;
+    let mut all =
+        Box::pin(join_all(works.into_iter().map(|work| writer.run(Durability::OnDisk, work))));
+    assert!(futures::poll!(&mut all).is_pending());
+    go_on.send(()).unwrap();
+    let answers = all.await;
+    (writer, answers)
+}
+
+fn row_count(connection: &Connection) -> Result<u32, Fault> {
+    Ok(connection.query_row("SELECT count(*) FROM owners", (), |row| row.get(0))?)
+}
+
+fn add(connection: &Connection, id: &str) -> Result<u32, Fault> {
+    connection.execute("INSERT INTO owners (id, alive_until) VALUES (?1, '')", [id])?;
+    row_count(connection)
+}
+
+#[tokio::test]
+async fn of_writes_that_are_committed_together_each_has_its_own_answer() {
+    let (writer, answers) = together(vec![
+        Box::new(|connection| add(connection, "a")),
+        Box::new(|connection| add(connection, "a")),
+        Box::new(|connection| {
+            add(connection, "never")?;
+            Err(Fault::Panic("refused".to_owned()))
+        }),
+        Box::new(|connection| add(connection, "b")),
+    ])
+    .await;
+    let told: Vec<_> = answers.iter().map(|answer| answer.as_ref().ok().copied()).collect();
+    assert_eq!(told, [Some(1), None, None, Some(2)]);
+    assert_eq!(writer.run(Durability::InFile, row_count).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn when_sqlite_takes_the_whole_back_every_write_hears_of_it() {
+    let (writer, answers) = together(vec![
+        Box::new(|connection| add(connection, "a")),
+        Box::new(|connection| {
+            // What SQLite does on its own when the disk is full.
+            connection.execute_batch("ROLLBACK")?;
+            add(connection, "c")
+        }),
+        Box::new(|connection| add(connection, "b")),
+    ])
+    .await;
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    let written = writer.run(Durability::InFile, |connection| {
+        let is_there = "SELECT count(*) FROM owners WHERE id IN ('a', 'b')";
+        Ok(connection.query_row(is_there, (), |row| row.get::<_, u32>(0))?)
+    });
+    assert_eq!(written.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn everybody_who_closes_waits_for_the_writes() {
+    static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
+    let writer = Writer::start(open_in_memory().unwrap()).unwrap();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let write = writer.run(Durability::OnDisk, move |connection| {
+        may_go_on.recv().unwrap();
+        write_half(connection);
+        IS_WRITTEN.store(true, Ordering::SeqCst);
+        Ok(())
+    });
+    {
+        let mut write = std::pin::pin!(write);
+        assert!(futures::poll!(&mut write).is_pending());
+    }
+    thread::scope(|scope| {
+        let closers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    writer.close();
+                    IS_WRITTEN.load(Ordering::SeqCst)
+                })
+            })
+            .collect();
+        go_on.send(()).unwrap();
+        assert!(closers.into_iter().all(|closer| closer.join().unwrap()));
+    });
+    assert!(matches!(writer.run(Durability::OnDisk, |_| Ok(())).await, Err(Error::Closed)));
+}
