@@ -156,17 +156,17 @@ impl Event {
         }
     }
 
-    /// Whether the entry only repeats what the server knows too: without it, the job is looked up
-    /// there. So it need not wait until the disk has it.
+    /// Whether a job can do without the entry: it only repeats what the server knows too, where the
+    /// job is looked up then, or how far it was. So it need not wait until the disk has it.
     ///
     /// ```
     /// use batch::Event;
-    /// assert!(Event::Started.is_on_the_server());
+    /// assert!(Event::Started.is_dispensable());
     /// let sent = Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() };
-    /// assert!(!sent.is_on_the_server(), "nobody else knows that it may have been sent");
+    /// assert!(!sent.is_dispensable(), "nobody else knows that it may have been sent");
     /// ```
-    pub fn is_on_the_server(&self) -> bool {
-        matches!(self, Self::Accepted { .. } | Self::Started)
+    pub fn is_dispensable(&self) -> bool {
+        matches!(self, Self::Accepted { .. } | Self::Started | Self::Advanced { .. })
     }
 
     /// The failure that the event reports, when it reports one.

@@ -42,7 +42,7 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// The check and the write are one: of two writers whose events exclude each other, one is
     /// refused, whichever process it is in.
     ///
-    /// A store may promise less for an entry that [is on the server](Event::is_on_the_server):
+    /// A store may promise less for an entry that [a job can do without](Event::is_dispensable):
     /// that it survives the end of the process, but not that of the machine's power. Whatever is
     /// written after it never survives without it.
     async fn append(&self, id: &JobId, event: Event, at: Timestamp)

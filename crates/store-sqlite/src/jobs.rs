@@ -54,7 +54,7 @@ impl JobStore for SqliteStore {
         let id = *id;
         // What can be asked of the server again need not wait for the disk.
         let durability =
-            if event.is_on_the_server() { Durability::InFile } else { Durability::OnDisk };
+            if event.is_dispensable() { Durability::InFile } else { Durability::OnDisk };
         let appended = move |connection: &Connection| append(connection, id, &event, at);
         let appended = self.inner.writer.run(durability, appended);
         appended.await.map_err(|error| error.in_job_store("record what happened to a job"))

@@ -64,10 +64,10 @@ pub use crate::error::Error;
 /// One database, for [`batch::JobStore`] and [`assets::AssetStore`]. Clones use the same one.
 ///
 /// A write is on the disk when its method returns `Ok`, and survives a power failure; only log
-/// entries that the server can be asked for again ([`Event::is_on_the_server`]) and leases survive
-/// no more than the end of the process until the next write. Writes that wait at the same time
-/// share one commit. When the last clone is dropped, the writes that are queued are done first, on the dropping thread; in
-/// async code call [`SqliteStore::close`] before.
+/// entries that a job can do without ([`Event::is_dispensable`]) and leases survive no more than the
+/// end of the process until the next write. Writes that wait at the same time share one commit.
+/// When the last clone is dropped, the writes that are queued are done first, on the dropping
+/// thread; in async code call [`SqliteStore::close`] before.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
