@@ -2,10 +2,10 @@
 //!
 //! Aims: a trivial workflow takes at most 3 ms longer through the factory than through a bare
 //! client that posts it and waits on one socket (the floor); 200 of them at once take at most 1.1
-//! times the floor. The floor fetches nothing, so what it takes to fetch the picture, which a busy
-//! server pays for too, is measured on its own. With `COMFYUI_URL` the server is that one;
-//! otherwise it is comfy-sim in a process of its own, which answers at once, so that there is
-//! nothing to hide behind.
+//! times the floor. The floor fetches nothing, so the trivial workflow is one whose result is a
+//! text. Of one whose result is a picture, what it takes to fetch it, which a busy server pays for
+//! too, is measured on its own. With `COMFYUI_URL` the server is that one; otherwise it is comfy-sim
+//! in a process of its own, which answers at once, so that there is nothing to hide behind.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
@@ -37,12 +37,19 @@ const MANY: u64 = 200;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(5);
 
+/// What a job makes.
+#[derive(Clone, Copy)]
+enum Made {
+    Text,
+    Picture,
+}
+
 struct Bench {
     client: Client,
     session: Session,
     factory: Factory,
-    /// What makes each picture another one, so that no server has it in its cache.
-    colour: AtomicU64,
+    /// What makes each result another one, so that no server has it in its cache.
+    next: AtomicU64,
     _simulator: Simulator,
     _folder: tempfile::TempDir,
 }
@@ -59,38 +66,43 @@ impl Bench {
         let config =
             Config { servers: vec![server], max_concurrent_jobs: 64, ..Config::new(folder.path()) };
         let factory = Factory::open(config).await.expect("an empty folder");
-        // Another start of this benchmark finds other colours free.
-        let colour = AtomicU64::new(u64::from(std::process::id()) * 10_000);
-        Self { client, session, factory, colour, _simulator: simulator, _folder: folder }
+        // Another start of this benchmark finds other numbers free.
+        let next = AtomicU64::new(u64::from(std::process::id()) * 10_000);
+        Self { client, session, factory, next, _simulator: simulator, _folder: folder }
     }
 
-    fn workflow(&self) -> Json {
-        let colour = self.colour.fetch_add(1, Ordering::Relaxed) % 0xff_ffff;
+    fn workflow(&self, made: Made) -> Json {
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % 0xff_ffff;
         // ComfyUI lists a whole folder whenever it saves a file there.
-        let folder = colour / MANY;
-        let text = format!(
-            r#"{{"1": {{"class_type": "EmptyImage", "inputs": {{"width": 8, "height": 8, "batch_size": 1, "color": {colour}}}}},
-                "2": {{"class_type": "SaveImage", "inputs": {{"images": ["1", 0], "filename_prefix": "bench/{folder}/p"}}}}}}"#
-        );
+        let folder = number / MANY;
+        let text = match made {
+            Made::Text => format!(
+                r#"{{"1": {{"class_type": "PreviewAny", "inputs": {{"source": "text {number}"}}}}}}"#
+            ),
+            Made::Picture => format!(
+                r#"{{"1": {{"class_type": "EmptyImage", "inputs": {{"width": 8, "height": 8, "batch_size": 1, "color": {number}}}}},
+                    "2": {{"class_type": "SaveImage", "inputs": {{"images": ["1", 0], "filename_prefix": "bench/{folder}/p"}}}}}}"#
+            ),
+        };
         Json::parse(text.as_bytes()).expect("JSON")
     }
 
     /// The least that a client can do: watch, post, wait for the history.
-    async fn floor(&self) {
-        self.bare().await;
+    async fn floor(&self, made: Made) {
+        self.bare(made).await;
     }
 
     /// The same, and the picture fetched: what any client needs that is to give it to somebody.
     async fn fetching_floor(&self) {
-        let ended = self.bare().await;
+        let ended = self.bare(Made::Picture).await;
         for file in ended.outputs().flat_map(NodeOutput::files) {
             let view = self.client.view(file).await.expect("the picture");
             assert!(view.collect::<Vec<_>>().await.iter().all(Result::is_ok));
         }
     }
 
-    async fn bare(&self) -> Ended {
-        let workflow = Workflow::from_json(&self.workflow()).expect("a workflow");
+    async fn bare(&self, made: Made) -> Ended {
+        let workflow = Workflow::from_json(&self.workflow(made)).expect("a workflow");
         let prompt = PromptId::from_uuid(Uuid::new_v4());
         let watch = self.session.watch(&prompt).await;
         let client_id = Some(self.session.client_id());
@@ -101,55 +113,62 @@ impl Bench {
         ended
     }
 
-    async fn job(&self) {
-        let run = RunWorkflow::new(self.workflow());
+    async fn job(&self, made: Made) {
+        let run = RunWorkflow::new(self.workflow(made));
         let job = self.factory.start_workflow(run).await.expect("started").job;
         let waited = self.factory.wait(&job, PATIENCE).await.expect("an end");
         let Waited::Finished(report) = waited else { panic!("not in {PATIENCE:?}") };
-        assert_eq!(report.assets.len(), 1);
+        let (texts, pictures) = (report.texts.len(), report.assets.len());
+        let expected = match made {
+            Made::Text => (1, 0),
+            Made::Picture => (0, 1),
+        };
+        assert_eq!((texts, pictures), expected);
     }
 }
 
 fn trivial(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let bench = runtime.block_on(Bench::start());
-    runtime.block_on(bench.job());
-    let mut group = criterion.benchmark_group("one trivial job");
-    group.bench_function("floor", |bencher| {
-        bencher.iter(|| runtime.block_on(bench.floor()));
-    });
-    group.bench_function("floor and fetching", |bencher| {
-        bencher.iter(|| runtime.block_on(bench.fetching_floor()));
-    });
-    group.bench_function("factory", |bencher| {
-        bencher.iter(|| runtime.block_on(bench.job()));
-    });
-    group.finish();
-
-    let mut group = criterion.benchmark_group(format!("{MANY} trivial jobs"));
-    group.sample_size(10).measurement_time(Duration::from_secs(10));
-    group.bench_function("floor", |bencher| {
-        bencher.iter_custom(|times| {
-            repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.floor())))
+    for (name, made) in [("text", Made::Text), ("picture", Made::Picture)] {
+        runtime.block_on(bench.job(made));
+        let mut group = criterion.benchmark_group(format!("one {name}"));
+        group.bench_function("floor", |bencher| {
+            bencher.iter(|| runtime.block_on(bench.floor(made)));
         });
-    });
-    group.bench_function("floor and fetching", |bencher| {
-        bencher.iter_custom(|times| {
-            repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.fetching_floor())))
+        if let Made::Picture = made {
+            group.bench_function("floor and fetching", |bencher| {
+                bencher.iter(|| runtime.block_on(bench.fetching_floor()));
+            });
+        }
+        group.bench_function("factory", |bencher| {
+            bencher.iter(|| runtime.block_on(bench.job(made)));
         });
-    });
-    group.bench_function("factory", |bencher| {
-        bencher.iter_custom(|times| {
-            repeat(&runtime, times, || join_all((0..MANY).map(|_| bench.job())))
+        group.finish();
+    }
+    for (name, made) in [("texts", Made::Text), ("pictures", Made::Picture)] {
+        let mut group = criterion.benchmark_group(format!("{MANY} {name}"));
+        group.sample_size(10).measurement_time(Duration::from_secs(10));
+        group.bench_function("floor", |bencher| {
+            bencher.iter_custom(|times| repeat(&runtime, times, || bench.floor(made)));
         });
-    });
-    group.finish();
+        if let Made::Picture = made {
+            group.bench_function("floor and fetching", |bencher| {
+                bencher.iter_custom(|times| repeat(&runtime, times, || bench.fetching_floor()));
+            });
+        }
+        group.bench_function("factory", |bencher| {
+            bencher.iter_custom(|times| repeat(&runtime, times, || bench.job(made)));
+        });
+        group.finish();
+    }
 }
 
+/// So many at once, so many times.
 fn repeat<F: Future>(runtime: &Runtime, times: u64, work: impl Fn() -> F) -> Duration {
     let began = Instant::now();
     for _ in 0..times {
-        drop(runtime.block_on(work()));
+        runtime.block_on(join_all((0..MANY).map(|_| work())));
     }
     began.elapsed()
 }
