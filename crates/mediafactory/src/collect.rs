@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use assets::{Asset, AssetId, BlobStore, Origin, ServerFile, media};
+use assets::{Asset, AssetId, BlobStore, Origin, Retry, ServerFile, media};
 use async_trait::async_trait;
 use batch::{Event, Failure, FinishError, Finished, Finisher, Job, NodeText, State, StoreError};
 use comfy_client::{Client, FileRef, Folder, Limits, OutputItem};
@@ -198,11 +198,13 @@ fn unreachable(file: &FileRef, node: &str, error: &comfy_client::Error) -> Finis
     FinishError::Results { failure, try_again: error.is_retryable() }
 }
 
-/// The file could not be stored here.
+/// The file could not be stored here. A disk that is full may have room soon: then the file is
+/// fetched again. Access is given by a person, who has to hear of it first.
 fn not_kept(file: &FileRef, node: &str, error: &assets::Error) -> FinishError {
     let hint = "make room or give access, then run it again: the server has the results cached";
     let failure = results("results_not_kept", file, node, error, hint);
-    FinishError::Results { failure, try_again: false }
+    let try_again = matches!(error.retry(), Retry::Later | Retry::AfterFreeingSpace);
+    FinishError::Results { failure, try_again }
 }
 
 fn results(
