@@ -283,6 +283,27 @@ mod tests {
         assert_eq!(readable_name(&asset, server_name), expected);
     }
 
+    /// Whether a file is fetched again after the disk did not take it.
+    fn is_fetched_again(why: io::ErrorKind) -> bool {
+        let json = br#"{"filename": "a.png", "subfolder": "", "type": "output"}"#;
+        let file = FileRef::from_json(&workflow_graph::Json::parse(json).unwrap()).unwrap();
+        let source = io::Error::from(why);
+        let error = assets::Error::Io { doing: "write", path: PathBuf::from("blobs"), source };
+        let FinishError::Results { failure, try_again } = not_kept(&file, "9", &error) else {
+            unreachable!("it is about results")
+        };
+        assert_eq!(failure.kind, "results_not_kept");
+        assert!(failure.message.contains("cannot write blobs"), "{}", failure.message);
+        try_again
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_and_a_locked_one_is_told_at_once() {
+        assert!(is_fetched_again(io::ErrorKind::StorageFull));
+        assert!(is_fetched_again(io::ErrorKind::QuotaExceeded));
+        assert!(!is_fetched_again(io::ErrorKind::PermissionDenied));
+    }
+
     #[test]
     fn names_say_what_a_file_is_and_stay_in_their_folder() {
         check(Some("sdxl_txt2img"), Some(7), "a_00001_.png", "sdxl_txt2img_7_2d711642b726.png");
