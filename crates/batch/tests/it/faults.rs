@@ -386,7 +386,7 @@ async fn a_server_that_is_restarted_with_jobs_in_its_queue_has_each_of_them_lost
         states.push(stage.jobs.get(&record.id).await.unwrap().unwrap().state);
         assert_eq!(stage.submissions(&record.id), 1);
     }
-    use State::{Lost, Succeeded};
-    assert_eq!(states, [Lost, Lost, Lost, Succeeded, Succeeded], "two had not been sent yet");
+    let expected = [State::Lost, State::Lost, State::Lost, State::Succeeded, State::Succeeded];
+    assert_eq!(states, expected, "two had not been sent yet");
     engine.shutdown().await;
 }

@@ -1,11 +1,6 @@
 //! What goes wrong around whole processes: one of three is killed, the disk is full, a server
 //! hangs. Every job runs once, and comes to one end.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "what a process of a test has to tell its parent goes to its standard output"
-)]
-
 use std::{
     env,
     io::{BufRead as _, BufReader, Lines},
