@@ -260,7 +260,7 @@ async fn check(life: Life, prefix: Vec<(Event, Timestamp)>, stop_asked: bool, at
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_job_taken_up_after_any_entry_of_its_log_runs_once_and_ends_as_it_would_have(life in lives()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
