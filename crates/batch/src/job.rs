@@ -173,15 +173,17 @@ impl Job {
         self.log.last().filter(|_| self.state.is_final()).map(|entry| entry.at)
     }
 
-    /// The server that has it, or had it last; `None` while it waits for one.
+    /// The server that has it, or had it last; `None` while it waits for one, and where it ended
+    /// after it had come back from the last.
     pub fn server(&self) -> Option<&str> {
-        if self.state == State::Recorded {
-            return None;
-        }
-        self.latest(|event| {
+        let sent_or_returned = self.latest(|event| {
+            if let Event::Returned { .. } = event {
+                return Some(None);
+            }
             let Event::SubmitStarted { server } = event else { return None };
-            Some(server.as_str())
-        })
+            Some(Some(server.as_str()))
+        });
+        sent_or_returned.flatten()
     }
 
     /// Why it shall stop, when that was asked.

@@ -1,7 +1,7 @@
 //! The open sockets and what is sent to them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Message;
@@ -19,12 +19,16 @@ pub(crate) const FRAMES_QUEUED_MAX: usize = 8_192;
 
 /// The sockets by client id. A second socket with an id replaces the first, and the end of *either* removes the id:
 /// so it is on the real server, and clients must live with it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Hub {
     sockets: Mutex<HashMap<String, Socket>>,
     all: CutSwitch,
     frozen: CutSwitch,
     is_silent: AtomicBool,
+    /// How many frames were sent, each counted once however many sockets got it.
+    frames_sent: AtomicUsize,
+    /// After which of them every socket is cut.
+    cut_after: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -41,6 +45,19 @@ pub(crate) struct Attached {
     pub(crate) cut: CancellationToken,
     /// Cancelled when the connection is to look alive and do nothing.
     pub(crate) frozen: CancellationToken,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            sockets: Mutex::default(),
+            all: CutSwitch::default(),
+            frozen: CutSwitch::default(),
+            is_silent: AtomicBool::new(false),
+            frames_sent: AtomicUsize::new(0),
+            cut_after: AtomicUsize::new(usize::MAX),
+        }
+    }
 }
 
 impl Hub {
@@ -114,11 +131,32 @@ impl Hub {
         if let Some(socket) = self.sockets().get(client_id) {
             socket.push(message);
         }
+        self.count_frame();
     }
 
     fn push_to_all(&self, message: &Message) {
         if !self.is_silent.load(Ordering::Relaxed) {
             self.sockets().values().for_each(|socket| socket.push(message.clone()));
+            self.count_frame();
+        }
+    }
+
+    fn count_frame(&self) {
+        let before = self.frames_sent.fetch_add(1, Ordering::SeqCst);
+        if before + 1 == self.cut_after.load(Ordering::SeqCst) {
+            self.cut_all();
+        }
+    }
+
+    pub(crate) fn frames_sent(&self) -> usize {
+        self.frames_sent.load(Ordering::SeqCst)
+    }
+
+    /// Cuts every connection once so many more frames were sent.
+    pub(crate) fn cut_all_after(&self, frames: usize) {
+        match frames {
+            0 => self.cut_all(),
+            _ => self.cut_after.store(self.frames_sent() + frames, Ordering::SeqCst),
         }
     }
 

@@ -88,6 +88,18 @@ impl Sim {
         self.server.hub.cut_all();
     }
 
+    /// Cuts every WebSocket without a closing handshake as soon as so many more frames were sent; what was sent before
+    /// still arrives. With the number of frames of a whole run, a test can cut a run at each of them.
+    pub fn close_sockets_after(&self, frames: usize) {
+        self.server.hub.cut_all_after(frames);
+    }
+
+    /// How many frames were sent until now; one that goes to several sockets counts once, and what greets a new socket
+    /// does not count.
+    pub fn frames_sent(&self) -> usize {
+        self.server.hub.frames_sent()
+    }
+
     /// Stops to answer, as a server does whose event loop is blocked: connections are accepted, and then neither
     /// requests are answered nor events sent. Runs go on. [`answer_again`](Sim::answer_again) ends it, and what was
     /// held up is delivered.

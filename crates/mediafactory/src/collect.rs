@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use assets::{Asset, AssetId, BlobStore, Origin, ServerFile, media};
+use assets::{Asset, AssetId, BlobStore, Origin, Retry, ServerFile, media};
 use async_trait::async_trait;
 use batch::{Event, Failure, FinishError, Finished, Finisher, Job, NodeText, State, StoreError};
 use comfy_client::{Client, FileRef, Folder, Limits, OutputItem};
@@ -198,11 +198,13 @@ fn unreachable(file: &FileRef, node: &str, error: &comfy_client::Error) -> Finis
     FinishError::Results { failure, try_again: error.is_retryable() }
 }
 
-/// The file could not be stored here.
+/// The file could not be stored here. A disk that is full may have room soon: then the file is
+/// fetched again. Access is given by a person, who has to hear of it first.
 fn not_kept(file: &FileRef, node: &str, error: &assets::Error) -> FinishError {
     let hint = "make room or give access, then run it again: the server has the results cached";
     let failure = results("results_not_kept", file, node, error, hint);
-    FinishError::Results { failure, try_again: false }
+    let try_again = matches!(error.retry(), Retry::Later | Retry::AfterFreeingSpace);
+    FinishError::Results { failure, try_again }
 }
 
 fn results(
@@ -279,6 +281,27 @@ mod tests {
         let id = AssetId::from(Uuid::nil());
         let asset = Asset::new(id, BlobDigest::of(b"x"), origin, Timestamp::UNIX_EPOCH);
         assert_eq!(readable_name(&asset, server_name), expected);
+    }
+
+    /// Whether a file is fetched again after the disk did not take it.
+    fn is_fetched_again(why: io::ErrorKind) -> bool {
+        let json = br#"{"filename": "a.png", "subfolder": "", "type": "output"}"#;
+        let file = FileRef::from_json(&workflow_graph::Json::parse(json).unwrap()).unwrap();
+        let source = io::Error::from(why);
+        let error = assets::Error::Io { doing: "write", path: PathBuf::from("blobs"), source };
+        let FinishError::Results { failure, try_again } = not_kept(&file, "9", &error) else {
+            unreachable!("it is about results")
+        };
+        assert_eq!(failure.kind, "results_not_kept");
+        assert!(failure.message.contains("cannot write blobs"), "{}", failure.message);
+        try_again
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_and_a_locked_one_is_told_at_once() {
+        assert!(is_fetched_again(io::ErrorKind::StorageFull));
+        assert!(is_fetched_again(io::ErrorKind::QuotaExceeded));
+        assert!(!is_fetched_again(io::ErrorKind::PermissionDenied));
     }
 
     #[test]

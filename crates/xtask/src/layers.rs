@@ -116,7 +116,7 @@ const FENCES: &[Fence] = &[
     Fence {
         foreign: "tracing-subscriber",
         may_use: ALL_BINS,
-        tests_of: &[],
+        tests_of: &["mediafactory"],
         reason: "libraries write log lines, programs decide where they go",
     },
 ];

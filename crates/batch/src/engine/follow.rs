@@ -247,10 +247,16 @@ impl Run {
                     failure
                 }
             };
-            tracing::debug!(job = %self.id(), failure.message, "the results are fetched again");
+            tracing::warn!(job = %self.id(), failure.message, "the results are fetched again");
             self.rest(FINISH_PAUSE).await;
-            if self.shared.stopping.is_cancelled() {
+            self.reload().await?;
+            if self.shared.stopping.is_cancelled() || self.job.state.is_final() {
                 return Ok(());
+            }
+            // Who gives the job up does not want to wait for results that cannot be had now.
+            let cancelled = self.cancel.is_cancelled().then_some(StopReason::Cancelled);
+            if let Some(why) = self.job.stop_requested().or(cancelled) {
+                return self.write(stop_event(why)).await.map(drop);
             }
         }
     }

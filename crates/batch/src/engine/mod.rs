@@ -46,11 +46,11 @@ use crate::{
     StoreError, estimate::EarlierRuns,
 };
 
-/// How often a job is taken up again after its store failed.
-const STORE_ATTEMPTS: u32 = 10;
+/// The first pause before a job is taken up again after its store failed; it doubles each time.
+const STORE_PAUSE_MIN: Duration = Duration::from_secs(3);
 
-/// The pause before that. Together they outlast a disk that is full for a moment.
-const STORE_PAUSE: Duration = Duration::from_secs(3);
+/// The longest pause between two attempts.
+const STORE_PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// How long shutting down waits for the tasks to notice.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
@@ -88,7 +88,7 @@ pub enum FinishError {
     Results {
         /// Why; the job fails with this when no further attempt is made.
         failure: Failure,
-        /// Whether another attempt may help: the way to the server failed, not the disk.
+        /// Whether another attempt may help: the server may answer again, or the disk have room.
         try_again: bool,
     },
     /// The log could not be written.
@@ -449,20 +449,26 @@ struct Entry {
 }
 
 impl Entry {
-    /// Drives a job to its end. A store that fails is tried again: the job would otherwise be
-    /// nobody's until the next start. One that was created as sent is `ready` to be sent.
+    /// Drives a job to its end. A store that fails is tried again for as long as this process
+    /// lives, however long a disk stays full: nobody else takes the job over meanwhile. One that
+    /// was created as sent is `ready` to be sent.
     async fn follow(self, run: Run, ready: Option<Ready>) {
         let (mut run, mut ready) = (run, ready);
-        for _ in 0..STORE_ATTEMPTS {
-            let Err(error) = run.drive(ready.take()).await else { return };
+        let mut pause = STORE_PAUSE_MIN;
+        while let Err(error) = run.drive(ready.take()).await {
+            let may_pass = matches!(error, StoreError::Backend { .. });
             let error = submit::with_causes(&error);
+            if !may_pass {
+                tracing::error!(job = %self.id, error, "the job's log is unusable; it is no longer followed");
+                return;
+            }
             tracing::error!(job = %self.id, error, "the job's log failed; trying again");
             tokio::select! {
-                () = tokio::time::sleep(STORE_PAUSE) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.shared.stopping.cancelled() => return,
             }
+            pause = STORE_PAUSE_MAX.min(pause.saturating_mul(2));
         }
-        tracing::error!(job = %self.id, "the job is no longer followed; the next start takes it up");
     }
 }
 

@@ -7,6 +7,8 @@
 )]
 
 mod engine;
+mod faults;
+mod prefixes;
 mod recovery;
 mod servers;
 mod stage;

@@ -17,6 +17,7 @@ use batch::{
 use comfy_client::{Client, ClientOptions};
 use comfy_sim::{Sim, SimOptions};
 use jiff::{Timestamp, ToSpan as _};
+use tokio::sync::watch;
 use uuid::Uuid;
 use workflow_graph::Json;
 
@@ -72,9 +73,14 @@ impl Stage {
 
     /// An engine that cannot keep results the first time it tries.
     pub(crate) fn engine_that_fetches_twice(&self) -> Engine {
+        self.engine_that_fails_to_keep(1, options())
+    }
+
+    /// An engine that cannot keep results so many times.
+    pub(crate) fn engine_that_fails_to_keep(&self, times: usize, options: EngineOptions) -> Engine {
         let store = self.store();
-        let keep = Keep { store: Arc::clone(&store), failures_left: AtomicUsize::new(1) };
-        Engine::new(vec![server(&self.sim)], store, Arc::new(keep), options())
+        let keep = Keep { store: Arc::clone(&store), failures_left: AtomicUsize::new(times) };
+        Engine::new(vec![server(&self.sim)], store, Arc::new(keep), options)
     }
 
     /// A job of one sampler with that many steps.
@@ -204,39 +210,67 @@ impl Finisher for Keep {
     }
 }
 
+/// Lets time pass for everything that waits now, and for nothing else.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
 /// Whether there was one left to take.
 fn take_one(left: &AtomicUsize) -> bool {
     left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
-/// A store whose process is killed: after so many writes, nothing that is asked of it happens.
+/// A store whose process is killed, or whose disk is full: after so many writes, nothing that is
+/// asked of it happens.
 #[derive(Debug)]
 pub(crate) struct Killed {
     jobs: Arc<MemoryJobs>,
     writes_left: AtomicUsize,
+    refusals: watch::Sender<usize>,
     lists: bool,
 }
 
 impl Killed {
     pub(crate) fn after(writes: usize, jobs: &Arc<MemoryJobs>) -> Arc<dyn JobStore> {
+        Self::full_after(writes, jobs)
+    }
+
+    /// A store that takes so many writes, until there is room again.
+    pub(crate) fn full_after(writes: usize, jobs: &Arc<MemoryJobs>) -> Arc<Self> {
         Arc::new(Self {
             jobs: Arc::clone(jobs),
             writes_left: AtomicUsize::new(writes),
+            refusals: watch::channel(0).0,
             lists: true,
         })
+    }
+
+    /// Waits until so many writes were refused.
+    pub(crate) async fn refused(&self, times: usize) {
+        let mut refusals = self.refusals.subscribe();
+        let refused = refusals.wait_for(|refused| *refused >= times);
+        tokio::time::timeout(PATIENCE, refused).await.expect("in time").unwrap();
+    }
+
+    pub(crate) fn make_room(&self) {
+        self.writes_left.store(usize::MAX, Ordering::SeqCst);
     }
 
     /// A store that lives, but has a job that cannot be read among those that it lists.
     pub(crate) fn damaged(jobs: &Arc<MemoryJobs>) -> Arc<dyn JobStore> {
         let writes_left = AtomicUsize::new(usize::MAX);
-        Arc::new(Self { jobs: Arc::clone(jobs), writes_left, lists: false })
+        let refusals = watch::channel(0).0;
+        Arc::new(Self { jobs: Arc::clone(jobs), writes_left, refusals, lists: false })
     }
 
     fn write(&self) -> Result<(), StoreError> {
-        let left = self
-            .writes_left
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        left.map(|_| ()).map_err(|_| StoreError::Backend { doing: "live", source: "killed".into() })
+        if take_one(&self.writes_left) {
+            return Ok(());
+        }
+        self.refusals.send_modify(|refused| *refused += 1);
+        Err(StoreError::Backend { doing: "live", source: "killed".into() })
     }
 }
 

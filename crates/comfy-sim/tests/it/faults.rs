@@ -86,6 +86,24 @@ async fn closed_sockets_do_not_stop_the_run() {
 }
 
 #[tokio::test]
+async fn sockets_are_closed_after_as_many_frames_as_were_asked_for() {
+    let sim = quick_sim().await;
+    let mut socket = Socket::open(&sim, CLIENT).await;
+    socket.next_event().await;
+    let gate = sim.hold(Moment::BeforeHistory);
+    sim.close_sockets_after(3);
+    submit(&sim, &json!({"prompt": image_prompt(1), "client_id": CLIENT})).await;
+    gate.reached().await;
+    let mut seen = Vec::new();
+    while let Some(frame) = socket.next().await {
+        seen.push(frame);
+    }
+    assert_eq!(kinds(&seen).len(), 3, "{seen:?}");
+    assert!(sim.frames_sent() > 3, "the run went on");
+    sim.stop().await;
+}
+
+#[tokio::test]
 async fn garbage_comes_between_the_events() {
     let sim = quick_sim().await;
     let mut socket = Socket::open(&sim, CLIENT).await;

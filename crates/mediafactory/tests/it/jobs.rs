@@ -110,6 +110,12 @@ async fn only_a_job_that_has_not_ended_is_cancelled() {
         )
     );
     assert_eq!(stage.factory.stop(&job).await.unwrap().state, State::Succeeded);
+    let gate = stage.sim.hold(Moment::NextPrompt);
+    let job = stage.factory.start_workflow(one_color(2)).await.unwrap().job;
+    gate.reached().await;
+    assert_eq!(stage.factory.cancel(&job).await.unwrap().state, State::Cancelled);
+    let again = stage.factory.cancel(&job).await.unwrap_err().to_string();
+    assert_eq!(again, format!("job {job} is cancelled already"));
     let nobody = "0197f1ce-3c5a-7000-8000-00000000002a".parse().unwrap();
     for error in [stage.factory.cancel(&nobody).await, stage.factory.stop(&nobody).await] {
         assert_eq!(error.unwrap_err().code(), FailureCode::JobNotFound);

@@ -7,6 +7,7 @@
 
 mod crash;
 mod failures;
+mod faults;
 mod generate;
 mod jobs;
 mod results;

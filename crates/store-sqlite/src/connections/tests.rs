@@ -111,6 +111,72 @@ async fn when_sqlite_takes_the_whole_back_every_write_hears_of_it() {
     assert_eq!(written.await.unwrap(), 0);
 }
 
+/// How many pages the database may have, which is how large its disk is.
+async fn limit_pages(writer: &Writer, pages: u32) {
+    let limit = move |connection: &Connection| {
+        let set = format!("PRAGMA max_page_count = {pages}");
+        Ok(connection.query_row(&set, (), |row| row.get::<_, u32>(0))?)
+    };
+    writer.run(Durability::InFile, limit).await.unwrap();
+}
+
+fn add_large(connection: &Connection) -> Result<u32, Fault> {
+    // More than the pages that are there have room for.
+    add(connection, &"x".repeat(1 << 20))
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_what_does_not_fit_and_takes_it_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("factory.db");
+    let writer = Writer::start(super::open_writer(&path).unwrap()).unwrap();
+    let add_small = |connection: &Connection| add(connection, "small");
+    assert_eq!(writer.run(Durability::OnDisk, add_small).await.unwrap(), 1);
+    // A limit below the present size means: not one page more.
+    limit_pages(&writer, 1).await;
+    for _ in 0..3 {
+        let error = writer.run(Durability::OnDisk, add_large).await.unwrap_err();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(error, @"the disk of the database is full; nothing was changed, free some space and try again");
+        }
+        assert_eq!(writer.run(Durability::InFile, row_count).await.unwrap(), 1);
+    }
+    limit_pages(&writer, 1 << 20).await;
+    assert_eq!(writer.run(Durability::OnDisk, add_large).await.unwrap(), 2);
+    writer.close();
+    let again = super::open_writer(&path).unwrap();
+    assert!(matches!(row_count(&again), Ok(2)), "it was whole all the time");
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nobody_is_told_that_a_write_stands_which_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("factory.db");
+    let (go_on, may_go_on) = mpsc::channel();
+    let writer = Writer::start(super::open_writer(&path).unwrap()).unwrap();
+    limit_pages(&writer, 1).await;
+    let hold = writer.run(Durability::OnDisk, move |_| {
+        may_go_on.recv().unwrap();
+        Ok(0)
+    });
+    let small = |id: &'static str| move |connection: &Connection| add(connection, id);
+    let mut all = Box::pin(async {
+        tokio::join!(
+            hold,
+            writer.run(Durability::OnDisk, small("a")),
+            writer.run(Durability::OnDisk, add_large),
+            writer.run(Durability::OnDisk, small("b")),
+        )
+    });
+    assert!(futures::poll!(&mut all).is_pending());
+    go_on.send(()).unwrap();
+    let (_, a, large, b) = all.await;
+    assert!(matches!(large, Err(Error::Full)), "{large:?}");
+    let stand = writer.run(Durability::InFile, row_count).await.unwrap();
+    let told = u32::from(a.is_ok()) + u32::from(b.is_ok());
+    assert_eq!(stand, told, "{a:?} {b:?}");
+}
+
 #[tokio::test]
 async fn everybody_who_closes_waits_for_the_writes() {
     static IS_WRITTEN: AtomicBool = AtomicBool::new(false);

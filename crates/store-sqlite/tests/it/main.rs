@@ -5,6 +5,7 @@
 mod conformance;
 mod crash;
 mod damage;
+mod fold;
 mod opening;
 mod sharing;
 
