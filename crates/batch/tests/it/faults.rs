@@ -370,6 +370,8 @@ async fn a_server_that_is_restarted_with_jobs_in_its_queue_has_each_of_them_lost
     let stage = Stage::new().await;
     let servers = vec![server(&stage.sim)];
     let engine = Stage::engine_on(servers, stage.store(), options());
+    // Then those that are started first are the first at the server.
+    engine.connect(&stage.url()).await.unwrap().unwrap();
     let gate = stage.sim.hold(Moment::AtStep(1));
     let records: Vec<_> = (0..5).map(|_| Stage::record(STEPS)).collect();
     for record in &records {
