@@ -16,7 +16,9 @@ fn load(criterion: &mut Criterion) {
         bencher.iter(|| registry.resolve(black_box("Wan 2.2")) == registry.resolve("wan"));
     });
     criterion.bench_function("resolve/unknown", |bencher| {
-        bencher.iter(|| black_box(registry.resolve(black_box("wann-2.2-14q"))) == registry.resolve("wan"));
+        bencher.iter(|| {
+            black_box(registry.resolve(black_box("wann-2.2-14q"))) == registry.resolve("wan")
+        });
     });
 }
 

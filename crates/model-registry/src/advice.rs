@@ -82,7 +82,8 @@ impl Registry {
         let Some((family, variants)) = self.only_family(&roles) else { return Vec::new() };
         let mut advice = Vec::new();
         let size = common(family, |variant| variant.size_rule.as_ref());
-        advice.extend(size.into_iter().flat_map(|rule| wrong_sizes(family, rule, &roles)));
+        advice
+            .extend(size.into_iter().flat_map(|rule| wrong_sizes(family, rule, &roles, workflow)));
         let frames = common(family, |variant| variant.frames_rule.as_ref());
         advice.extend(frames.into_iter().flat_map(|rule| wrong_frames(family, rule, &roles)));
         if let Some(example) = run_without_cfg(&variants) {
@@ -146,8 +147,20 @@ fn common<'f, R: PartialEq>(
     rules.all(|other| other == first).then_some(first)
 }
 
-fn wrong_sizes(family: &Family, rule: &SizeRule, roles: &Roles) -> Vec<Advice> {
-    let sides = roles.all(Role::Width).chain(roles.all(Role::Height));
+fn wrong_sizes(
+    family: &Family,
+    rule: &SizeRule,
+    roles: &Roles,
+    workflow: &Workflow,
+) -> Vec<Advice> {
+    let latents = family.latent_nodes();
+    let sides = roles.all(Role::Width).chain(roles.all(Role::Height)).filter(|found| {
+        // Elsewhere it is the size of a picture that is read, and the latent is cut to what it can be.
+        workflow.node(&found.node).is_some_and(|node| {
+            let takes_nothing = node.inputs().all(|(_, input)| matches!(input, Input::Literal(_)));
+            takes_nothing || latents.contains(node.class_type().as_str())
+        })
+    });
     written_numbers(sides)
         .filter(|(_, pixels)| !rule.allows(*pixels))
         .map(|(found, pixels)| {
@@ -199,9 +212,9 @@ fn run_without_cfg<'f>(variants: &[&'f Variant]) -> Option<&'f Variant> {
 }
 
 fn needless_cfg(family: &Family, example: &Variant, roles: &Roles) -> Vec<Advice> {
-    let guided = roles.all(Role::Cfg).filter(|found| {
-        found.value.as_f64().is_some_and(|cfg| (cfg - 1.0).abs() > f64::EPSILON)
-    });
+    let guided = roles
+        .all(Role::Cfg)
+        .filter(|found| found.value.as_f64().is_some_and(|cfg| (cfg - 1.0).abs() > f64::EPSILON));
     guided
         .map(|found| {
             let message = format!(

@@ -13,11 +13,11 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The name of the file, as it was given.
-    pub file: String,
+    pub file: Box<str>,
     /// The line, counted from one.
     pub line: usize,
     /// The key with all tables around it: `variants[2].stages[0].steps`. Empty for the file itself.
-    pub key: String,
+    pub key: Box<str>,
 }
 
 impl fmt::Display for Place {
@@ -40,7 +40,7 @@ pub enum Error {
         problem: String,
     },
     /// A key that the format does not have.
-    #[error("{place} is no key of this table{}", did_you_mean(near))]
+    #[error("{place} is no key of this table{}", did_you_mean(near.as_deref()))]
     UnknownKey {
         /// The key.
         place: Place,
@@ -80,7 +80,7 @@ pub enum Error {
         place: Place,
     },
     /// Something that is named and not defined: a source, a file, a family.
-    #[error("{place} names the {kind} `{name}`, which does not exist{}", did_you_mean(near))]
+    #[error("{place} names the {kind} `{name}`, which does not exist{}", did_you_mean(near.as_deref()))]
     Undefined {
         /// Where it is named.
         place: Place,
@@ -106,6 +106,6 @@ pub enum Error {
     NoSources,
 }
 
-fn did_you_mean(near: &Option<String>) -> String {
-    near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }

@@ -36,6 +36,8 @@ pub struct Family {
     pub patterns: Vec<Pattern>,
     /// What a person should know besides.
     pub note: Option<String>,
+    /// How prompts for it are written, where its makers say so.
+    pub prompt: Option<Setting<String>>,
     /// What one may do with it.
     pub licence: Licence,
     /// The day by which it was out: that of its first official template. It may be older.

@@ -1,4 +1,4 @@
-//! What goes together: models, encoders, VAEs and LoRAs.
+//! Which files go with which family.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use crate::{
     family::Family,
     registry::Registry,
     resolve::{file_name, folded},
+    variant::Variant,
 };
 
 /// Whether a file goes with a family.
@@ -59,7 +60,7 @@ impl Family {
     /// The encoder types that its text encoders are loaded with, in order. Empty where the
     /// encoder comes with the checkpoint.
     pub fn encoder_types(&self) -> BTreeSet<&str> {
-        self.variants.iter().flat_map(|variant| variant.encoder_types()).collect()
+        self.variants.iter().flat_map(Variant::encoder_types).collect()
     }
 
     /// The nodes that make its empty latents.
@@ -95,6 +96,8 @@ impl Family {
         let no_encoders = own.is_empty() && others.is_empty();
         same_shape
             && (own.intersection(&others).next().is_some()
-                || no_encoders && same_class(self).is_some() && same_class(self) == same_class(other))
+                || no_encoders
+                    && same_class(self).is_some()
+                    && same_class(self) == same_class(other))
     }
 }

@@ -44,6 +44,7 @@ pub use crate::{
     registry::Registry,
     resolve::{Found, How, Pattern, Resolution},
     variant::{
-        Extent, FramesRule, Latent, Load, LoraUse, Rank, Shift, SizeRule, Stage, Switch, Variant,
+        Extent, FramesRule, Latent, Load, LoraUse, Range, Rank, Shift, SizeRule, Stage, Switch,
+        Variant,
     },
 };

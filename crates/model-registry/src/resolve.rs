@@ -201,7 +201,9 @@ impl Registry {
         let owner = match families.as_slice() {
             [] => return None,
             [only] => Some(*only),
-            _ => self.owner(file).filter(|owner| families.iter().any(|user| user.name == owner.name)),
+            _ => {
+                self.owner(file).filter(|owner| families.iter().any(|user| user.name == owner.name))
+            }
         };
         let Some(family) = owner else { return Some(Resolution::Shared { families }) };
         let uses = |variant: &&Variant| variant.files().any(|used| used.eq_ignore_ascii_case(file));
@@ -226,9 +228,9 @@ impl Registry {
     }
 
     fn near(&self, asked: &str) -> Vec<&str> {
-        let names = self.families().flat_map(|family| {
-            family.aliases.iter().chain([&family.name]).map(String::as_str)
-        });
+        let names = self
+            .families()
+            .flat_map(|family| family.aliases.iter().chain([&family.name]).map(String::as_str));
         let found = near::names(asked, names, NEAR_AT_MOST);
         if !found.is_empty() {
             return found;

@@ -37,7 +37,7 @@ pub struct Variant {
     pub rank: Rank,
     /// The nodes that load its files.
     pub loads: Vec<Load>,
-    /// LoRAs that are on.
+    /// LoRA files that are on.
     pub loras: Vec<LoraUse>,
     /// Files of parts that are off.
     pub optional: Vec<String>,
@@ -65,6 +65,16 @@ pub struct Variant {
     pub memory_factor: Option<Setting<f64>>,
     /// The sampling, in the order it runs.
     pub stages: Vec<Stage>,
+    /// Between which numbers of steps its makers advise to stay.
+    pub steps_range: Option<Range>,
+    /// Between which scales of guidance its makers advise to stay.
+    pub cfg_range: Option<Range>,
+    /// The steps that its makers use, where the template uses others.
+    pub maker_steps: Option<Setting<u32>>,
+    /// The scale of guidance that its makers use, where the template uses another.
+    pub maker_cfg: Option<Setting<f64>>,
+    /// The shift that its makers use, where the template uses another.
+    pub maker_shift: Option<Setting<f64>>,
     /// The nodes that call the service, where it runs at one.
     pub nodes: Vec<String>,
 }
@@ -189,6 +199,27 @@ pub struct Switch {
     pub title: String,
     /// Whether it is on.
     pub on: bool,
+}
+
+/// From where to where a figure is advised to be.
+///
+/// ```
+/// use model_registry::Registry;
+/// # let texts = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/texts.rs"));
+/// let registry = Registry::load(texts)?;
+/// let range = registry.family("fox-1").unwrap().variants[0].steps_range.clone().unwrap();
+/// assert_eq!((range.least, range.most), (15.0, 30.0));
+/// # Ok::<(), model_registry::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Range {
+    /// The least.
+    pub least: f64,
+    /// The most.
+    pub most: f64,
+    /// Where that comes from.
+    pub source: Source,
 }
 
 /// Where the latent comes from, and its size. What a picture decides is `None`.
@@ -334,7 +365,8 @@ fn nearest(wanted: u64, step: u32, offset: u32, (least, most): (u32, u32)) -> u6
     let highest = offset + u64::from(most).saturating_sub(offset) / step * step;
     let below = offset + wanted.saturating_sub(offset) / step * step;
     let above = below.saturating_add(step);
-    let nearest = if wanted.saturating_sub(below) <= above - wanted.min(above) { below } else { above };
+    let nearest =
+        if wanted.saturating_sub(below) <= above - wanted.min(above) { below } else { above };
     nearest.max(lowest).min(highest.max(lowest))
 }
 

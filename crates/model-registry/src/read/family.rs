@@ -17,8 +17,20 @@ use crate::{
 };
 
 const FAMILY: &[&str] = &[
-    "name", "title", "makes", "runs", "aliases", "patterns", "note", "licence", "freshness",
-    "memory", "geometry", "files", "variants",
+    "name",
+    "title",
+    "makes",
+    "runs",
+    "aliases",
+    "patterns",
+    "note",
+    "prompt",
+    "licence",
+    "freshness",
+    "memory",
+    "geometry",
+    "files",
+    "variants",
 ];
 const LICENCE: &[&str] = &["name", "commercial"];
 const FRESHNESS: &[&str] = &["released_by", "superseded_by"];
@@ -50,10 +62,9 @@ pub(crate) fn family(document: &Document<'_>) -> Result<ReadFamily, Error> {
     let mut names = vec![(name.clone(), table.place("name"))];
     names.extend(aliases.iter().map(|(alias, at)| (alias.clone(), table.place_of(at))));
     let freshness = table.table("freshness", FRESHNESS)?;
-    let superseded = freshness.as_ref().map_or_else(
-        || table.place("freshness"),
-        |freshness| freshness.place("superseded_by"),
-    );
+    let superseded = freshness
+        .as_ref()
+        .map_or_else(|| table.place("freshness"), |freshness| freshness.place("superseded_by"));
     let (released_by, superseded_by) = match &freshness {
         Some(freshness) => (freshness.figure("released_by")?, freshness.figure("superseded_by")?),
         None => (None, None),
@@ -61,7 +72,7 @@ pub(crate) fn family(document: &Document<'_>) -> Result<ReadFamily, Error> {
     let runs = table.word("runs")?;
     let files = files(&table)?;
     if runs == Runs::Api && !files.is_empty() {
-        return Err(table.refuse("runs", runs, "there are files, which a service has not"));
+        return Err(table.refuse("runs", &runs, "there are files, which a service has not"));
     }
     let family = Family {
         title: table.required("title")?,
@@ -70,6 +81,7 @@ pub(crate) fn family(document: &Document<'_>) -> Result<ReadFamily, Error> {
         aliases: aliases.into_iter().map(|(alias, _)| alias).collect(),
         patterns: patterns(&table)?,
         note: table.optional("note")?,
+        prompt: table.figure("prompt")?,
         licence: licence(&table)?,
         released_by,
         superseded_by,
@@ -107,7 +119,7 @@ fn licence(table: &Table<'_>) -> Result<Licence, Error> {
     match commercial {
         None => Ok(Licence::Unknown),
         Some(_) => {
-            Err(licence.refuse("commercial", true, "nobody knows it of a licence that is unknown"))
+            Err(licence.refuse("commercial", &true, "nobody knows it of a licence that is unknown"))
         }
     }
 }
@@ -118,7 +130,7 @@ fn memory(table: &Table<'_>) -> Result<Option<Memory>, Error> {
     if let Some(factor) = &factor
         && factor.value <= 0.0
     {
-        return Err(memory.refuse("factor", factor.value, "it is above 0"));
+        return Err(memory.refuse("factor", &factor.value, "it is above 0"));
     }
     Ok(Some(Memory { class: memory.required("class")?, factor }))
 }
@@ -127,7 +139,7 @@ fn geometry(table: &Table<'_>) -> Result<Option<Geometry>, Error> {
     let Some(geometry) = table.table("geometry", GEOMETRY)? else { return Ok(None) };
     for key in GEOMETRY {
         if geometry.optional::<u32>(key)? == Some(0) {
-            return Err(geometry.refuse(key, 0, "it is above 0"));
+            return Err(geometry.refuse(key, &0, "it is above 0"));
         }
     }
     Ok(Some(Geometry {

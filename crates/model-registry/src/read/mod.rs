@@ -44,13 +44,14 @@ impl<'d> Document<'d> {
     fn place(&self, offset: usize, key: &str) -> Place {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
-        Place { file: self.file.to_owned(), line, key: key.to_owned() }
+        Place { file: self.file.into(), line, key: key.into() }
     }
 
     fn source(&self, key: &str, place: Place) -> Result<Source, Error> {
-        self.sources.get(key).cloned().ok_or_else(|| {
-            undefined(place, "source", key, self.sources.keys().map(String::as_str))
-        })
+        self.sources
+            .get(key)
+            .cloned()
+            .ok_or_else(|| undefined(place, "source", key, self.sources.keys().map(String::as_str)))
     }
 }
 

@@ -48,7 +48,8 @@ impl<'d> Table<'d> {
         for key in self.entries.keys() {
             let name: &str = key.get_ref();
             if name != "source" && !keys.contains(&name) {
-                let near = near::name(name, keys.iter().copied()).map(str::to_owned);
+                let known = keys.iter().copied().chain(["source"]);
+                let near = near::name(name, known).map(str::to_owned);
                 let place = self.document.place(key.span().start, &self.path(name));
                 return Err(Error::UnknownKey { place, near });
             }
@@ -81,7 +82,7 @@ impl<'d> Table<'d> {
         self.document.place(at.offset, &at.key)
     }
 
-    pub(super) fn refuse(&self, key: &str, value: impl ToString, reason: &str) -> Error {
+    pub(super) fn refuse(&self, key: &str, value: &impl ToString, reason: &str) -> Error {
         let (place, value) = (self.place(key), value.to_string());
         Error::WrongValue { place, value, reason: reason.to_owned() }
     }
@@ -138,7 +139,7 @@ impl<'d> Table<'d> {
     pub(super) fn figure<T: Value>(&self, key: &str) -> Result<Option<Setting<T>>, Error> {
         let Some(value) = self.value(key) else { return Ok(None) };
         if value.get_ref().is_table() {
-            let inner = self.inner(self.path(key), value, &["value"])?;
+            let inner = self.inner(&self.path(key), value, &["value"])?;
             return Ok(Some(Setting { value: inner.required("value")?, source: inner.source()? }));
         }
         let source = self.source.clone();
@@ -155,25 +156,25 @@ impl<'d> Table<'d> {
 
     /// A table within this one.
     pub(super) fn table(&self, key: &str, keys: &[&str]) -> Result<Option<Table<'d>>, Error> {
-        self.value(key).map(|value| self.inner(self.path(key), value, keys)).transpose()
+        self.value(key).map(|value| self.inner(&self.path(key), value, keys)).transpose()
     }
 
     /// A list of tables within this one.
     pub(super) fn tables(&self, key: &str, keys: &[&str]) -> Result<Vec<Table<'d>>, Error> {
         let items = self.items(key)?.iter().enumerate();
         items
-            .map(|(index, item)| self.inner(format!("{}{key}[{index}]", self.prefix), item, keys))
+            .map(|(index, item)| self.inner(&format!("{}{key}[{index}]", self.prefix), item, keys))
             .collect()
     }
 
     fn inner(
         &self,
-        path: String,
+        path: &str,
         value: &'d Spanned<DeValue<'d>>,
         keys: &[&str],
     ) -> Result<Table<'d>, Error> {
         let Some(entries) = value.get_ref().as_table() else {
-            return Err(self.wrong_type(&path, value, "a table"));
+            return Err(self.wrong_type(path, value, "a table"));
         };
         let (document, source) = (self.document, self.source.clone());
         let table = Table {
@@ -188,9 +189,9 @@ impl<'d> Table<'d> {
 
     fn items(&self, key: &str) -> Result<&'d [Spanned<DeValue<'d>>], Error> {
         let Some(value) = self.value(key) else { return Ok(&[]) };
-        match value.get_ref() {
-            DeValue::Array(items) => Ok(items),
-            _ => Err(self.wrong_type(&self.path(key), value, "a list")),
+        match value.get_ref().as_array() {
+            Some(items) => Ok(items),
+            None => Err(self.wrong_type(&self.path(key), value, "a list")),
         }
     }
 

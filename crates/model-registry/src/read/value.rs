@@ -1,6 +1,6 @@
 //! Values of a data file as Rust values.
 
-use toml::de::{DeInteger, DeValue};
+use toml::de::{DeFloat, DeInteger, DeValue};
 
 use crate::figure::Day;
 
@@ -39,7 +39,9 @@ impl Value for u32 {
     const EXPECTED: &'static str = "a whole number from 0 to 4294967295";
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        value.as_integer().and_then(|whole| Self::from_str_radix(whole.as_str(), whole.radix()).ok())
+        value
+            .as_integer()
+            .and_then(|whole| Self::from_str_radix(whole.as_str(), whole.radix()).ok())
     }
 }
 
@@ -47,7 +49,9 @@ impl Value for u64 {
     const EXPECTED: &'static str = "a whole number from 0 to 18446744073709551615";
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        value.as_integer().and_then(|whole| Self::from_str_radix(whole.as_str(), whole.radix()).ok())
+        value
+            .as_integer()
+            .and_then(|whole| Self::from_str_radix(whole.as_str(), whole.radix()).ok())
     }
 }
 
@@ -55,11 +59,8 @@ impl Value for f64 {
     const EXPECTED: &'static str = "a finite number";
 
     fn read(value: &DeValue<'_>) -> Option<Self> {
-        let text = match value {
-            DeValue::Float(float) => float.as_str(),
-            DeValue::Integer(whole) if whole.radix() == 10 => DeInteger::as_str(whole),
-            _ => return None,
-        };
+        let whole = value.as_integer().filter(|whole| whole.radix() == 10);
+        let text = value.as_float().map(DeFloat::as_str).or(whole.map(DeInteger::as_str))?;
         text.parse().ok().filter(|number: &Self| number.is_finite())
     }
 }

@@ -4,14 +4,40 @@ use super::table::Table;
 use crate::{
     error::Error,
     variant::{
-        Extent, FramesRule, Latent, Load, LoraUse, Rank, Shift, SizeRule, Stage, Switch, Variant,
+        Extent, FramesRule, Latent, Load, LoraUse, Range, Rank, Shift, SizeRule, Stage, Switch,
+        Variant,
     },
 };
 
 pub(super) const KEYS: &[&str] = &[
-    "name", "tasks", "template", "published", "minimum_version", "download_bytes", "rank", "loads",
-    "loras", "optional", "encode", "negative", "shift", "guidance", "fps", "patches", "switches",
-    "latent", "size_rule", "frames_rule", "memory_factor", "stages", "nodes",
+    "name",
+    "tasks",
+    "template",
+    "published",
+    "minimum_version",
+    "download_bytes",
+    "rank",
+    "loads",
+    "loras",
+    "optional",
+    "encode",
+    "negative",
+    "shift",
+    "guidance",
+    "fps",
+    "patches",
+    "switches",
+    "latent",
+    "size_rule",
+    "frames_rule",
+    "memory_factor",
+    "stages",
+    "nodes",
+    "steps_range",
+    "cfg_range",
+    "maker_steps",
+    "maker_cfg",
+    "maker_shift",
 ];
 const RANK: &[&str] = &["recommend", "freshness", "usage"];
 const LOAD: &[&str] = &["node", "files", "type", "dtype"];
@@ -19,14 +45,35 @@ const LORA: &[&str] = &["file", "strength"];
 const SHIFT: &[&str] = &["node", "value"];
 const SWITCH: &[&str] = &["title", "on"];
 const LATENT: &[&str] = &[
-    "node", "width", "height", "aspect", "megapixels", "size", "frames", "length", "seconds",
-    "layers", "resolution",
+    "node",
+    "width",
+    "height",
+    "aspect",
+    "megapixels",
+    "size",
+    "frames",
+    "length",
+    "seconds",
+    "layers",
+    "resolution",
 ];
 const SIZE_RULE: &[&str] = &["divisor", "least", "most"];
 const FRAMES_RULE: &[&str] = &["step", "offset", "least", "most"];
+const RANGE: &[&str] = &["least", "most"];
 const STAGE: &[&str] = &[
-    "node", "guider", "sampler", "sampler_node", "scheduler", "scheduler_node", "steps", "cfg",
-    "cfg2", "start", "end", "split", "sigmas",
+    "node",
+    "guider",
+    "sampler",
+    "sampler_node",
+    "scheduler",
+    "scheduler_node",
+    "steps",
+    "cfg",
+    "cfg2",
+    "start",
+    "end",
+    "split",
+    "sigmas",
 ];
 
 /// What loaders call the VAE of models that work on pixels. It is no file.
@@ -67,6 +114,11 @@ pub(super) fn variant(table: &Table<'_>) -> Result<Variant, Error> {
             .transpose()?,
         memory_factor: table.figure("memory_factor")?,
         stages: each(table, "stages", STAGE, stage)?,
+        steps_range: advised_range(table, "steps_range")?,
+        cfg_range: advised_range(table, "cfg_range")?,
+        maker_steps: table.figure("maker_steps")?,
+        maker_cfg: table.figure("maker_cfg")?,
+        maker_shift: table.figure("maker_shift")?,
         nodes: table.list("nodes")?,
     })
 }
@@ -119,7 +171,7 @@ fn latent(table: &Table<'_>) -> Result<Latent, Error> {
         if let Some(word) = table.optional::<String>(key)?
             && word != INPUT
         {
-            return Err(table.refuse(key, word, "the only word for it is `input`"));
+            return Err(table.refuse(key, &word, "the only word for it is `input`"));
         }
     }
     Ok(Latent {
@@ -147,7 +199,7 @@ fn extent(table: &Table<'_>) -> Result<Option<Extent>, Error> {
         ((None, None), (None, None), Some(_)) => Ok(Some(Extent::Input)),
         _ => {
             let reason = "a size is `width` and `height`, or `aspect` and `megapixels`, or `size`";
-            Err(table.refuse("node", table.required::<String>("node")?, reason))
+            Err(table.refuse("node", &table.required::<String>("node")?, reason))
         }
     }
 }
@@ -158,7 +210,7 @@ fn size_rule(table: &Table<'_>) -> Result<SizeRule, Error> {
     };
     let (least, most) = range(table)?;
     if divisor.value == 0 || most / divisor.value * divisor.value < least {
-        return Err(table.refuse("divisor", divisor.value, "no size would be possible"));
+        return Err(table.refuse("divisor", &divisor.value, "no size would be possible"));
     }
     Ok(SizeRule { divisor, least, most })
 }
@@ -172,7 +224,7 @@ fn frames_rule(table: &Table<'_>) -> Result<FramesRule, Error> {
     let largest = |rest: u32| offset + rest / step.value * step.value;
     let possible = step.value != 0 && most.checked_sub(offset).map(largest) >= Some(least);
     if !possible {
-        return Err(table.refuse("step", step.value, "no number of frames would be possible"));
+        return Err(table.refuse("step", &step.value, "no number of frames would be possible"));
     }
     Ok(FramesRule { step, offset, least, most })
 }
@@ -180,15 +232,24 @@ fn frames_rule(table: &Table<'_>) -> Result<FramesRule, Error> {
 fn range(table: &Table<'_>) -> Result<(u32, u32), Error> {
     let (least, most) = (table.required("least")?, table.required("most")?);
     if least > most {
-        return Err(table.refuse("least", least, "it is not above `most`"));
+        return Err(table.refuse("least", &least, "it is not above `most`"));
     }
     Ok((least, most))
+}
+
+fn advised_range(table: &Table<'_>, key: &str) -> Result<Option<Range>, Error> {
+    let Some(range) = table.table(key, RANGE)? else { return Ok(None) };
+    let (least, most) = (range.required::<f64>("least")?, range.required("most")?);
+    if least > most {
+        return Err(range.refuse("least", &least, "it is not above `most`"));
+    }
+    Ok(Some(Range { least, most, source: range.source()? }))
 }
 
 fn stage(table: &Table<'_>) -> Result<Stage, Error> {
     let steps = table.figure::<u32>("steps")?;
     if steps.as_ref().is_some_and(|steps| steps.value == 0) {
-        return Err(table.refuse("steps", 0, "it is above 0"));
+        return Err(table.refuse("steps", &0, "it is above 0"));
     }
     Ok(Stage {
         node: table.required("node")?,

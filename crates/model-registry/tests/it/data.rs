@@ -31,7 +31,8 @@ fn every_file_is_used_and_every_source_too() {
     let texts = texts();
     for family in registry().families() {
         for file in &family.files {
-            let used = family.variants.iter().any(|variant| variant.files().any(|used| used == file.name));
+            let used =
+                family.variants.iter().any(|variant| variant.files().any(|used| used == file.name));
             assert!(used, "{}: {}", family.name, file.name);
         }
     }

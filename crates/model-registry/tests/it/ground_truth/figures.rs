@@ -4,12 +4,22 @@ use std::collections::BTreeMap;
 
 use model_registry::Stage;
 
-use super::{BTreeSet, Extent, Family, Licence, Runs, Setting, Value, Variant, items, json, registry, text};
+use super::{
+    BTreeSet, Extent, Family, Licence, Runs, Setting, Value, Variant, items, json, registry, text,
+};
 
 /// What the data leaves out or says otherwise, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("ltx-2/t2v", "extent", "text to video has no picture to take the size from: the source could not follow the link"),
-    ("ltx-2/t2v_distilled", "extent", "text to video has no picture to take the size from: the source could not follow the link"),
+    (
+        "ltx-2/t2v",
+        "extent",
+        "text to video has no picture to take the size from: the source could not follow the link",
+    ),
+    (
+        "ltx-2/t2v_distilled",
+        "extent",
+        "text to video has no picture to take the size from: the source could not follow the link",
+    ),
     ("ltxv-0.9/t2v", "fps", "the video has 24 frames a second, the conditioning says 25"),
     ("ltxv-0.9/i2v", "fps", "the video has 24 frames a second, the conditioning says 25"),
 ];
@@ -37,8 +47,10 @@ fn families_and_variants_equal_their_source() {
     }
     let expected: BTreeSet<_> =
         EXCEPTIONS.iter().map(|(place, key, _)| format!("{place} {key}")).collect();
-    let keys: BTreeSet<_> =
-        differences.iter().map(|told: &String| told.split(':').next().unwrap().to_owned()).collect();
+    let keys: BTreeSet<_> = differences
+        .iter()
+        .map(|told: &String| told.split(':').next().unwrap().to_owned())
+        .collect();
     assert_eq!(keys, expected, "{differences:#?}");
     let local = registry.families().filter(|family| family.runs == Runs::Local).count();
     assert_eq!(items(&truth).len(), local);
@@ -168,9 +180,14 @@ fn variant_of(source: &Value) -> Flat {
     put_list(&mut flat, "switches", switches.collect::<BTreeSet<_>>());
     let (shifts, patches): (Vec<_>, Vec<_>) =
         items(&source["model_patches"]).iter().partition(|patch| !patch["shift"].is_null());
-    let shifts = shifts.iter().map(|patch| format!("{} {}", text(patch, "node"), plain(&patch["shift"])));
+    let shifts =
+        shifts.iter().map(|patch| format!("{} {}", text(patch, "node"), plain(&patch["shift"])));
     put_list(&mut flat, "shift", shifts.collect::<BTreeSet<_>>());
-    put_list(&mut flat, "patches", patches.iter().map(|patch| text(patch, "node")).collect::<BTreeSet<_>>());
+    put_list(
+        &mut flat,
+        "patches",
+        patches.iter().map(|patch| text(patch, "node")).collect::<BTreeSet<_>>(),
+    );
     let guidance = items(&source["guidance_nodes"]);
     put_list(&mut flat, "guidance", numbers(guidance, "guidance"));
     let rates = numbers(guidance, "fps").into_iter().chain(numbers(guidance, "frame_rate"));
@@ -205,13 +222,19 @@ fn variant_flat(variant: &Variant) -> Flat {
             format!("{} {} {} {dtype}", load.node, files.join("+"), kind.unwrap_or("-"))
         }),
     );
-    let loras = variant.loras.iter().map(|lora| format!("{} {}", lora.file, number(&lora.strength)));
+    let loras =
+        variant.loras.iter().map(|lora| format!("{} {}", lora.file, number(&lora.strength)));
     put_list(&mut flat, "loras", loras);
     let switches = variant.switches.iter().map(|switch| format!("{} {}", switch.title, switch.on));
     put_list(&mut flat, "switches", switches.collect::<BTreeSet<_>>());
-    let shift = variant.shift.iter().map(|shift| format!("{} {}", shift.node, number(&shift.amount)));
+    let shift =
+        variant.shift.iter().map(|shift| format!("{} {}", shift.node, number(&shift.amount)));
     put_list(&mut flat, "shift", shift);
-    put_list(&mut flat, "patches", variant.patches.iter().map(String::as_str).collect::<BTreeSet<_>>());
+    put_list(
+        &mut flat,
+        "patches",
+        variant.patches.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+    );
     put_list(&mut flat, "guidance", variant.guidance.iter().map(number));
     put_list(&mut flat, "fps", variant.fps.iter().map(number));
     put_list(&mut flat, "stages", sorted(variant.stages.iter().map(stage_flat)));
@@ -221,7 +244,9 @@ fn variant_flat(variant: &Variant) -> Flat {
         flat.extend(latent.frames.as_ref().map(|frames| ("frames", frames.value.to_string())));
         flat.extend(latent.seconds.as_ref().map(|seconds| ("seconds", number(seconds))));
         flat.extend(latent.layers.as_ref().map(|layers| ("layers", layers.value.to_string())));
-        flat.extend(latent.resolution.as_ref().map(|cells| ("resolution", cells.value.to_string())));
+        flat.extend(
+            latent.resolution.as_ref().map(|cells| ("resolution", cells.value.to_string())),
+        );
     }
     flat
 }
@@ -229,8 +254,10 @@ fn variant_flat(variant: &Variant) -> Flat {
 fn load_of(loader: &Value) -> String {
     let other = ["node", "type", "device", "weight_dtype"];
     let inputs = loader.as_object().unwrap().iter();
-    let files: BTreeSet<_> =
-        inputs.filter(|(key, _)| !other.contains(&key.as_str())).map(|(_, file)| plain(file)).collect();
+    let files: BTreeSet<_> = inputs
+        .filter(|(key, _)| !other.contains(&key.as_str()))
+        .map(|(_, file)| plain(file))
+        .collect();
     let files: Vec<_> = files.into_iter().collect();
     let kind = loader["type"].as_str().unwrap_or("-");
     let dtype = loader["weight_dtype"].as_str().unwrap_or("default");
@@ -285,7 +312,9 @@ fn stage_of(sampler: &Value) -> String {
     let (scheduler, steps) = match node {
         None => (&sampler["scheduler"], &sampler["steps"]),
         Some("SplitSigmas") => (&basic["scheduler"], &basic["steps"]),
-        Some("SDTurboScheduler" | "BetaSamplingScheduler") => (&schedule["scheduler"], &schedule["0"]),
+        Some("SDTurboScheduler" | "BetaSamplingScheduler") => {
+            (&schedule["scheduler"], &schedule["0"])
+        }
         Some(_) => (&schedule["scheduler"], &schedule["steps"]),
     };
     let written = schedule["sigmas"].as_str().unwrap_or_default();
@@ -298,8 +327,11 @@ fn stage_of(sampler: &Value) -> String {
     let guider = &sampler["guider"];
     let first = [&sampler["cfg"], &guider["cfg"], &guider["cfg_conds"], &guider["0"]];
     let second = [&guider["cfg_cond2_negative"], &guider["1"]];
-    let of_first = |all: &[&Value]| all.iter().find(|value| value.is_number()).map_or("-".to_owned(), |value| plain(value));
-    let sampler_node = sampler["sampler_node"].as_str().filter(|_| sampler["sampler_name"].is_null());
+    let of_first = |all: &[&Value]| {
+        all.iter().find(|value| value.is_number()).map_or("-".to_owned(), |value| plain(value))
+    };
+    let sampler_node =
+        sampler["sampler_node"].as_str().filter(|_| sampler["sampler_name"].is_null());
     [
         text(sampler, "node").to_owned(),
         sampler["guider_node"].as_str().unwrap_or("-").to_owned(),
@@ -322,7 +354,8 @@ fn stage_flat(stage: &Stage) -> String {
         figure.as_ref().map_or("-".to_owned(), |figure| figure.value.to_string())
     };
     let scale = |figure: &Option<Setting<f64>>| figure.as_ref().map_or("-".to_owned(), number);
-    let word = |figure: &Option<Setting<String>>| figure.as_ref().map(|figure| figure.value.clone());
+    let word =
+        |figure: &Option<Setting<String>>| figure.as_ref().map(|figure| figure.value.clone());
     let sampler = word(&stage.sampler).or_else(|| stage.sampler_node.clone());
     [
         stage.node.clone(),

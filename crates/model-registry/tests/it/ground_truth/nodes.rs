@@ -17,7 +17,8 @@ fn size_and_frame_rules_equal_the_ranges_of_the_nodes() {
             assert_eq!(variant.size_rule.is_some(), width.is_some(), "{place}");
             if let (Some(rule), Some((step, least, most))) = (&variant.size_rule, width) {
                 assert_eq!((rule.least, rule.most), (least, most), "{place}");
-                let common = (1..).map(|times| times * step).find(|all| all % compression == 0);
+                let common =
+                    (1..=compression).map(|times| times * step).find(|all| all % compression == 0);
                 assert_eq!(Some(rule.divisor.value), common, "{place}");
                 let named = if common == Some(step) { "nodes" } else { "nodes-and-latent-formats" };
                 assert_eq!(rule.divisor.source.key(), named, "{place}");
@@ -117,8 +118,11 @@ fn leading_number(value: &Value) -> Option<f64> {
     text.split(' ').next().and_then(|number| number.parse().ok())
 }
 
-/// Latent shapes in the test vectors of facts.md, with the size that they are of.
-const SHAPES: &[(&str, &str, (u32, u32, u32), &str)] = &[
+/// A family, the vector's name, its width, height and frames, and its latent shape.
+type Vector = (&'static str, &'static str, (u32, u32, u32), &'static str);
+
+/// Latent shapes in the test vectors of facts.md.
+const SHAPES: &[Vector] = &[
     ("sd1.5", "SD1.5 512x512", (512, 512, 1), "[1, 4, 64, 64]"),
     ("sdxl", "SDXL 1024x1024", (1024, 1024, 1), "[1, 4, 128, 128]"),
     ("sd3.5", "SD3.5 1024", (1024, 1024, 1), "[1, 16, 128, 128]"),
