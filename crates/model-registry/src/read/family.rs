@@ -151,12 +151,12 @@ fn geometry(table: &Table<'_>) -> Result<Option<Geometry>, Error> {
 }
 
 fn files(table: &Table<'_>) -> Result<Vec<ModelFile>, Error> {
-    let mut seen: HashMap<String, Place> = HashMap::new();
+    let mut seen: HashMap<String, At> = HashMap::new();
     let mut files = Vec::new();
     for file in table.tables("files", FILE)? {
         let name: String = file.required("name")?;
-        let second = file.place("name");
-        if let Some(first) = seen.insert(name.clone(), second.clone()) {
+        if let Some(first) = seen.insert(name.clone(), file.at("name")) {
+            let (first, second) = (file.place_of(&first), file.place("name"));
             return Err(Error::Duplicate { name, first, second });
         }
         let sha256: Option<String> = file.optional("sha256")?;
@@ -187,13 +187,13 @@ fn is_sha256(text: &str) -> bool {
 }
 
 fn variants(table: &Table<'_>, files: &[ModelFile]) -> Result<Vec<Variant>, Error> {
-    let mut seen: HashMap<String, Place> = HashMap::new();
+    let mut seen: HashMap<String, At> = HashMap::new();
     let mut variants = Vec::new();
     for read in table.tables("variants", variant::KEYS)? {
         let variant = variant(&read)?;
         check_files(&read, &variant, files)?;
-        let second = read.place("name");
-        if let Some(first) = seen.insert(variant.name.clone(), second.clone()) {
+        if let Some(first) = seen.insert(variant.name.clone(), read.at("name")) {
+            let (first, second) = (read.place_of(&first), read.place("name"));
             return Err(Error::Duplicate { name: variant.name, first, second });
         }
         variants.push(variant);

@@ -6,7 +6,6 @@
     clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::wildcard_enum_match_arm,
-    clippy::match_wildcard_for_single_variants,
     reason = "a test fails by panicking, in its helper functions too, and says when it skips"
 )]
 
