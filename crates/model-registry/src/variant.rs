@@ -241,6 +241,8 @@ pub struct Latent {
     pub extent: Option<Extent>,
     /// How many frames.
     pub frames: Option<Setting<u32>>,
+    /// Whether there are as many frames as the video that is read has.
+    pub frames_of_input: bool,
     /// How many seconds of sound.
     pub seconds: Option<Setting<f64>>,
     /// How many layers.

@@ -174,10 +174,16 @@ fn latent(table: &Table<'_>) -> Result<Latent, Error> {
             return Err(table.refuse(key, &word, "the only word for it is `input`"));
         }
     }
+    let frames = table.figure("frames")?;
+    let frames_of_input = table.optional::<String>("length")?.is_some();
+    if frames.is_some() && frames_of_input {
+        return Err(table.refuse("length", &INPUT, "`frames` says how many there are"));
+    }
     Ok(Latent {
         node: table.required("node")?,
         extent: extent(table)?,
-        frames: table.figure("frames")?,
+        frames,
+        frames_of_input,
         seconds: table.figure("seconds")?,
         layers: table.figure("layers")?,
         resolution: table.figure("resolution")?,

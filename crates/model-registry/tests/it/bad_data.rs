@@ -61,6 +61,7 @@ fn every_fault_has_its_place() {
         (fox, "source = \"card\"\naliases", "aliases"),
         (fox, "template = \"image_fox_1_t2i\"\n", ""),
         (video, "superseded_by = { value = \"fox-1\"", "superseded_by = { value = \"fox-l\""),
+        (video, "frames = 81", "frames = 81, length = \"input\""),
         (video, "step = 4", "step = 0"),
         (video, "optional = [\"fox_video_smooth", "optional = [\"fox_vidoe_smooth"),
         ("sources.toml", "card = \"The model's card\"", "card = 5"),

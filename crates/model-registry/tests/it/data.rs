@@ -106,6 +106,26 @@ const EXTENTS_OFF: &[&str] = &["ltx-2.3/t2v", "ltx-2.3/i2v", "ltx-2.3/ia2v"];
 const FRAMES_OFF: &[&str] = &["ltx-2.3/t2v", "ltx-2.3/i2v"];
 
 #[test]
+fn the_example_of_the_format_is_right() {
+    let formats = include_str!("../../../../docs/formats.md");
+    let (_, chapter) = formats.split_once("## Model families").unwrap();
+    let (_, example) = chapter.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    // The family that took the place of the example is the example under another name.
+    let newer: Vec<_> = example
+        .lines()
+        .filter(|line| !line.starts_with("aliases") && !line.starts_with("superseded_by"))
+        .collect();
+    let newer = newer.join("\n").replace("name = \"fox-1\"", "name = \"fox-2\"");
+    let texts = texts();
+    let (_, sources) = texts.iter().find(|(file, _)| file == "sources.toml").unwrap();
+    let pairs =
+        [("sources.toml", sources.as_str()), ("fox-1.toml", example), ("fox-2.toml", &newer)];
+    let registry = Registry::load(pairs).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(registry.families().len(), 2);
+}
+
+#[test]
 fn the_order_of_the_files_does_not_matter() {
     let mut texts = texts();
     texts.reverse();

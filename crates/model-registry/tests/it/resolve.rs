@@ -56,6 +56,23 @@ fn other_packings_of_a_model_are_known_by_their_names() {
     check("z_image_fp8.safetensors", "z-image", How::Pattern);
     check("qwen_image_edit_2511_Q5.gguf", "qwen-image-edit-2511", How::Pattern);
     check("wan2.2_i2v_high_noise_14B_bf16.safetensors", "wan-2.2-14b", How::Pattern);
+    check("wan2.1_i2v_720p_14B_fp16.safetensors", "wan-2.1", How::Pattern);
+    check("flux1-dev-kontext-Q8_0.gguf", "flux1-kontext", How::Pattern);
+}
+
+#[test]
+fn every_diffusion_model_stands_for_a_family_that_uses_it() {
+    let registry = registry();
+    for family in registry.families() {
+        for file in family.files_in("diffusion_models") {
+            let Resolution::Found(found) = registry.resolve(file) else { panic!("{file}") };
+            assert_eq!(
+                (found.family.name.as_str(), found.how),
+                (&*family.name, How::File),
+                "{file}"
+            );
+        }
+    }
 }
 
 #[test]

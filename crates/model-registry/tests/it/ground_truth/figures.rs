@@ -242,6 +242,7 @@ fn variant_flat(variant: &Variant) -> Flat {
         flat.insert("latent", latent.node.clone());
         flat.extend(latent.extent.as_ref().map(|extent| ("extent", extent_flat(extent))));
         flat.extend(latent.frames.as_ref().map(|frames| ("frames", frames.value.to_string())));
+        flat.extend(latent.frames_of_input.then(|| ("frames", "input".to_owned())));
         flat.extend(latent.seconds.as_ref().map(|seconds| ("seconds", number(seconds))));
         flat.extend(latent.layers.as_ref().map(|layers| ("layers", layers.value.to_string())));
         flat.extend(
@@ -281,6 +282,9 @@ fn latent_of(flat: &mut Flat, latent: &Value) {
         flat.insert("extent", format!("{aspect} {megapixels}"));
     } else if width == "from_input_image" {
         flat.insert("extent", "input".to_owned());
+    }
+    if frames == "from_input_image" {
+        flat.insert("frames", "input".to_owned());
     }
     let is_video = text(latent, "node") != "EmptyHiDreamO1LatentImage";
     for (key, value) in [
