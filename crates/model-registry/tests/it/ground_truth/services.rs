@@ -42,14 +42,29 @@ fn services_equal_the_index() {
     }
 }
 
+/// The only advice on official graphs, and why the rule is right all the same.
+const ADVISED: &[(&str, &str)] = &[(
+    "video_ltx2_3_flf2v size: 720 pixels",
+    "it is asked for 720 lines, and the latent has room for 704: ComfyUI rounds down",
+)];
+
 #[test]
-fn official_graphs_are_advised_nothing() {
+fn official_graphs_are_advised_what_is_known_and_nothing_else() {
+    let graphs = official_graphs();
+    if graphs.is_empty() {
+        return;
+    }
     let registry = registry();
     let mut told = Vec::new();
-    for (name, workflow) in official_graphs() {
+    for (name, workflow) in graphs {
         for advice in registry.advise(&workflow) {
             told.push(format!("{name} {}: {}", advice.rule.as_str(), advice.message));
         }
+    }
+    for (known, reason) in ADVISED {
+        let before = told.len();
+        told.retain(|advice| !advice.starts_with(known));
+        assert!(told.len() < before, "{known}: {reason}");
     }
     assert!(told.is_empty(), "{told:#?}");
 }
