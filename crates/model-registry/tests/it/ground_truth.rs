@@ -13,6 +13,7 @@ use crate::registry;
 
 mod figures;
 mod nodes;
+mod notes;
 mod services;
 
 /// The folder of the ground truth, where there is one.
