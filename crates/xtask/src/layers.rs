@@ -15,6 +15,7 @@ struct Layer {
 /// Every crate of the workspace, from the bottom up.
 const LAYERS: &[Layer] = &[
     layer("workflow-graph", &[], &[]),
+    layer("model-registry", &["workflow-graph"], &[]),
     // The suite that holds a server against recordings knows nothing of ours, so that it can judge.
     layer("conformance", &[], &[]),
     // The simulator uses none of ours: it must not share our bugs.
