@@ -55,20 +55,14 @@ impl Finisher for Collector {
                 *index = index.saturating_add(1);
             }
         }
-        let mut copies = Vec::new();
         for asset in &found {
-            match self.place(asset).await {
-                Ok(copy) => copies.extend(copy),
-                Err(error) => {
-                    tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
-                }
+            if let Err(error) = self.place(asset).await {
+                tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
             }
         }
         let event = Event::Finished { nodes: nodes.to_vec(), texts };
         let finished = self.store.finish_job(&job.record.id, event, Timestamp::now(), found);
-        // One wait for the disk instead of two.
-        let (finished, ()) = tokio::join!(finished, force_to_disk(copies));
-        finished.map_err(|error| FinishError::Store(in_job_store(error)))
+        finished.await.map_err(|error| FinishError::Store(in_job_store(error)))
     }
 }
 
@@ -139,12 +133,12 @@ impl Collector {
         Ok(asset)
     }
 
-    /// Puts a copy of the blob into the output folder under its readable name, and gives the file
-    /// where it is new. A copy and not a link: who edits the file there must not change the blob.
-    async fn place(&self, asset: &Asset) -> Result<Option<fs::File>, String> {
+    /// Puts a copy of the blob into the output folder under its readable name. A copy and not a
+    /// link: who edits the file there must not change the blob.
+    async fn place(&self, asset: &Asset) -> Result<(), String> {
         let to = self.output_dir.join(&asset.file_name);
         let blob = self.blobs.path(&asset.blob).await.map_err(|error| error.to_string())?;
-        let Some(blob) = blob else { return Ok(None) };
+        let Some(blob) = blob else { return Ok(()) };
         let temporary = self.output_dir.join(format!(".{}.part", asset.id));
         let placing = {
             let to = to.clone();
@@ -157,26 +151,18 @@ impl Collector {
 }
 
 /// Copies a file to a place where there is none yet. What is there under its name is whole,
-/// whenever the process is killed; the disk need not have it yet.
-fn place(blob: &Path, temporary: &Path, to: &Path) -> io::Result<Option<fs::File>> {
+/// whenever the process is killed or the power fails.
+fn place(blob: &Path, temporary: &Path, to: &Path) -> io::Result<()> {
     if to.exists() {
-        return Ok(None);
+        return Ok(());
     }
     let copied = fs::copy(blob, temporary)
-        .and_then(|_| fs::File::options().append(true).open(temporary))
-        .and_then(|copy| fs::rename(temporary, to).map(|()| Some(copy)));
+        .and_then(|_| fs::File::open(temporary)?.sync_all())
+        .and_then(|()| fs::rename(temporary, to));
     if copied.is_err() && fs::remove_file(temporary).is_err() {
         tracing::debug!(path = %temporary.display(), "there was no part of a copy to remove");
     }
     copied
-}
-
-/// Only a power failure in this very moment leaves a copy that is cut short; the blob is whole.
-async fn force_to_disk(copies: Vec<fs::File>) {
-    let forced = task::spawn_blocking(move || copies.iter().try_for_each(fs::File::sync_all)).await;
-    if let Err(error) = forced.unwrap_or_else(|error| Err(io::Error::other(error))) {
-        tracing::warn!(%error, "a copy in the output folder may not survive a power failure");
-    }
 }
 
 /// Takes as much of a piece as the beginning of a file still lacks.

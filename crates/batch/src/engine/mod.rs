@@ -2,9 +2,10 @@
 //!
 //! [`Engine::start`] answers when the job is written down. The job's task waits for its turn at
 //! one of the servers (`dispatch`), claims the job with the log entry `submit_started`, sends the
-//! prompt and follows it. A job whose turn it is at once is written down together with that entry. Whatever process is killed at whatever instant, the log says what may
-//! have happened, and whoever adopts the job (`lease`) takes it from there. A prompt that may
-//! have been sent is looked up, never sent again.
+//! prompt and follows it. A job whose turn it is at once is written down together with that entry.
+//! Whatever process is killed at whatever instant, the log says what may have happened, and whoever
+//! adopts the job (`lease`) takes it from there. A prompt that may have been sent is looked up,
+//! never sent again.
 
 mod advance;
 mod cancel;
