@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     body::Body,
-    scene::{Held, Output, Slot, Socket},
+    scene::{Held, Made, Output, Slot, Socket},
     table::Links,
     widget::{Widget, WidgetKind, has_widget, truthy, widget_type},
 };
@@ -74,7 +74,13 @@ pub(super) const SAVING_CLASSES: [&str; 20] = [
 ];
 
 /// A node of a class as it is made: every widget at its default.
-pub(super) fn make(class: &NodeClass) -> Body<'_> {
+pub(super) fn make(class: &NodeClass) -> Made<'_> {
+    let body = new_body(class);
+    let has_widgetless = body.inputs.iter().any(|slot| body.is_widgetless(slot));
+    Made { body, has_widgetless }
+}
+
+fn new_body(class: &NodeClass) -> Body<'_> {
     let mut body = Body::default();
     for spec in class.declared_inputs() {
         body.add_socket(spec, &Cow::Borrowed(&*spec.name));

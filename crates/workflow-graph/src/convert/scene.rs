@@ -42,7 +42,7 @@ pub(super) struct Scene<'a> {
     pub(super) catalog: &'a NodeCatalog,
     pub(super) groups: &'a Groups<'a>,
     /// A node of each class as it is made, by the place of the class in memory.
-    pub(super) made: HashMap<*const NodeClass, Body<'a>>,
+    pub(super) made: HashMap<*const NodeClass, Made<'a>>,
     pub(super) graphs: Vec<Graph<'a>>,
     /// Which graph is the definition with this id.
     pub(super) definitions: HashMap<Text<'a>, usize>,
@@ -59,6 +59,15 @@ pub(super) struct Scene<'a> {
 pub(super) struct Present {
     pub(super) primitives: bool,
     pub(super) setters: bool,
+    /// Nodes that may need something put right once all are there.
+    pub(super) unsettled: bool,
+}
+
+/// A node of a class before it is filled.
+pub(super) struct Made<'a> {
+    pub(super) body: Body<'a>,
+    /// Whether an input belongs to a widget that the node does not have.
+    pub(super) has_widgetless: bool,
 }
 
 /// The numbers given last, in the graph at the top and all definitions together.
@@ -81,6 +90,8 @@ pub(super) struct Graph<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) by_id: NodePlaces,
     pub(super) links: Links,
+    /// Whether every link ends in the slot that it names, and in no other.
+    pub(super) straight: bool,
     /// What a subgraph takes.
     pub(super) inputs: Vec<Boundary<'a>>,
     /// What a subgraph gives.
@@ -108,6 +119,7 @@ pub(super) struct Node<'a> {
     pub(super) kind: Kind<'a>,
     pub(super) mode: UiMode,
     pub(super) body: Body<'a>,
+    /// Those that somebody may ask for: see `load_node`.
     pub(super) outputs: Vec<Output<'a>>,
     pub(super) saved: UiNode<'a>,
 }
