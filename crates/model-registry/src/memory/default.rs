@@ -98,8 +98,10 @@ fn uses<'r>(family: &'r Family, load: &'r Load, part: Part) -> impl Iterator<Ite
     files.filter_map(move |name| {
         let file = family.file(name)?;
         let requested = load.dtype.as_deref().and_then(requested);
-        let folder = file.folder.clone();
-        Some(ModelUse { folder, file: name.clone(), part, family: Some(family), requested })
+        let (folder, file_name) = (file.folder.clone(), name.clone());
+        let gigabytes = file.gigabytes.as_ref().map(|gigabytes| gigabytes.value);
+        let family = Some(family);
+        Some(ModelUse { folder, file: file_name, part, family, gigabytes, requested })
     })
 }
 

@@ -115,6 +115,8 @@ pub(super) struct ModelUse<'r> {
     pub(super) file: String,
     pub(super) part: Part,
     pub(super) family: Option<&'r Family>,
+    /// What the data says of the size of the file, be it in another family.
+    pub(super) gigabytes: Option<f64>,
     /// The type that the loader was told to convert to.
     pub(super) requested: Option<Dtype>,
 }

@@ -113,10 +113,12 @@ impl<'r> Trial<'_, 'r> {
                 if other == model.file {
                     continue;
                 }
+                let stage_family = stage.family;
                 let plan = self.changed(|plan| {
                     let stage = plan.stages.get_mut(at);
                     for model in stage.into_iter().flat_map(|stage| &mut stage.models) {
                         other.clone_into(&mut model.file);
+                        model.gigabytes = gigabytes(stage_family, other);
                     }
                 });
                 let told = format!("read the text with `{other}` instead of `{}`", model.file);
@@ -220,6 +222,11 @@ fn encoders_alone<'r>(family: Option<&'r Family>, folder: &str) -> BTreeSet<&'r 
         _ => None,
     });
     alone.filter(|name| family.file(name).is_some_and(|file| file.folder == folder)).collect()
+}
+
+fn gigabytes(family: Option<&Family>, file: &str) -> Option<f64> {
+    let file = family.and_then(|family| family.file(file))?;
+    file.gigabytes.as_ref().map(|gigabytes| gigabytes.value)
 }
 
 /// The first of the best: the first that fits, or else the first whose verdict is better. Nobody

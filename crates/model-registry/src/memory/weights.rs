@@ -41,14 +41,10 @@ impl Scales<'_> {
         if let Some(sums) = self.files.sums(folder, file, model.part) {
             return (Some(self.held(model, &sums)), Basis::Header);
         }
-        let in_data = |family: &Family| {
-            let known = family.file(file_name(file)).and_then(|file| file.gigabytes.as_ref());
-            known.map(|gigabytes| whole(gigabytes.value * 1e9))
-        };
         let (bytes, basis) = if let Some(bytes) = self.files.bytes(folder, file) {
             (bytes, Basis::Size)
-        } else if let Some(bytes) = model.family.and_then(in_data) {
-            (bytes, Basis::Data)
+        } else if let Some(gigabytes) = model.gigabytes {
+            (whole(gigabytes * 1e9), Basis::Data)
         } else if let Some(bytes) = model.family.and_then(|family| download(family, file)) {
             notes.assume(format!(
                 "`{file}` is {} at most, what its official template is to download",

@@ -1,5 +1,7 @@
 //! The plan of a workflow.
 
+use std::collections::HashSet;
+
 use workflow_graph::{
     Input, Node, NodeId, Workflow,
     roles::{self, ModelKind},
@@ -14,6 +16,7 @@ use super::{
 };
 use crate::{
     family::Family,
+    names::Medium,
     registry::Registry,
     resolve::{Found, Resolution, file_name},
 };
@@ -67,7 +70,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
         if stage.family.is_none() {
             self.notes.miss(format!("which family `{}` belongs to", file.name));
         }
-        let mut model = model(&file, Part::Diffusion, stage.family);
+        let mut model = self.model(&file, Part::Diffusion, stage.family);
         let weight_dtype = self.graph.node(loader).and_then(|node| node.input("weight_dtype"));
         model.requested =
             weight_dtype.and_then(Input::as_literal).and_then(|word| requested(word.as_str()?));
@@ -110,7 +113,9 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
                 Some(Canvas { frames, ..canvas })
             }
             None => {
-                let variant = variants().next()?;
+                let Some(variant) = variants().next() else {
+                    return self.picture(found.family, id);
+                };
                 self.notes.assume(format!(
                     "node {id} makes what the template {} does: no size is written for it",
                     variant.template
@@ -118,6 +123,18 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
                 default::canvas(found.family, variant, &mut self.notes)
             }
         }
+    }
+
+    /// What a family of pictures makes of one whose size nothing tells.
+    fn picture(&mut self, family: &Family, id: &NodeId) -> Option<Canvas> {
+        if family.makes != Medium::Image {
+            return None;
+        }
+        self.notes.assume(format!(
+            "node {id} makes {REFERENCE_SIDE}x{REFERENCE_SIDE}: a picture that is read decides, and \
+             nothing tells its size"
+        ));
+        Some(Canvas::pixels(REFERENCE_SIDE, REFERENCE_SIDE))
     }
 
     /// Each `ControlNet` is loaded together with the model whose sampling they steer.
@@ -129,7 +146,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
             for file in self.graph.files(id, ModelKind::ControlNet) {
                 if !files.contains(&file) {
                     files.push(file);
-                    stage.models.push(model(&file, Part::Whole, None));
+                    stage.models.push(self.model(&file, Part::Whole, None));
                 }
             }
         }
@@ -184,6 +201,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
     }
 
     fn text_encoding(&mut self, family: Option<&'r Family>) -> Vec<PlannedStage<'r>> {
+        let taken = self.encoders_taken();
         let mut stages = Vec::new();
         for (id, _) in self.graph.nodes() {
             if stages.len() >= STAGES_MAX {
@@ -193,13 +211,13 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
             stage.family = family;
             let encoders = self.graph.files(id, ModelKind::TextEncoder);
             for file in &encoders {
-                stage.models.push(model(file, Part::TextEncoder, family));
+                stage.models.push(self.model(file, Part::TextEncoder, family));
             }
-            if encoders.is_empty() && self.encodes(id) {
+            if encoders.is_empty() && taken.contains(id) {
                 let checkpoints = self.graph.files(id, ModelKind::Checkpoint);
                 for file in checkpoints.into_iter().take(1) {
                     let family = self.found(file.name).map(|found| found.family).or(family);
-                    stage.models.push(model(&file, Part::TextEncoder, family));
+                    stage.models.push(self.model(&file, Part::TextEncoder, family));
                 }
             }
             if !stage.models.is_empty() {
@@ -209,15 +227,11 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
         stages
     }
 
-    /// Whether anybody takes the text encoder of a checkpoint.
-    fn encodes(&self, loader: &NodeId) -> bool {
-        if self.graph.files(loader, ModelKind::Checkpoint).is_empty() {
-            return false;
-        }
-        self.graph.nodes().any(|(_, node)| {
-            let mut inputs = node.inputs();
-            inputs.any(|(_, input)| input.as_link() == Some((loader, CHECKPOINT_ENCODER)))
-        })
+    /// The nodes whose second output somebody takes: of a checkpoint loader that is the encoder.
+    fn encoders_taken(&self) -> HashSet<&'w NodeId> {
+        let inputs = self.graph.nodes().flat_map(|(_, node)| node.inputs());
+        let links = inputs.filter_map(|(_, input)| input.as_link());
+        links.filter(|(_, slot)| *slot == CHECKPOINT_ENCODER).map(|(from, _)| from).collect()
     }
 
     fn vae(&mut self, kind: StageKind, sampling: &[PlannedStage<'r>]) -> Vec<PlannedStage<'r>> {
@@ -254,7 +268,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
                 let family = stage.family;
                 let own = self.found(file.name).map(|found| found.family);
                 stage.family = family.or(own);
-                stage.models.push(model(&file, Part::Vae, own.or(family)));
+                stage.models.push(self.model(&file, Part::Vae, own.or(family)));
             }
             None => self.notes.miss(format!("which VAE node {id} uses")),
         }
@@ -286,16 +300,26 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
         Some(PixelTile { side, frames: self.graph.count(node, &["temporal_size"]) })
     }
 
+    fn model(&self, file: &Named<'_>, part: Part, family: Option<&'r Family>) -> ModelUse<'r> {
+        let name = file_name(file.name);
+        let in_data = family.and_then(|family| family.file(name));
+        let others = self.registry.users(name).filter_map(|other| other.file(name));
+        let mut sizes =
+            in_data.into_iter().chain(others).filter_map(|file| file.gigabytes.as_ref());
+        ModelUse {
+            folder: in_data.map_or(file.folder(), |file| file.folder.as_str()).to_owned(),
+            file: file.name.to_owned(),
+            part,
+            family,
+            gigabytes: sizes.next().map(|gigabytes| gigabytes.value),
+            requested: None,
+        }
+    }
+
     fn found(&self, file: &str) -> Option<Found<'r>> {
         match self.registry.resolve(file_name(file)) {
             Resolution::Found(found) => Some(found),
             Resolution::Shared { .. } | Resolution::Unknown { .. } => None,
         }
     }
-}
-
-fn model<'r>(file: &Named<'_>, part: Part, family: Option<&'r Family>) -> ModelUse<'r> {
-    let in_data = family.and_then(|family| family.file(file_name(file.name)));
-    let folder = in_data.map_or(file.folder(), |file| file.folder.as_str()).to_owned();
-    ModelUse { folder, file: file.name.to_owned(), part, family, requested: None }
 }

@@ -91,10 +91,43 @@ fn two_samplers_of_one_video_are_two_stages() {
     }
     let decoding = stage(&estimate, StageKind::VaeDecode);
     assert_eq!(decoding.activations.unwrap().minimum, 7000 * 60 * 104 * 64 * 2);
-    // The size of the encoder is nowhere, but what its template downloads is.
+    let encoder = &stage(&estimate, StageKind::TextEncoding).models[0];
+    assert_eq!((encoder.basis, encoder.bytes), (Basis::Data, Some(6_730_000_000)));
+}
+
+#[test]
+fn what_a_template_downloads_bounds_what_nobody_has_weighed() {
+    let registry = registry();
+    let family = registry.family("qwen-image").unwrap();
+    let (device, files) = (card(24 * GIB), WeightFiles::default());
+    let estimate = registry.estimate_variant(family, &family.variants[0], &device, &files);
     let encoder = &stage(&estimate, StageKind::TextEncoding).models[0];
     assert_eq!(encoder.basis, Basis::DownloadTotal);
-    assert!(estimate.assumptions.iter().any(|told| told.contains("is 8.5 GiB at most")));
+    let told = estimate.assumptions.join("\n");
+    assert!(told.contains("`qwen_2.5_vl_7b_fp8_scaled.safetensors` is "), "{told}");
+    assert!(told.contains("at most, what its official template is to download"), "{told}");
+}
+
+#[test]
+fn what_a_program_wrote_is_read_in_linear_time() {
+    let loader =
+        r#"{"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "a.safetensors"}}"#;
+    let sampler = |at: usize| {
+        format!(
+            r#"{{"class_type": "KSampler", "inputs": {{"model": ["{}", 0], "positive": ["{}", 0], "latent_image": ["{}", 0], "seed": 1}}}}"#,
+            at,
+            at + 1,
+            at + 2
+        )
+    };
+    let nodes: Vec<_> = (0..20_000)
+        .map(|at| {
+            format!(r#""{at}": {}"#, if at % 2 == 0 { loader.to_owned() } else { sampler(at) })
+        })
+        .collect();
+    let text = format!("{{{}}}", nodes.join(","));
+    let estimate = estimate(registry(), &text, &card(24 * GIB), &WeightFiles::default());
+    assert!(estimate.stages.len() <= 256);
 }
 
 #[test]
