@@ -188,3 +188,48 @@ pub(super) fn vae_bytes(kind: VaeKind, device: &Device) -> u64 {
 fn amd_extra(device: &Device) -> f64 {
     if device.backend() == Backend::Amd { 2.73 } else { 1.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Device, LatentShape, VaeKind, decode, encode};
+    use crate::memory::Report;
+
+    /// The lines of `VAE.__init__` in 0.33.0, evaluated for one latent and one clip each.
+    #[test]
+    fn every_vae_takes_what_comfyui_says() {
+        let name = "cuda:0 NVIDIA GeForce RTX 4090 : native";
+        let report = Report { vram_total: 24e9, ..Report::new("linux", "cuda", name) };
+        let device = Device::new(&report, &[]).unwrap();
+        let clip = [9, 512, 768];
+        let area = 512 * 768;
+        for (kind, latent, decoded, encoded) in [
+            (VaeKind::Kl, vec![64, 96], 2178 * 64 * 96 * 64, Some(1767 * area)),
+            (VaeKind::Flux2, vec![32, 48], 2178 * 32 * 48 * 64 * 4, Some(1767 * area)),
+            (VaeKind::Wan21, vec![1, 64, 96], 2200 * 64 * 96 * 64, Some(6000 * area)),
+            (VaeKind::Wan21, vec![5, 64, 96], 7000 * 64 * 96 * 64, Some(6000 * area)),
+            (VaeKind::Wan22, vec![3, 32, 48], 8000 * 32 * 48 * 256, Some(3300 * area)),
+            (
+                VaeKind::HunyuanVideo,
+                vec![2, 64, 96],
+                2800 * 5 * 64 * 96 * 64,
+                Some(1400 * 9 * area),
+            ),
+            (
+                VaeKind::HunyuanVideo,
+                vec![3, 64, 96],
+                2800 * 8 * 64 * 96 * 64,
+                Some(1400 * 9 * area),
+            ),
+            (VaeKind::HunyuanVideo15, vec![3, 32, 48], 2800 * 3 * 32 * 48 * 256, Some(2800 * area)),
+            (VaeKind::Ltx, vec![2, 16, 24], 1200 * 2 * 16 * 24 * 512, Some(80 * 9 * area)),
+            (VaeKind::Mage, vec![32, 48], 1000 * 32 * 48 * 256, Some(400 * area)),
+            (VaeKind::Pixel, vec![512, 768], area, Some(area)),
+            (VaeKind::Ace, vec![16, 100], 16 * 100 * 87_000, None),
+            (VaeKind::Oobleck, vec![100], 1000 * 100 * 2048, None),
+        ] {
+            let latent = LatentShape::new(1, 16, latent);
+            assert_eq!(decode(kind, &latent, &device), 2 * decoded, "{kind}, {latent}");
+            assert_eq!(encode(kind, clip, &device), encoded.map(|bytes| 2 * bytes), "{kind}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use super::{
     arithmetic::{self, Activations, Tile},
     bytes::told,
     device::{Backend, Device},
-    estimate::{Estimate, ModelMemory, StageKind, StageMemory},
+    estimate::{Basis, Estimate, ModelMemory, StageKind, StageMemory},
     files::WeightFiles,
     plan::{Notes, Plan, PlannedStage},
     weights::Scales,
@@ -56,11 +56,14 @@ fn one(
         None if fails_anyway => Verdict::Fails,
         None => Verdict::Unknown,
     };
-    let reason = if on_processor {
+    let mut reason = if on_processor {
         "it runs on the processor: the server was started to do so".to_owned()
     } else {
         reason(verdict, admission.as_ref(), activations, device)
     };
+    if models.iter().any(|model| model.basis == Basis::DownloadTotal) {
+        reason.push_str("; the weights are at most this large, and may fit better");
+    }
     StageMemory {
         kind: stage.kind,
         node: stage.node.clone(),
@@ -201,6 +204,9 @@ fn tiled(stage: &PlannedStage<'_>, device: &Device) -> Option<u64> {
 fn assume_of(device: &Device, notes: &mut Notes) {
     notes.assume("the stages are done one after the other, and what ComfyUI has loaded makes room");
     notes.assume("there is main memory for the weights that do not fit");
+    for option in device.not_followed() {
+        notes.assume(format!("the server's option `{option}` changes nothing: it is not counted"));
+    }
     match device.backend() {
         Backend::Nvidia { capability: None } => notes.assume(format!(
             "`{}` computes with 16 bits and not with 8: no card of this name is known",

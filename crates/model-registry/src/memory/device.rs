@@ -121,7 +121,23 @@ pub struct Device {
     fast_attention: bool,
     /// How many bytes a number takes while a model computes.
     compute_bytes: u64,
+    /// Options of the server that change what is needed and are not followed here.
+    not_followed: Vec<String>,
 }
+
+/// The beginnings and ends of options that choose types or places for what is computed.
+const NOT_FOLLOWED: &[(&str, &str)] = &[
+    ("--fp", "-unet"),
+    ("--bf", "-unet"),
+    ("--fp", "-vae"),
+    ("--bf", "-vae"),
+    ("--fp", "-text-enc"),
+    ("--bf", "-text-enc"),
+    ("--force-fp", ""),
+    ("--cpu-vae", ""),
+    ("--disable-smart-memory", ""),
+    ("--vram-headroom", ""),
+];
 
 impl Device {
     /// A device by what its server says of it and the arguments that the server was started with.
@@ -164,6 +180,11 @@ impl Device {
             fp8: has("--supports-fp8-compute") || fp8(backend),
             fast_attention: fast_attention(backend, report.name, has),
             compute_bytes: compute_bytes(backend, report.name),
+            not_followed: argv
+                .iter()
+                .filter(|one| !follows(one))
+                .map(|one| (*one).to_owned())
+                .collect(),
         })
     }
 
@@ -206,6 +227,11 @@ impl Device {
     /// Whether it computes with 8 bits, so that such weights stay what they are.
     pub fn computes_fp8(&self) -> bool {
         self.fp8
+    }
+
+    /// Options of the server that change what is needed and are not followed here.
+    pub(super) fn not_followed(&self) -> &[String] {
+        &self.not_followed
     }
 
     /// How many bytes a number takes while a model computes.
@@ -289,6 +315,11 @@ fn mode(has: impl Fn(&str) -> bool) -> Mode {
         ("--lowvram", Mode::Low),
     ];
     options.iter().find(|(option, _)| has(option)).map_or(Mode::Normal, |(_, mode)| *mode)
+}
+
+fn follows(option: &str) -> bool {
+    let is = |(start, end): &(&str, &str)| option.starts_with(start) && option.ends_with(end);
+    !NOT_FOLLOWED.iter().any(is)
 }
 
 /// What `--reserve-vram` says, in GiB with or without an equals sign. The last one counts.

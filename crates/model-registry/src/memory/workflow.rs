@@ -66,7 +66,6 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
         };
         let found = self.found(file.name);
         stage.family = found.as_ref().map(|found| found.family);
-        let variant = found.as_ref().and_then(|found| found.variants.first().copied());
         if stage.family.is_none() {
             self.notes.miss(format!("which family `{}` belongs to", file.name));
         }
@@ -75,9 +74,9 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
         model.requested =
             weight_dtype.and_then(Input::as_literal).and_then(|word| requested(word.as_str()?));
         stage.models.push(model);
-        if let Some(family) = stage.family {
-            stage.factor = default::factor(family, variant.or(family.variants.first()));
-            stage.packed = default::is_packed(family, &mut self.notes);
+        if let Some(found) = &found {
+            stage.factor = self.factor(found, file.name);
+            stage.packed = default::is_packed(found.family, &mut self.notes);
         }
         self.controlnets(node, &mut stage);
         self.references(node, &mut stage);
@@ -86,6 +85,25 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
         let written = self.graph.canvas(node, latents);
         stage.canvas = self.canvas(written, found.as_ref(), id);
         Some(stage)
+    }
+
+    /// The memory usage factor of a file; the largest, where its family has several and nothing
+    /// tells which is its own.
+    fn factor(&mut self, found: &Found<'r>, file: &str) -> Option<f64> {
+        let variants = found.variants.iter().map(|variant| Some(*variant));
+        let variants = variants.chain(found.variants.is_empty().then_some(None));
+        let mut factors: Vec<f64> =
+            variants.filter_map(|variant| default::factor(found.family, variant)).collect();
+        factors.sort_by(f64::total_cmp);
+        factors.dedup();
+        let largest = factors.pop()?;
+        if !factors.is_empty() {
+            self.notes.assume(format!(
+                "`{file}` computes like the largest model of {}: nothing tells which it is",
+                found.family.title
+            ));
+        }
+        Some(largest)
     }
 
     /// What is written, or else what the family makes by itself.

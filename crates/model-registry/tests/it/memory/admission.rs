@@ -110,3 +110,14 @@ fn eight_bits_stay_where_the_card_computes_with_them_or_has_no_room() {
     assert_eq!(weights("cuda:0 NVIDIA RTX A6000", 48 * GIB), Some(23_800_000_000));
     assert_eq!(weights("cuda:0 NVIDIA GeForce RTX 3090", 24 * GIB), Some(11_900_000_000));
 }
+
+#[test]
+fn options_that_are_not_followed_are_said() {
+    let argv = ["main.py", "--fp8_e4m3fn-unet", "--cpu-vae", "--port", "8188"];
+    let device = device("linux", "cuda:0 NVIDIA L4", 24 * GIB, &argv);
+    let estimate = estimate(registry(), &flux(1024, 1024, 1), &device, &flux_files());
+    let told: Vec<_> =
+        estimate.assumptions.iter().filter(|told| told.contains("not counted")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("`--fp8_e4m3fn-unet`"));
+}

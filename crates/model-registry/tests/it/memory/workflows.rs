@@ -176,6 +176,19 @@ fn a_controlnet_is_loaded_with_the_model() {
 }
 
 #[test]
+fn a_file_of_a_family_with_two_sizes_counts_as_the_larger() {
+    let of = |file: &str| {
+        let text = WAN.replace("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", file);
+        let estimate = estimate(registry(), &text, &card(48 * GIB), &WeightFiles::default());
+        let sampling = stage(&estimate, StageKind::Sampling);
+        let told = estimate.assumptions.iter().any(|told| told.contains("the largest model of"));
+        (sampling.activations.unwrap().minimum >> 20, told)
+    };
+    assert_eq!(of("wan2.1_t2v_1.3B_fp16.safetensors"), (1811, false));
+    assert_eq!(of("wan2.1_t2v_14B_Q4_K_M.gguf"), (6038, true));
+}
+
+#[test]
 fn a_checkpoint_without_header_counts_whole_in_every_stage() {
     let text = r#"{
         "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd_xl_base_1.0.safetensors"}},
