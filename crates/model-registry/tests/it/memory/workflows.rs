@@ -1,6 +1,6 @@
 //! Workflows walked: which models, how large, with what besides.
 
-use model_registry::memory::{Basis, LatentShape, Part, StageKind, Verdict, WeightFiles};
+use model_registry::memory::{Basis, LatentShape, StageKind, Verdict, WeightFiles};
 use workflow_graph::Workflow;
 
 use super::{GIB, card, estimate, flux, flux_files, registry, stage};
@@ -139,6 +139,21 @@ fn frames_and_size_that_fit_are_computed() {
 }
 
 #[test]
+fn what_is_suggested_holds_when_it_is_done() {
+    let verdict =
+        |text: &str| estimate(registry(), text, &card(5 * GIB), &WeightFiles::default()).verdict();
+    let frames = |count: u64| WAN.replace(r#""length": 81"#, &format!(r#""length": {count}"#));
+    assert_eq!(verdict(&frames(65)), Verdict::Partly);
+    assert_eq!(verdict(&frames(69)), Verdict::Fails, "there is no longer one");
+    let smaller = WAN.replace(r#""width": 832, "height": 480"#, r#""width": 752, "height": 432"#);
+    assert_eq!(verdict(&smaller), Verdict::Partly);
+    let fp8 = flux(1024, 1024, 1)
+        .replace(r#""weight_dtype": "default""#, r#""weight_dtype": "fp8_e4m3fn""#);
+    let estimate = estimate(registry(), &fp8, &card(16 * GIB), &flux_files());
+    assert_eq!((estimate.verdict(), estimate.suggestions.len()), (Verdict::Fits, 0));
+}
+
+#[test]
 fn references_count_where_the_model_counts_them() {
     let text = flux(1024, 1024, 1)
         .replace(r#""positive": ["4", 0]"#, r#""positive": ["40", 0]"#)
@@ -203,7 +218,6 @@ fn a_checkpoint_without_header_counts_whole_in_every_stage() {
     // Decoding in tiles takes what one tile takes.
     let decoding = stage(&estimate, StageKind::VaeDecode);
     assert_eq!(decoding.activations.unwrap().minimum, 2178 * 64 * 64 * 64 * 2);
-    assert_ne!(Part::Whole, Part::Diffusion);
 }
 
 #[test]
