@@ -2,7 +2,7 @@
 
 use crate::{
     figure::{Day, Setting, Source},
-    names::{Medium, Runs},
+    names::{Medium, Runs, VaeKind},
     resolve::Pattern,
     variant::Variant,
 };
@@ -107,6 +107,12 @@ pub struct Memory {
     pub class: String,
     /// The memory usage factor, where it is the same for all variants and known.
     pub factor: Option<Setting<f64>>,
+    /// Which arithmetic its VAE has, where that is known.
+    pub vae: Option<Setting<VaeKind>>,
+    /// Whether reference pictures count as further latents.
+    pub references: Option<Setting<bool>>,
+    /// Whether picture and sound are sampled as one row of numbers, where channels count too.
+    pub packed: Option<Setting<bool>>,
 }
 
 /// The shape of a model's latents.

@@ -19,7 +19,7 @@
 //!
 //! It does not guess. What the data does not know is `None`, a file that nobody has heard of is
 //! [`Fit::Unknown`], and a name that is only near to another stands for nothing. It does not know
-//! which files a server has, and it computes no memory use.
+//! which files a server has: [`memory`] computes what models need from the sizes that it is told.
 
 mod advice;
 mod error;
@@ -27,6 +27,7 @@ mod family;
 mod figure;
 mod fit;
 mod freshness;
+pub mod memory;
 mod names;
 mod read;
 mod registry;
@@ -40,7 +41,7 @@ pub use crate::{
     figure::{Day, Setting, Source},
     fit::Fit,
     freshness::{CurrentModel, Freshness, State},
-    names::{Age, Medium, Negative, Recommendation, Runs, Task},
+    names::{Age, Medium, Negative, Recommendation, Runs, Task, VaeKind},
     registry::Registry,
     resolve::{Found, How, Pattern, Resolution},
     variant::{

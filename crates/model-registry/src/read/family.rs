@@ -34,7 +34,7 @@ const FAMILY: &[&str] = &[
 ];
 const LICENCE: &[&str] = &["name", "commercial"];
 const FRESHNESS: &[&str] = &["released_by", "superseded_by"];
-const MEMORY: &[&str] = &["class", "factor"];
+const MEMORY: &[&str] = &["class", "factor", "vae", "references", "packed"];
 const GEOMETRY: &[&str] = &["channels", "spatial", "temporal"];
 const FILE: &[&str] = &["name", "folder", "url", "other_urls", "sha256", "gigabytes"];
 
@@ -132,7 +132,13 @@ fn memory(table: &Table<'_>) -> Result<Option<Memory>, Error> {
     {
         return Err(memory.refuse("factor", &factor.value, "it is above 0"));
     }
-    Ok(Some(Memory { class: memory.required("class")?, factor }))
+    Ok(Some(Memory {
+        class: memory.required("class")?,
+        factor,
+        vae: memory.word_figure("vae")?,
+        references: memory.figure("references")?,
+        packed: memory.figure("packed")?,
+    }))
 }
 
 fn geometry(table: &Table<'_>) -> Result<Option<Geometry>, Error> {

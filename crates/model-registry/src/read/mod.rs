@@ -12,6 +12,7 @@ use workflow_graph::near;
 pub(crate) use self::{
     family::{ReadFamily, family},
     value::Word,
+    variant::NO_VAE,
 };
 use crate::{
     error::{Error, Place},
