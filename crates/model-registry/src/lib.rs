@@ -29,6 +29,7 @@ mod fit;
 mod freshness;
 mod names;
 mod read;
+mod recommend;
 mod registry;
 mod resolve;
 mod variant;
@@ -41,6 +42,11 @@ pub use crate::{
     fit::Fit,
     freshness::{CurrentModel, Freshness, State},
     names::{Age, Medium, Negative, Recommendation, Runs, Task},
+    recommend::{
+        AskError, Candidate, Choice, Evidence, History, Lexicon, MemoryFit, MemoryNeed,
+        MissingFile, Need, Priority, Reason, Recommended, Request, Style, Surroundings, Term,
+        Understanding, gigabytes, tasks_of,
+    },
     registry::Registry,
     resolve::{Found, How, Pattern, Resolution},
     variant::{

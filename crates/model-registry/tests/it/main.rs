@@ -14,6 +14,7 @@ mod bad_data;
 mod current;
 mod data;
 mod ground_truth;
+mod recommend;
 mod resolve;
 
 use std::{fs, path::Path};

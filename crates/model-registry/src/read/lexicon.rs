@@ -1,0 +1,92 @@
+//! The file of the words that tell what a sentence asks for.
+
+use super::{Document, table::Table, undefined};
+use crate::{
+    error::Error,
+    recommend::{Cue, Draft, Phrase, Rule},
+};
+
+const LEXICON: &[&str] =
+    &["classes", "bounds", "negations", "openers", "closers", "signals", "cues", "rules"];
+const CUE: &[&str] = &[
+    "phrases", "signals", "tasks", "style", "needs", "weight", "thing", "outside", "acts", "first",
+];
+const RULE: &[&str] = &["when", "unless", "task", "weight"];
+
+/// Reads the file and holds what it says of itself together.
+pub(crate) fn lexicon(document: &Document<'_>) -> Result<Draft, Error> {
+    let parsed = document.parse()?;
+    let table = Table::whole(document, &parsed, LEXICON)?;
+    let mut draft = Draft {
+        bounds: table.list("bounds")?,
+        negations: table.list("negations")?,
+        openers: table.list("openers")?,
+        closers: table.list("closers")?,
+        signals: table.list("signals")?,
+        ..Draft::default()
+    };
+    if let Some(classes) = table.open_table("classes")? {
+        for name in classes.keys() {
+            draft.classes.insert(name.to_owned(), classes.list(name)?);
+        }
+    }
+    for cue in table.tables("cues", CUE)? {
+        draft.cues.push((phrases(&cue, &draft)?, read_cue(&cue, &draft.signals)?));
+    }
+    for rule in table.tables("rules", RULE)? {
+        draft.rules.push(Rule {
+            when: signals(&rule, "when", &draft.signals)?,
+            unless: signals(&rule, "unless", &draft.signals)?,
+            task: rule.word("task")?,
+            weight: rule.required("weight")?,
+        });
+    }
+    Ok(draft)
+}
+
+fn read_cue(cue: &Table<'_>, known: &[String]) -> Result<Cue, Error> {
+    Ok(Cue {
+        signals: signals(cue, "signals", known)?,
+        tasks: cue.words("tasks")?,
+        style: cue.optional_word("style")?,
+        needs: cue.words("needs")?,
+        weight: cue.optional("weight")?.unwrap_or(1.0),
+        thing: cue.optional("thing")?.unwrap_or_default(),
+        outside: cue.optional("outside")?.unwrap_or_default(),
+        acts: cue.optional("acts")?.unwrap_or_default(),
+        first: cue.optional("first")?.unwrap_or_default(),
+    })
+}
+
+fn phrases(cue: &Table<'_>, draft: &Draft) -> Result<Vec<Phrase>, Error> {
+    let mut phrases = Vec::new();
+    for (text, at) in cue.placed_list::<String>("phrases")? {
+        let phrase = Phrase::new(&text).map_err(|reason| Error::WrongValue {
+            place: cue.place_of(&at),
+            value: text.clone(),
+            reason: reason.to_owned(),
+        })?;
+        if let Some(class) = phrase.classes().find(|class| !draft.classes.contains_key(*class)) {
+            let known = draft.classes.keys().map(String::as_str);
+            return Err(undefined(cue.place_of(&at), "class", class, known));
+        }
+        phrases.push(phrase);
+    }
+    if phrases.is_empty() {
+        return Err(Error::MissingKey { place: cue.place("phrases") });
+    }
+    Ok(phrases)
+}
+
+/// The places of signals that a key names.
+fn signals(table: &Table<'_>, key: &str, known: &[String]) -> Result<Vec<usize>, Error> {
+    let named = table.placed_list::<String>(key)?.into_iter();
+    named
+        .map(|(name, at)| {
+            known.iter().position(|signal| *signal == name).ok_or_else(|| {
+                let names = known.iter().map(String::as_str);
+                undefined(table.place_of(&at), "signal", &name, names)
+            })
+        })
+        .collect()
+}
