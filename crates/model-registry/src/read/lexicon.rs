@@ -3,14 +3,12 @@
 use super::{Document, table::Table, undefined};
 use crate::{
     error::Error,
-    recommend::{Cue, Draft, Phrase, Rule},
+    recommend::{Counts, Cue, Draft, Phrase, Rule},
 };
 
 const LEXICON: &[&str] =
-    &["classes", "bounds", "negations", "openers", "closers", "signals", "cues", "rules"];
-const CUE: &[&str] = &[
-    "phrases", "signals", "tasks", "style", "needs", "weight", "thing", "outside", "acts", "first",
-];
+    &["classes", "bounds", "negations", "openers", "closers", "turns", "signals", "cues", "rules"];
+const CUE: &[&str] = &["phrases", "signals", "tasks", "style", "needs", "weight", "counts", "acts"];
 const RULE: &[&str] = &["when", "unless", "task", "weight"];
 
 /// Reads the file and holds what it says of itself together.
@@ -22,6 +20,7 @@ pub(crate) fn lexicon(document: &Document<'_>) -> Result<Draft, Error> {
         negations: table.list("negations")?,
         openers: table.list("openers")?,
         closers: table.list("closers")?,
+        turns: table.list("turns")?,
         signals: table.list("signals")?,
         ..Draft::default()
     };
@@ -51,10 +50,8 @@ fn read_cue(cue: &Table<'_>, known: &[String]) -> Result<Cue, Error> {
         style: cue.optional_word("style")?,
         needs: cue.words("needs")?,
         weight: cue.optional("weight")?.unwrap_or(1.0),
-        thing: cue.optional("thing")?.unwrap_or_default(),
-        outside: cue.optional("outside")?.unwrap_or_default(),
+        counts: counts(cue)?,
         acts: cue.optional("acts")?.unwrap_or_default(),
-        first: cue.optional("first")?.unwrap_or_default(),
     })
 }
 
@@ -78,14 +75,28 @@ fn phrases(cue: &Table<'_>, draft: &Draft) -> Result<Vec<Phrase>, Error> {
     Ok(phrases)
 }
 
+fn counts(cue: &Table<'_>) -> Result<Counts, Error> {
+    match cue.optional::<String>("counts")?.as_deref() {
+        None | Some("everywhere") => Ok(Counts::Everywhere),
+        Some("unless-shown") => Ok(Counts::UnlessShown),
+        Some("as-thing") => Ok(Counts::AsThing),
+        Some("first") => Ok(Counts::First),
+        Some(other) => {
+            let other = other.to_owned();
+            let reason = "it is `everywhere`, `unless-shown`, `as-thing` or `first`";
+            Err(cue.refuse("counts", &other, reason))
+        }
+    }
+}
+
 /// The places of signals that a key names.
 fn signals(table: &Table<'_>, key: &str, known: &[String]) -> Result<Vec<usize>, Error> {
-    let named = table.placed_list::<String>(key)?.into_iter();
-    named
+    let asked = table.placed_list::<String>(key)?.into_iter();
+    asked
         .map(|(name, at)| {
             known.iter().position(|signal| *signal == name).ok_or_else(|| {
-                let names = known.iter().map(String::as_str);
-                undefined(table.place_of(&at), "signal", &name, names)
+                let signals = known.iter().map(String::as_str);
+                undefined(table.place_of(&at), "signal", &name, signals)
             })
         })
         .collect()

@@ -202,7 +202,7 @@ fn difference(best: &Choice<'_>, other: &Choice<'_>) -> String {
     let first = best.reasons.iter().find(|reason| reason.term == term);
     match (own, first) {
         (Some(own), _) => own.text.clone(),
-        (None, Some(first)) => format!("the first has it better: {}", first.text),
+        (None, Some(first)) => format!("it lacks what the first has: {}", first.text),
         (None, None) => String::new(),
     }
 }

@@ -163,8 +163,8 @@ impl Registry {
             .filter(|(family, _)| request.services_allowed || family.runs == Runs::Local)
             .collect();
         let weigher = Weigher::new(self, task, request, here, &allowed);
-        let weighed = allowed.iter().map(|(family, variant)| weigher.weigh(family, variant));
-        let mut ranked = ranked(weighed.collect()).into_iter();
+        let all = allowed.iter().map(|(family, variant)| weigher.weigh(family, variant));
+        let mut ranked = ranked(all.collect()).into_iter();
         let Some(best) = ranked.next() else {
             let titles = able().map(|(family, _)| family.title.clone());
             let at_services: BTreeSet<String> = titles.collect();

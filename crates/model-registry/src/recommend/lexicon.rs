@@ -41,6 +41,7 @@ pub struct Lexicon {
     pub(super) negations: Vec<String>,
     pub(super) openers: Vec<String>,
     pub(super) closers: Vec<String>,
+    pub(super) turns: Vec<String>,
     pub(super) signals: Vec<String>,
 }
 
@@ -52,6 +53,7 @@ pub(crate) struct Draft {
     pub(crate) negations: Vec<String>,
     pub(crate) openers: Vec<String>,
     pub(crate) closers: Vec<String>,
+    pub(crate) turns: Vec<String>,
     pub(crate) signals: Vec<String>,
     pub(crate) cues: Vec<(Vec<Pattern>, Cue)>,
     pub(crate) rules: Vec<Rule>,
@@ -66,15 +68,23 @@ pub(crate) struct Cue {
     pub(crate) style: Option<Style>,
     pub(crate) needs: Vec<Need>,
     pub(crate) weight: f64,
-    /// Whether it names a thing: it counts as the head of what is asked for, and not within what
-    /// that shows.
-    pub(crate) thing: bool,
-    /// Whether it does not count within what is shown, either.
-    pub(crate) outside: bool,
+    pub(crate) counts: Counts,
     /// Whether it does something to what is given: things behind it are not asked for.
     pub(crate) acts: bool,
-    /// Whether it counts only at the beginning.
-    pub(crate) first: bool,
+}
+
+/// Where a cue counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// Wherever it stands.
+    #[default]
+    Everywhere,
+    /// Not within what is shown.
+    UnlessShown,
+    /// As the head of what is asked for, and not within what that shows: it names a thing.
+    AsThing,
+    /// Only at the beginning, where it keeps no other cue from being found.
+    First,
 }
 
 /// What facts say together.
@@ -85,6 +95,9 @@ pub(crate) struct Rule {
     pub(crate) task: Task,
     pub(crate) weight: f64,
 }
+
+/// The fact that what is asked for lasts some time, which numbers say.
+pub(super) const LASTS: &str = "lasts";
 
 /// The fact that a picture comes with the request, which no word has to say.
 pub(super) const REFERENCE: &str = "has-picture";
@@ -117,7 +130,8 @@ impl Lexicon {
         for (at, (phrases, cue)) in draft.cues.into_iter().enumerate() {
             for phrase in &phrases {
                 phrase.words().for_each(|word| vocabulary.add(word));
-                if cue.first { &mut openings } else { &mut patterns }.add(phrase, at);
+                if cue.counts == Counts::First { &mut openings } else { &mut patterns }
+                    .add(phrase, at);
             }
             cues.push(cue);
         }
@@ -131,6 +145,7 @@ impl Lexicon {
             negations: plain(draft.negations),
             openers: plain(draft.openers),
             closers: plain(draft.closers),
+            turns: plain(draft.turns),
             signals: draft.signals,
         })
     }

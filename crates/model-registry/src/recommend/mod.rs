@@ -22,6 +22,6 @@ pub use self::{
     words::{Need, Priority, Style},
 };
 pub(crate) use self::{
-    lexicon::{Cue, Draft, Rule},
+    lexicon::{Counts, Cue, Draft, Rule},
     patterns::Pattern as Phrase,
 };

@@ -41,6 +41,9 @@ pub(super) const SUPERSEDED: f64 = -20.0;
 /// It fits into the free memory whole. Otherwise parts are moved in and out, which takes time.
 pub(super) const FITS_FULLY: f64 = 10.0;
 
+/// What it takes is not known while what is free is: it may not run.
+pub(super) const MEMORY_UNKNOWN: f64 = -15.0;
+
 /// Beyond any sum of other terms: it cannot be done, or must not be.
 pub(super) const IMPOSSIBLE: f64 = -200.0;
 
@@ -54,8 +57,8 @@ pub(super) const AT_A_SERVICE: f64 = -10.0;
 /// Commercial use was asked for, and nobody knows whether the licence allows it.
 pub(super) const LICENCE_UNKNOWN: f64 = -8.0;
 
-/// It is made for the style that is asked for.
-pub(super) const STYLE_FITS: f64 = 20.0;
+/// It is made for the style that is asked for: more than the index's word, which is about everything.
+pub(super) const STYLE_FITS: f64 = 32.0;
 
 /// It is made for other styles than the one that is asked for.
 pub(super) const STYLE_OTHER: f64 = -20.0;

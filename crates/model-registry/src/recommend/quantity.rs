@@ -56,6 +56,9 @@ const OTHER_STORAGE: &[&str] = &["ram", "disk", "download", "file", "ssd", "stor
 /// Before a number of "s" without space, these make it a decade or an age: `the 80s`.
 const DECADES: &[&str] = &["the", "her", "his", "their", "early", "late", "mid"];
 
+/// Before a number of seconds, these say how soon it shall be done.
+const DEADLINES: &[&str] = &["in", "within", "under", "than"];
+
 /// All numbers with units. What is quoted does not count.
 pub(super) fn quantities(tokens: &[Token]) -> Vec<Quantity> {
     (0..tokens.len()).filter_map(|at| quantity(tokens, at)).collect()
@@ -73,13 +76,15 @@ fn quantity(tokens: &[Token], at: usize) -> Option<Quantity> {
         ("", None) => return None,
         (unit, _) => (unit, token, at + 1),
     };
-    let is_decade = unit == "s" && at > 0 && is_among(tokens.get(at - 1), DECADES);
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+    let is_decade = unit == "s" && is_among(before, DECADES);
+    let is_length = !is_decade && !is_among(before, DEADLINES);
     let is_other = is_among(tokens.get(after), OTHER_STORAGE)
         || is_among(tokens.get(after), &["of"]) && is_among(tokens.get(after + 1), OTHER_STORAGE);
     let measure = match unit {
         unit if GIGABYTES.contains(&unit) && !is_other => Measure::Memory(bytes(number)?),
-        unit if SECONDS.contains(&unit) && !is_decade => Measure::Duration(number),
-        unit if MINUTES.contains(&unit) => Measure::Duration(number * 60.0),
+        unit if SECONDS.contains(&unit) && is_length => Measure::Duration(number),
+        unit if MINUTES.contains(&unit) && is_length => Measure::Duration(number * 60.0),
         _ => return None,
     };
     Some(Quantity { measure, at: token.at.start..end.at.end })
@@ -141,6 +146,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_it() {
+        check("a picture in 5 seconds, in under 2 minutes", &[]);
         check("the 80s, a woman in her 30s, 16 GB of RAM, 20 gb download", &[]);
         check("a sign with \"8 GB\" on it, 4 steps, 8", &[]);
         check("99999999999999999999999 GB", &[]);

@@ -48,6 +48,11 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
         if end_of(&mut start, at, pending, &mut tokens) {
             pending = Break::None;
         }
+        if is_arrow(text, at, letter) {
+            let at = at..at + letter.len_utf8();
+            tokens.push(Token { word: "to".to_owned(), at, before: pending, quoted: false });
+            pending = Break::None;
+        }
         pending = pending.max(breaks(text, at, letter));
     }
     end_of(&mut start, text.len(), pending, &mut tokens);
@@ -65,6 +70,12 @@ fn is_inside_word(text: &str, at: usize, letter: char) -> bool {
         '.' => both(|letter| letter.is_ascii_digit()),
         _ => false,
     }
+}
+
+/// People write `photo -> video` and mean `to`.
+fn is_arrow(text: &str, at: usize, letter: char) -> bool {
+    let before = text.get(..at).and_then(|text| text.chars().next_back());
+    letter == '→' || letter == '>' && matches!(before, Some('-' | '='))
 }
 
 fn breaks(text: &str, at: usize, letter: char) -> Break {
@@ -148,6 +159,7 @@ mod tests {
     fn words_are_plain() {
         check("I'd like Two lip-synced VIDEOS", &["id", "like", "two", "lip", "synced", "video"]);
         check("a 1.5 GB card.", &["a", "1.5", "gb", "card"]);
+        check("photo -> video", &["photo", "to", "video"]);
         check("  ", &[]);
         check("'''", &[]);
     }

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, ops::Range};
 
 use super::{
     ask::AskError,
-    lexicon::{Cue, Lexicon, REFERENCE},
+    lexicon::{Counts, Cue, LASTS, Lexicon, REFERENCE},
     patterns::Piece,
     quantity::{Measure, quantities},
     tokens::{Break, Token, tokens},
@@ -22,7 +22,7 @@ const NEGATION_REACH: usize = 3;
 const POINTS_AT_LEAST: f64 = 1.0;
 
 /// From how many points on it is as clear as it gets.
-const POINTS_CLEAR: f64 = 3.0;
+const POINTS_CLEAR: f64 = 2.0;
 
 /// By how many points the first has to be ahead of the second to be as clear as it gets.
 const LEAD_CLEAR: f64 = 2.0;
@@ -64,7 +64,7 @@ pub struct Understanding {
 /// let lexicon = Lexicon::load("words.toml", text).unwrap();
 /// let best = lexicon.understand("upscale this photo")?.candidates.remove(0);
 /// assert_eq!(best.task, Task::ImageUpscale);
-/// assert!(best.words.contains(&"upscale".to_owned()));
+/// assert_eq!(best.words, ["upscale this photo"]);
 /// # Ok::<(), model_registry::AskError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -148,10 +148,17 @@ impl Lexicon {
         }
         let tokens = tokens(sentence);
         let found = Reading::new(self, &tokens).found;
-        let candidates = self.candidates(sentence, &found, has_picture);
+        let quantities = quantities(&tokens);
+        let lasts =
+            quantities.iter().any(|quantity| matches!(quantity.measure, Measure::Duration(_)));
+        let given = [(has_picture, REFERENCE), (lasts, LASTS)];
+        let given = given
+            .into_iter()
+            .filter(|(is, _)| *is)
+            .filter_map(|(_, name)| self.signals.iter().position(|signal| signal == name));
+        let candidates = self.candidates(sentence, &found, &given.collect::<Vec<_>>());
         let (task, clarity) = decide(&candidates);
         let medium = task.map(Task::makes);
-        let quantities = quantities(&tokens);
         let memory = quantities.iter().filter_map(|quantity| match quantity.measure {
             Measure::Memory(bytes) => Some(bytes),
             Measure::Duration(_) | Measure::Side(_) => None,
@@ -177,7 +184,7 @@ impl Lexicon {
         });
         Ok(Understanding {
             task,
-            style: style(sentence, &found).filter(|_| has_a_look(medium)),
+            style: style(sentence, &found).filter(|_| task.is_none_or(Style::applies_to)),
             needs: needs.collect(),
             memory_bytes: memory.min(),
             clarity,
@@ -186,15 +193,13 @@ impl Lexicon {
     }
 
     /// All tasks that something speaks for.
-    fn candidates(&self, sentence: &str, found: &[Hit<'_>], has_picture: bool) -> Vec<Candidate> {
+    /// The signals in `given` hold without a word.
+    fn candidates(&self, sentence: &str, found: &[Hit<'_>], given: &[usize]) -> Vec<Candidate> {
         let spans = |signal: usize| {
             let said = found.iter().filter(move |hit| hit.signals().contains(&signal));
             said.map(|hit| &hit.at)
         };
-        let reference = self.signals.iter().position(|signal| signal == REFERENCE);
-        let holds = |signal: &usize| {
-            (has_picture && reference == Some(*signal)) || spans(*signal).next().is_some()
-        };
+        let holds = |signal: &usize| given.contains(signal) || spans(*signal).next().is_some();
         let mut candidates: Vec<Candidate> = Vec::new();
         for task in Task::ALL {
             let cues: Vec<&Hit<'_>> =
@@ -246,10 +251,6 @@ fn style(sentence: &str, found: &[Hit<'_>]) -> Option<Evidence<Style>> {
     let (value, _) = best?;
     let spans = found.iter().filter(|hit| hit.cue.style == Some(value)).map(|hit| &hit.at);
     Some(Evidence { value, words: texts(sentence, spans) })
-}
-
-fn has_a_look(medium: Option<Medium>) -> bool {
-    !matches!(medium, Some(Medium::Audio | Medium::Model3d))
 }
 
 /// The texts at these places, in the order of the sentence and each once.
@@ -340,6 +341,9 @@ impl<'l> Reading<'l> {
             Break::Pause => self.shown = false,
             Break::None => {}
         }
+        if self.acting && self.lexicon.turns.contains(&token.word) {
+            (self.acting, self.head_named) = (false, true);
+        }
         if self.lexicon.closers.contains(&token.word) {
             (self.shown, self.acting) = (false, false);
         } else if self.head_named && self.lexicon.openers.contains(&token.word) {
@@ -348,17 +352,27 @@ impl<'l> Reading<'l> {
     }
 
     fn take(&mut self, hit: Hit<'l>, start: usize, tokens: &[Token]) {
-        if hit.cue.thing && self.acting || self.shown && (hit.cue.thing || hit.cue.outside) {
+        let is_thing = hit.cue.counts == Counts::AsThing;
+        let is_out = match hit.cue.counts {
+            Counts::Everywhere | Counts::First => false,
+            Counts::UnlessShown => self.shown,
+            Counts::AsThing => self.shown || self.acting,
+        };
+        if is_out {
             return;
         }
         self.acting |= hit.cue.acts;
-        if !hit.cue.thing {
+        if !is_thing {
             self.found.push(hit);
             return;
         }
         // Of things side by side the last is the head: a movie poster is a poster.
         let is_adjoined = tokens.get(start).is_some_and(|token| token.before == Break::None);
-        if is_adjoined && self.found.last().is_some_and(|last| last.cue.thing && last.end == start)
+        if is_adjoined
+            && self
+                .found
+                .last()
+                .is_some_and(|last| last.cue.counts == Counts::AsThing && last.end == start)
         {
             self.found.pop();
             self.head_named = false;

@@ -115,11 +115,15 @@ impl<'a, 'r> Weigher<'a, 'r> {
         if family.runs == Runs::Api {
             return MemoryFit::Elsewhere;
         }
-        match (memory, self.free_bytes) {
-            (Some(need), Some(free)) if need.fits_fully_bytes <= free => MemoryFit::Fully,
-            (Some(need), Some(free)) if need.runs_at_all_bytes <= free => MemoryFit::Partly,
-            (Some(_), Some(_)) => MemoryFit::Not,
-            _ => MemoryFit::Unknown,
+        let (Some(need), Some(free)) = (memory, self.free_bytes) else {
+            return MemoryFit::Unknown;
+        };
+        if need.fits_fully_bytes <= free {
+            MemoryFit::Fully
+        } else if need.runs_at_all_bytes <= free {
+            MemoryFit::Partly
+        } else {
+            MemoryFit::Not
         }
     }
 
@@ -127,7 +131,8 @@ impl<'a, 'r> Weigher<'a, 'r> {
         let free = told_memory(self.free_bytes?);
         let Some(need) = memory else {
             let text = format!("whether it fits into {free} is not known");
-            return (fit == MemoryFit::Unknown).then(|| reason(Term::Memory, 0.0, text));
+            return (fit == MemoryFit::Unknown)
+                .then(|| reason(Term::Memory, points::MEMORY_UNKNOWN, text));
         };
         let (whole, least) =
             (told_memory(need.fits_fully_bytes), told_memory(need.runs_at_all_bytes));
@@ -241,15 +246,11 @@ impl<'a, 'r> Weigher<'a, 'r> {
 
 /// What the caller says counts more; where that is neither, what the sentence says.
 fn priority(request: &Request<'_>) -> Priority {
-    let wish = request.wish;
+    let (fast, good) = (request.wish.asks_for(Need::Fast), request.wish.asks_for(Need::Quality));
     match request.priority {
-        Priority::Balanced if wish.asks_for(Need::Fast) && !wish.asks_for(Need::Quality) => {
-            Priority::Speed
-        }
-        Priority::Balanced if wish.asks_for(Need::Quality) && !wish.asks_for(Need::Fast) => {
-            Priority::Quality
-        }
-        said => said,
+        Priority::Balanced if fast && !good => Priority::Speed,
+        Priority::Balanced if good && !fast => Priority::Quality,
+        Priority::Balanced | Priority::Speed | Priority::Quality => request.priority,
     }
 }
 

@@ -58,6 +58,23 @@ words! {
     }
 }
 
+impl Style {
+    /// Whether asking for a look means something for a task: many keep that of what is given.
+    pub(super) fn applies_to(task: Task) -> bool {
+        let keeps = matches!(
+            task,
+            Task::Outpaint
+                | Task::ImageToLayers
+                | Task::ImageUpscale
+                | Task::VideoUpscale
+                | Task::MotionTransfer
+                | Task::CharacterReplacement
+                | Task::LipSync
+        );
+        !keeps && matches!(task.makes(), Medium::Image | Medium::Video)
+    }
+}
+
 impl Need {
     /// Whether asking for it means something for a task. Where the task is not known, anything may.
     pub(super) fn applies_to(self, task: Option<Task>) -> bool {

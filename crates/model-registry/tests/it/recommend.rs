@@ -1,5 +1,7 @@
 //! Sentences are understood, and models recommended, on the repository's data.
 
+mod answers;
+mod any_text;
 mod sentences;
 
 use std::{fs, path::Path};
