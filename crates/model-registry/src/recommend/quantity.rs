@@ -28,6 +28,8 @@ pub(super) enum Measure {
     Memory(u64),
     /// So many seconds.
     Duration(f64),
+    /// So many seconds until it shall be done.
+    Deadline(f64),
     /// So many pixels at the longer side.
     Side(u32),
 }
@@ -35,6 +37,10 @@ pub(super) enum Measure {
 impl Measure {
     pub(super) fn is_little_memory(self) -> bool {
         matches!(self, Self::Memory(bytes) if bytes <= LITTLE_MEMORY_BYTES)
+    }
+
+    pub(super) fn is_soon(self) -> bool {
+        matches!(self, Self::Deadline(_))
     }
 
     pub(super) fn is_long(self) -> bool {
@@ -78,13 +84,13 @@ fn quantity(tokens: &[Token], at: usize) -> Option<Quantity> {
     };
     let before = at.checked_sub(1).and_then(|before| tokens.get(before));
     let is_decade = unit == "s" && is_among(before, DECADES);
-    let is_length = !is_decade && !is_among(before, DEADLINES);
     let is_other = is_among(tokens.get(after), OTHER_STORAGE)
         || is_among(tokens.get(after), &["of"]) && is_among(tokens.get(after + 1), OTHER_STORAGE);
+    let time = if is_among(before, DEADLINES) { Measure::Deadline } else { Measure::Duration };
     let measure = match unit {
         unit if GIGABYTES.contains(&unit) && !is_other => Measure::Memory(bytes(number)?),
-        unit if SECONDS.contains(&unit) && is_length => Measure::Duration(number),
-        unit if MINUTES.contains(&unit) && is_length => Measure::Duration(number * 60.0),
+        unit if SECONDS.contains(&unit) && !is_decade => time(number),
+        unit if MINUTES.contains(&unit) => time(number * 60.0),
         _ => return None,
     };
     Some(Quantity { measure, at: token.at.start..end.at.end })
@@ -94,8 +100,31 @@ fn is_among(token: Option<&Token>, words: &[&str]) -> bool {
     token.is_some_and(|token| words.contains(&token.word.as_str()))
 }
 
+/// Numbers that people write out.
+const WRITTEN_OUT: &[(&str, f64)] = &[
+    ("two", 2.0),
+    ("three", 3.0),
+    ("four", 4.0),
+    ("five", 5.0),
+    ("six", 6.0),
+    ("seven", 7.0),
+    ("eight", 8.0),
+    ("ten", 10.0),
+    ("twelve", 12.0),
+    ("fifteen", 15.0),
+    ("sixteen", 16.0),
+    ("twenty", 20.0),
+    ("thirty", 30.0),
+    ("forty", 40.0),
+    ("sixty", 60.0),
+    ("ninety", 90.0),
+];
+
 /// A number and the letters that stand right behind it.
 fn split(word: &str) -> Option<(f64, &str)> {
+    if let Some((_, number)) = WRITTEN_OUT.iter().find(|(written, _)| *written == word) {
+        return Some((*number, ""));
+    }
     let end = word.find(|letter: char| !letter.is_ascii_digit() && letter != '.');
     let (number, unit) = word.split_at(end.unwrap_or(word.len()));
     Some((number.parse().ok()?, unit))
@@ -142,11 +171,12 @@ mod tests {
         check("8gb vram, 20s clip", &[Measure::Memory(8 << 30), Measure::Duration(20.0)]);
         check("a 1.5-minute song", &[Measure::Duration(90.0)]);
         check("3840x2160", &[Measure::Side(3840)]);
+        check("in 5 seconds", &[Measure::Deadline(5.0)]);
+        check("ten seconds", &[Measure::Duration(10.0)]);
     }
 
     #[test]
     fn what_only_looks_like_it() {
-        check("a picture in 5 seconds, in under 2 minutes", &[]);
         check("the 80s, a woman in her 30s, 16 GB of RAM, 20 gb download", &[]);
         check("a sign with \"8 GB\" on it, 4 steps, 8", &[]);
         check("99999999999999999999999 GB", &[]);

@@ -60,14 +60,15 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// An apostrophe between letters (`don't`) and a point between digits (`1.5`) part nothing.
+/// An apostrophe between letters (`don't`) and a point or colon between digits (`1.5`, `16:9`) part
+/// nothing.
 fn is_inside_word(text: &str, at: usize, letter: char) -> bool {
     let before = text.get(..at).and_then(|text| text.chars().next_back());
     let after = text.get(at + letter.len_utf8()..).and_then(|text| text.chars().next());
     let both = |is: fn(char) -> bool| before.is_some_and(is) && after.is_some_and(is);
     match letter {
         '\'' | '’' => both(char::is_alphabetic),
-        '.' => both(|letter| letter.is_ascii_digit()),
+        '.' | ':' => both(|letter| letter.is_ascii_digit()),
         _ => false,
     }
 }

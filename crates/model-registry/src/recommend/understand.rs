@@ -161,12 +161,13 @@ impl Lexicon {
         let medium = task.map(Task::makes);
         let memory = quantities.iter().filter_map(|quantity| match quantity.measure {
             Measure::Memory(bytes) => Some(bytes),
-            Measure::Duration(_) | Measure::Side(_) => None,
+            Measure::Duration(_) | Measure::Deadline(_) | Measure::Side(_) => None,
         });
         let by_numbers = quantities.iter().flat_map(|quantity| {
             let measure = quantity.measure;
             let said = [
                 (measure.is_little_memory(), Need::Small),
+                (measure.is_soon(), Need::Fast),
                 (measure.is_long(), Need::Long),
                 (measure.is_large(), Need::LargeSize),
             ];
