@@ -15,6 +15,9 @@
 //! `docs/formats.md`), nothing in code, and every figure says where it comes from. Nothing here
 //! does IO, and no text makes it panic: a wrong file is an error with file, line and key.
 //!
+//! [`Lexicon`] reads what a sentence asks for, and [`Registry::recommend`] says which model to take for
+//! it and why; `docs/design/009-recommendation.md` tells how.
+//!
 //! # What it does not do
 //!
 //! It does not guess. What the data does not know is `None`, a file that nobody has heard of is

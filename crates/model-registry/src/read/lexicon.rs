@@ -1,6 +1,12 @@
 //! The file of the words that tell what a sentence asks for.
 
-use super::{Document, table::Table, undefined};
+use std::collections::HashMap;
+
+use super::{
+    Document,
+    table::{At, Table},
+    undefined,
+};
 use crate::{
     error::Error,
     recommend::{Counts, Cue, Draft, Phrase, Rule},
@@ -29,8 +35,9 @@ pub(crate) fn lexicon(document: &Document<'_>) -> Result<Draft, Error> {
             draft.classes.insert(name.to_owned(), classes.list(name)?);
         }
     }
+    let mut seen: HashMap<String, At> = HashMap::new();
     for cue in table.tables("cues", CUE)? {
-        draft.cues.push((phrases(&cue, &draft)?, read_cue(&cue, &draft.signals)?));
+        draft.cues.push((phrases(&cue, &draft, &mut seen)?, read_cue(&cue, &draft.signals)?));
     }
     for rule in table.tables("rules", RULE)? {
         draft.rules.push(Rule {
@@ -55,7 +62,12 @@ fn read_cue(cue: &Table<'_>, known: &[String]) -> Result<Cue, Error> {
     })
 }
 
-fn phrases(cue: &Table<'_>, draft: &Draft) -> Result<Vec<Phrase>, Error> {
+/// The phrases of a cue. Each stands once in the file, or the second would never count.
+fn phrases(
+    cue: &Table<'_>,
+    draft: &Draft,
+    seen: &mut HashMap<String, At>,
+) -> Result<Vec<Phrase>, Error> {
     let mut phrases = Vec::new();
     for (text, at) in cue.placed_list::<String>("phrases")? {
         let phrase = Phrase::new(&text).map_err(|reason| Error::WrongValue {
@@ -67,6 +79,11 @@ fn phrases(cue: &Table<'_>, draft: &Draft) -> Result<Vec<Phrase>, Error> {
             let known = draft.classes.keys().map(String::as_str);
             return Err(undefined(cue.place_of(&at), "class", class, known));
         }
+        if let Some(first) = seen.get(&phrase.to_string()) {
+            let (first, second) = (cue.place_of(first), cue.place_of(&at));
+            return Err(Error::Duplicate { name: text, first, second });
+        }
+        seen.insert(phrase.to_string(), at);
         phrases.push(phrase);
     }
     if phrases.is_empty() {

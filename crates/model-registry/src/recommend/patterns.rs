@@ -1,6 +1,9 @@
 //! Phrases as cues spell them, found in a sentence.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use super::tokens::{Break, Token, tokens};
 
@@ -89,6 +92,22 @@ impl Pattern {
             }
         }
         spellings
+    }
+}
+
+/// The phrase as sentences are read: equal ones are the same phrase.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (piece, presence)) in self.pieces.iter().enumerate() {
+            let between = if at == 0 { "" } else { " " };
+            let end = if *presence == Presence::Optional { "?" } else { "" };
+            match piece {
+                Piece::Word(word) => write!(f, "{between}{word}{end}")?,
+                Piece::Class(class) => write!(f, "{between}<{class}>{end}")?,
+                Piece::Any => write!(f, "{between}_{end}")?,
+            }
+        }
+        Ok(())
     }
 }
 

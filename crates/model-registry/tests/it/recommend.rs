@@ -2,6 +2,7 @@
 
 mod answers;
 mod any_text;
+mod bad_words;
 mod sentences;
 
 use std::{fs, path::Path};
