@@ -3,6 +3,7 @@
 use crate::{
     figure::{Day, Setting, Source},
     names::{Medium, Runs, VaeKind},
+    recommend::{Need, Style},
     resolve::Pattern,
     variant::Variant,
 };
@@ -38,6 +39,10 @@ pub struct Family {
     pub note: Option<String>,
     /// How prompts for it are written, where its makers say so.
     pub prompt: Option<Setting<String>>,
+    /// The looks that it is made for, where it is made for some.
+    pub styles: Vec<Setting<Style>>,
+    /// What it can meet that not every model of its tasks can.
+    pub meets: Vec<Setting<Need>>,
     /// What one may do with it.
     pub licence: Licence,
     /// The day by which it was out: that of its first official template. It may be older.

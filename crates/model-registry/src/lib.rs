@@ -15,6 +15,9 @@
 //! `docs/formats.md`), nothing in code, and every figure says where it comes from. Nothing here
 //! does IO, and no text makes it panic: a wrong file is an error with file, line and key.
 //!
+//! [`Lexicon`] reads what a sentence asks for, and [`Registry::recommend`] says which model to take for
+//! it and why; `docs/design/009-recommendation.md` tells how.
+//!
 //! # What it does not do
 //!
 //! It does not guess. What the data does not know is `None`, a file that nobody has heard of is
@@ -30,6 +33,7 @@ mod freshness;
 pub mod memory;
 mod names;
 mod read;
+mod recommend;
 mod registry;
 mod resolve;
 mod variant;
@@ -42,6 +46,11 @@ pub use crate::{
     fit::Fit,
     freshness::{CurrentModel, Freshness, State},
     names::{Age, Medium, Negative, Recommendation, Runs, Task, VaeKind},
+    recommend::{
+        AskError, Candidate, Choice, Evidence, History, Lexicon, MemoryFit, MemoryNeed,
+        MissingFile, Need, Priority, Reason, Recommended, Request, Style, Surroundings, Term,
+        Understanding, gigabytes, tasks_of,
+    },
     registry::Registry,
     resolve::{Found, How, Pattern, Resolution},
     variant::{

@@ -39,6 +39,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// What a model is asked to do.
     ///
@@ -98,6 +100,42 @@ words! {
         MultiviewTo3d = "multiview-to-3d",
         /// Gaussian splats of what a picture shows.
         ImageToSplat = "image-to-splat",
+    }
+}
+
+impl Task {
+    /// What comes out of it.
+    ///
+    /// ```
+    /// use model_registry::{Medium, Task};
+    /// assert_eq!(Task::LipSync.makes(), Medium::Video);
+    /// ```
+    pub fn makes(self) -> Medium {
+        match self {
+            Self::TextToImage
+            | Self::ImageEdit
+            | Self::Inpaint
+            | Self::Outpaint
+            | Self::ImageToLayers
+            | Self::ControlledImage
+            | Self::ImageUpscale => Medium::Image,
+            Self::TextToVideo
+            | Self::ImageToVideo
+            | Self::FirstLastFrame
+            | Self::ReferenceToVideo
+            | Self::AudioToVideo
+            | Self::VideoEdit
+            | Self::MotionTransfer
+            | Self::CharacterReplacement
+            | Self::VideoUpscale
+            | Self::LipSync => Medium::Video,
+            Self::TextToMusic | Self::MusicCover | Self::TextToAudio | Self::TextToSpeech => {
+                Medium::Audio
+            }
+            Self::TextTo3d | Self::ImageTo3d | Self::MultiviewTo3d | Self::ImageToSplat => {
+                Medium::Model3d
+            }
+        }
     }
 }
 

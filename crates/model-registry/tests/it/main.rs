@@ -15,6 +15,7 @@ mod current;
 mod data;
 mod ground_truth;
 mod memory;
+mod recommend;
 mod resolve;
 
 use std::{fs, path::Path};

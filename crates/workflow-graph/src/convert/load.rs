@@ -10,7 +10,7 @@ use super::{
     renumber::{self, Renumbering},
     scene::{
         Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        Present, ROOT, Scene, Slot, Virtual,
+        Present, ROOT, Scene, Slot, Sockets, Virtual,
     },
     settle,
     table::{Links, NodePlaces},
@@ -41,6 +41,7 @@ pub(super) fn load<'a>(
         catalog,
         groups,
         made: HashMap::default(),
+        sockets: Sockets::default(),
         graphs: Vec::new(),
         definitions: HashMap::default(),
         instances: Vec::new(),
@@ -209,12 +210,14 @@ pub(super) fn load_node<'a>(
     let (body, mut outputs) = match kind {
         Kind::Class(class) => {
             let made = scene.made.entry(class).or_insert_with(|| class_node::make(class));
-            let body = class_node::load(class, &made.body, saved, links);
+            let body = class_node::load(class, &made.body, saved, (links, &mut scene.sockets));
             widgetless = made.has_widgetless || body.may_have_widgetless(&made.body);
             (body, Vec::new())
         }
         Kind::Instance(definition) => instance::load(scene, definition, saved),
-        Kind::Virtual(_) | Kind::Unknown => (virtual_nodes::load(saved), Vec::new()),
+        Kind::Virtual(_) | Kind::Unknown => {
+            (virtual_nodes::load(saved, &mut scene.sockets), Vec::new())
+        }
     };
     // Of ten thousand outputs hardly one is asked for: where a node passes something on, sets
     // widgets, or is about to become an instance.

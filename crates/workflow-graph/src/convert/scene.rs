@@ -1,7 +1,7 @@
 //! A saved workflow as the front end holds it once it is loaded: every graph with its nodes,
 //! links and widgets, instances of subgraphs bound to their definitions.
 
-use std::{ops::Deref, rc::Rc};
+use std::{borrow::Cow, ops::Deref, rc::Rc};
 
 use super::{
     Finding,
@@ -13,7 +13,7 @@ use crate::{
     catalog::{NodeCatalog, NodeClass},
     hash::HashMap,
     json::{self, Json},
-    ui::{LinkId, Text, UiMode, UiNode},
+    ui::{LinkId, Text, UiInput, UiMode, UiNode},
 };
 
 /// The value of a widget. A value that is not there is left out of a prompt, `null` is not.
@@ -43,6 +43,7 @@ pub(super) struct Scene<'a> {
     pub(super) groups: &'a Groups<'a>,
     /// A node of each class as it is made, by the place of the class in memory.
     pub(super) made: HashMap<*const NodeClass, Made<'a>>,
+    pub(super) sockets: Sockets<'a>,
     pub(super) graphs: Vec<Graph<'a>>,
     /// Which graph is the definition with this id.
     pub(super) definitions: HashMap<Text<'a>, usize>,
@@ -162,12 +163,32 @@ pub(super) struct Slot<'a> {
     pub(super) socket: Rc<Socket<'a>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Socket<'a> {
     pub(super) name: Text<'a>,
     pub(super) type_name: Text<'a>,
     /// The widget whose value a link here replaces.
     pub(super) widget: Option<Text<'a>>,
+}
+
+/// Sockets that only a file knows. Those of neighbours are mostly alike, as of reroutes in a row,
+/// and then one and the same.
+#[derive(Default)]
+pub(super) struct Sockets<'a> {
+    last: Option<Rc<Socket<'a>>>,
+}
+
+impl<'a> Sockets<'a> {
+    /// A slot as the file has it.
+    pub(super) fn slot(&mut self, input: UiInput<'a>) -> Slot<'a> {
+        let UiInput { name, type_name, link, widget, .. } = input;
+        let (name, widget) = (Cow::Borrowed(name), widget.map(Cow::Borrowed));
+        let socket = Socket { name, type_name, widget };
+        let alike = self.last.take().filter(|last| **last == socket);
+        let socket = alike.unwrap_or_else(|| Rc::new(socket));
+        self.last = Some(Rc::clone(&socket));
+        Slot { link, promoted: None, socket }
+    }
 }
 
 /// The value that an instance of a subgraph has for an input that leads to a widget inside.
