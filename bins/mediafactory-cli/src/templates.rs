@@ -49,21 +49,29 @@ fn shown(template: &Template) -> String {
         .map(|model| [format!("  {}/{}", model.folder, model.file), model.url.clone()])
         .collect();
     let parameters: Vec<_> = template.parameters.iter().map(row).collect();
+    let model = match (&template.family, &template.variant) {
+        (Some(family), Some(variant)) => format!("family {family}, variant {variant}\n"),
+        (Some(family), None) => format!("family {family}\n"),
+        (None, _) => String::new(),
+    };
     format!(
-        "{}\n{}\n\nmodels\n{}\nparameters\n{}",
+        "{}\n{}\n\n{model}task {}, needs ComfyUI {} or newer\n\nmodels\n{}\nparameters\n{}",
         template.title,
         template.description,
+        template.task,
+        template.minimum_version,
         output::aligned(&models),
         output::aligned(&parameters)
     )
 }
 
-fn row(parameter: &Parameter) -> [String; 4] {
+fn row(parameter: &Parameter) -> [String; 5] {
     let default = match (&parameter.default, parameter.required) {
         (Some(default), _) => format!("default {default}"),
         (None, true) => "must be given".to_owned(),
         (None, false) => String::new(),
     };
     let name = format!("  {}", parameter.name);
-    [name, parameter.kind.as_str().to_owned(), default, parameter.description.clone()]
+    let (kind, takes) = (parameter.kind.as_str().to_owned(), parameter.takes());
+    [name, kind, default, takes, parameter.description.clone()]
 }

@@ -20,7 +20,8 @@ pub(crate) fn tools() -> Vec<Definition> {
     let list = Words {
         name: "list_workflow_templates",
         title: "List workflow templates",
-        description: "The ready workflows, in the order in which generate tries them.",
+        description: "The ready workflows, of every task. Of those of text-to-image, generate \
+                      tries the first ones first.",
     };
     let get = Words {
         name: "get_template",
@@ -68,6 +69,8 @@ struct TemplateEntry {
     tags: Vec<String>,
     /// Model files that the server has to have.
     models: Vec<String>,
+    /// Parameters that must be given.
+    required: Vec<String>,
 }
 
 async fn list_workflow_templates(
@@ -94,6 +97,7 @@ impl TemplateEntry {
             task: template.task.clone(),
             tags: template.tags.clone(),
             models: template.models.iter().map(|model| model.file.clone()).collect(),
+            required: template.required().map(|parameter| parameter.name.clone()).collect(),
         }
     }
 }
@@ -111,6 +115,11 @@ pub(crate) struct TemplateResult {
     title: String,
     description: String,
     task: String,
+    /// The family of models and its variant whose settings these are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
     tags: Vec<String>,
     minimum_version: String,
     models: Vec<ModelResult>,
@@ -127,7 +136,8 @@ struct ModelResult {
 #[derive(Serialize, JsonSchema)]
 struct ParameterResult {
     name: String,
-    /// text, integer, number, model or seed
+    /// text, integer, number, model, seed, boolean, choice; image, audio, video: a file name
+    /// in the server's input folder.
     kind: &'static str,
     description: String,
     required: bool,
@@ -140,6 +150,12 @@ struct ParameterResult {
     maximum: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     multiple_of: Option<u64>,
+    /// What is added to the multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    /// All values that it takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    choices: Vec<String>,
     /// The model folder whose files it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
@@ -149,7 +165,14 @@ async fn get_template(call: Call, arguments: GetTemplate) -> Result<Answer<Templ
     let template = call.factory.templates().get(&arguments.name)?;
     let names: Vec<&str> =
         template.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-    let text = format!("{}: {}\nparameters: {}", template.name, template.title, names.join(", "));
+    let required: Vec<&str> = template.required().map(|parameter| &*parameter.name).collect();
+    let text = format!(
+        "{}: {}\nparameters: {}\nmust be given: {}",
+        template.name,
+        template.title,
+        names.join(", "),
+        required.join(", ")
+    );
     Ok(Answer::new(text, TemplateResult::new(template)))
 }
 
@@ -160,6 +183,8 @@ impl TemplateResult {
             title: template.title.clone(),
             description: template.description.clone(),
             task: template.task.clone(),
+            family: template.family.clone(),
+            variant: template.variant.clone(),
             tags: template.tags.clone(),
             minimum_version: template.minimum_version.clone(),
             models: template.models.iter().map(ModelResult::new).collect(),
@@ -185,6 +210,8 @@ impl ParameterResult {
             minimum: parameter.minimum,
             maximum: parameter.maximum,
             multiple_of: parameter.multiple_of,
+            offset: parameter.multiple_of.map(|_| parameter.offset).filter(|offset| *offset > 0),
+            choices: parameter.choices.clone(),
             folder: parameter.folder.clone(),
         }
     }

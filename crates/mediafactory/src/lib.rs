@@ -23,6 +23,7 @@
 //!
 //! It starts no ComfyUI and no simulator, and reads no environment.
 
+mod choice;
 mod collect;
 pub mod config;
 pub mod doctor;

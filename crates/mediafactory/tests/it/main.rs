@@ -14,4 +14,5 @@ mod results;
 mod server;
 mod services;
 mod stage;
+mod templates;
 mod workflows;
