@@ -28,8 +28,7 @@ impl Client {
         let Some(reply) = self.served(&["templates", "index.json"]).await? else {
             return Ok(None);
         };
-        let json = reply.json(&self.http)?;
-        match GalleryIndex::from_json(json) {
+        match GalleryIndex::from_json(&reply.json(&self.http)?) {
             Some(index) => Ok(Some(index)),
             None => Err(unexpected(reply, "a list of categories is expected")),
         }

@@ -103,9 +103,9 @@ impl Gallery {
         let names = self.paths_below("blueprints/");
         let name = names.into_iter().find(|name| blueprint_id(name) == id);
         let found = name.and_then(|name| {
-            let bytes = self.read(&format!("blueprints/{name}.json"))?;
+            let text = String::from_utf8(self.read(&format!("blueprints/{name}.json"))?).ok()?;
             let mut entry = blueprint_entry(&name);
-            entry["data"] = json!(String::from_utf8(bytes).ok()?);
+            entry.as_object_mut()?.insert("data".to_owned(), json!(text));
             Some(entry)
         });
         found.unwrap_or(Value::Null)
@@ -168,7 +168,7 @@ fn files_below(folder: &Path) -> Vec<String> {
 
 fn blueprint_id(name: &str) -> String {
     let digest = Sha256::digest(format!("templates/blueprints/{name}.json"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |id, byte| format!("{id}{byte:02x}"))
 }
 
 fn blueprint_entry(name: &str) -> Value {

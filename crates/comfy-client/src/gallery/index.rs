@@ -15,7 +15,7 @@ use super::{ENTRIES_MAX, is_file_name, text, texts};
 /// let json = Json::parse(br#"[{"title": "Image", "type": "image", "templates": [
 ///     {"name": "first", "title": "First", "tags": ["API", 7], "size": "large"},
 ///     {"name": "../../etc/passwd"}]}]"#)?;
-/// let index = GalleryIndex::from_json(json).unwrap();
+/// let index = GalleryIndex::from_json(&json).unwrap();
 /// let first = &index.categories[0].items[0];
 /// assert_eq!((&*first.name, first.tags.len(), first.size_bytes), ("first", 1, None));
 /// assert_eq!(index.unreadable, 1);
@@ -86,7 +86,7 @@ pub struct GalleryItem {
 
 impl GalleryIndex {
     /// Reads the body of `GET /templates/index.json`; `None` where it is no list.
-    pub fn from_json(json: Json) -> Option<Self> {
+    pub fn from_json(json: &Json) -> Option<Self> {
         let mut index = Self::default();
         let mut seen = HashSet::new();
         for category in json.as_array()? {

@@ -6,7 +6,7 @@ fn json(text: &str) -> Json {
 
 #[test]
 fn a_hostile_index_is_read_as_far_as_it_is_one() {
-    let index = GalleryIndex::from_json(json(
+    let index = GalleryIndex::from_json(&json(
         r#"[7, null, {"templates": 7}, {"title": 3, "templates": [
             null, [], "x", {"name": 5}, {"name": ""}, {"name": ".."}, {"name": "a/b"},
             {"name": "a\\b"}, {"name": "a\u0000b"},
@@ -18,14 +18,14 @@ fn a_hostile_index_is_read_as_far_as_it_is_one() {
     assert_eq!((index.unreadable, index.beyond_limit), (12, 0));
     let items: Vec<_> = index.categories.iter().flat_map(|category| &category.items).collect();
     assert_eq!(items, [&GalleryItem { name: "good".to_owned(), ..GalleryItem::default() }]);
-    assert_eq!(GalleryIndex::from_json(json("{}")), None);
+    assert_eq!(GalleryIndex::from_json(&json("{}")), None);
 }
 
 #[test]
 fn more_entries_than_anybody_serves_are_counted_not_kept() {
     let entries = (0..10_000).map(|number| format!(r#"{{"name": "t{number}"}}"#));
     let entries = entries.collect::<Vec<_>>().join(",");
-    let index = GalleryIndex::from_json(json(&format!(r#"[{{"templates": [{entries}]}}]"#)));
+    let index = GalleryIndex::from_json(&json(&format!(r#"[{{"templates": [{entries}]}}]"#)));
     let index = index.unwrap();
     assert_eq!((index.categories[0].items.len(), index.beyond_limit), (8_000, 2_000));
 }

@@ -28,6 +28,19 @@ pub struct GalleryFilter {
 }
 
 /// Ready workflows, our own first, then those of a server in its order.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mediafactory::{Factory, GalleryFilter, GallerySource, config::Config};
+/// let folder = tempfile::tempdir()?;
+/// let factory = Factory::open(Config::new(folder.path())).await?;
+/// let own = GalleryFilter { source: Some(GallerySource::Own), ..GalleryFilter::default() };
+/// assert_eq!(factory.gallery(&own).await?.entries[0].id, "sdxl_txt2img");
+/// # factory.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GalleryList {
     /// All that the filter lets through.
@@ -53,8 +66,8 @@ impl Factory {
         if let Some(lack) = filter.source.and_then(|source| offer.lack(source)) {
             return Err(lack);
         }
-        let served = offer.listed.iter().filter(|listed| is_wanted(listed.entry.source));
-        let entries = chosen(own.iter().chain(served), filter)?;
+        let offered = offer.listed.iter().filter(|listed| is_wanted(listed.entry.source));
+        let entries = chosen(own.iter().chain(offered), filter)?;
         let lacking = if filter.source.is_none() { offer.lacking() } else { Vec::new() };
         let left_out = is_wanted(GallerySource::Server).then_some(&offer.notes);
         let notes = lacking.into_iter().chain(left_out.into_iter().flatten().cloned()).collect();

@@ -33,7 +33,13 @@ pub struct Needs {
 }
 
 /// A model file that a server does not list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use mediafactory::{MissingModel, Needs};
+/// let vae = MissingModel { file: "vae.safetensors".to_owned(), ..MissingModel::default() };
+/// assert!(!Needs { models: vec![vae], ..Needs::default() }.is_runnable());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MissingModel {
     /// The file, as the node names it.
     pub file: String,
@@ -151,8 +157,12 @@ impl Needs {
                 None => self.problems.push(error.sentence()),
             }
         }
-        if let Some(error) = verdict.error.filter(|error| !is_told_elsewhere(error.kind)) {
-            self.problems.push(error.sentence());
+        match verdict.error {
+            Some(error) if error.kind == "prompt_no_outputs" => {
+                self.problems.push(NO_OUTPUT.to_owned());
+            }
+            Some(error) if !is_told_elsewhere(error.kind) => self.problems.push(error.sentence()),
+            Some(_) | None => {}
         }
     }
 
@@ -176,6 +186,9 @@ impl Needs {
         });
     }
 }
+
+/// What is said of blueprints above all.
+const NO_OUTPUT: &str = "it has no output node: it is a part to be linked into another workflow";
 
 /// The name of the role of a model that runs elsewhere.
 const SERVICE: &str = "service_model";

@@ -21,6 +21,48 @@ const SHOWN_CHARACTERS_MAX: usize = 160;
 /// Seeds that are chosen at random are below this; an input that takes fewer is a plain integer.
 const SEEDS_BELOW: f64 = 9_007_199_254_740_992.0;
 
+/// Files that the caller brings.
+const FILES: [(Role, ParameterKind); 3] = [
+    (Role::Image, ParameterKind::Image),
+    (Role::Video, ParameterKind::Video),
+    (Role::Audio, ParameterKind::Audio),
+];
+
+/// Parameters that our own templates call otherwise than their role.
+const RENAMED: [(Role, &str); 6] = [
+    (Role::PositivePrompt, "prompt"),
+    (Role::FrameRate, "fps"),
+    (Role::Model(ModelKind::Checkpoint), MODEL_PARAMETER),
+    (Role::Model(ModelKind::Diffusion), MODEL_PARAMETER),
+    (Role::Model(ModelKind::Service), MODEL_PARAMETER),
+    (Role::Model(ModelKind::Upscaler), "upscale_model"),
+];
+
+/// What is told of a parameter.
+const MEANINGS: [(Role, &str); 21] = [
+    (Role::PositivePrompt, "What is wanted"),
+    (Role::NegativePrompt, "What is not wanted"),
+    (Role::Seed, "Where chance starts"),
+    (Role::Steps, "Sampling steps"),
+    (Role::Cfg, "Scale of classifier-free guidance"),
+    (Role::Guidance, "Guidance that is part of the conditioning"),
+    (Role::Denoise, "How much is replaced by noise, from 0 to 1"),
+    (Role::Sampler, "Sampling algorithm"),
+    (Role::Scheduler, "Schedule of noise"),
+    (Role::Width, "Width in pixels"),
+    (Role::Height, "Height in pixels"),
+    (Role::Resolution, "Size"),
+    (Role::Frames, "Number of frames"),
+    (Role::Duration, "Length in seconds"),
+    (Role::FrameRate, "Frames a second"),
+    (Role::BatchSize, "How many at once"),
+    (Role::Model(ModelKind::Service), "Model of the service"),
+    (Role::Image, "Picture in the server's input folder"),
+    (Role::Video, "Video in the server's input folder"),
+    (Role::Audio, "Sound in the server's input folder"),
+    (Role::Mesh, "3D model in the server's input folder"),
+];
+
 /// A value whose role is known, before it has its final name.
 struct Draft<'a> {
     word: String,
@@ -71,17 +113,14 @@ fn draft<'a>(
     let mut folder = None;
     let mut bounds = Bounds::of(catalog, workflow, (id, node), &found.input)?;
     let plain = Bounds::of_kind;
-    bounds = match found.role {
-        Role::Image => plain(ParameterKind::Image),
-        Role::Video => plain(ParameterKind::Video),
-        Role::Audio => plain(ParameterKind::Audio),
-        Role::Seed if takes_any_seed(&bounds) => plain(ParameterKind::Seed),
-        Role::Model(kind) if kind != ModelKind::Service => {
-            folder = folder_of(found, kind, node, models);
-            if folder.is_some() { plain(ParameterKind::Model) } else { bounds }
-        }
-        _ => bounds,
-    };
+    if let Some((_, kind)) = FILES.iter().find(|(role, _)| *role == found.role) {
+        bounds = plain(*kind);
+    } else if found.role == Role::Seed && takes_any_seed(&bounds) {
+        bounds = plain(ParameterKind::Seed);
+    } else if let Role::Model(kind) = found.role {
+        folder = folder_of(found, kind, node, models);
+        bounds = if folder.is_some() { plain(ParameterKind::Model) } else { bounds };
+    }
     let targets = vec![Target { node: id.clone(), input: found.input.clone() }];
     Some(Draft { word, found, bounds, folder, targets })
 }
@@ -153,21 +192,13 @@ impl Draft<'_> {
 
 /// The name of a parameter by its role, as our own templates name theirs.
 fn word(found: &Found) -> Option<String> {
-    let word = match found.role {
-        Role::PositivePrompt => "prompt",
-        Role::FrameRate => "fps",
-        Role::Model(ModelKind::Checkpoint | ModelKind::Diffusion | ModelKind::Service) => {
-            MODEL_PARAMETER
-        }
-        Role::Model(ModelKind::Upscaler) => "upscale_model",
-        // Megapixels are no aspect ratio, but nodes that only hold a value say no more.
-        Role::Resolution => match found.input.rsplit('.').next() {
-            Some("value") | None => "resolution",
-            Some(name) => name,
-        },
+    let renamed = RENAMED.iter().find(|(role, _)| *role == found.role).map(|(_, word)| *word);
+    let word = match (found.role, found.input.rsplit('.').next()) {
         // The names of files at the server are ours to choose.
-        Role::OutputName => return None,
-        role => role.as_str(),
+        (Role::OutputName, _) => return None,
+        // Megapixels are no aspect ratio, but nodes that only hold a value say no more.
+        (Role::Resolution, Some(name)) if name != "value" => name,
+        (role, _) => renamed.unwrap_or(role.as_str()),
     };
     // Seconds that frames are computed from are no frames.
     Some(if found.computed { format!("{word}_from") } else { word.to_owned() })
@@ -186,31 +217,9 @@ fn described(found: &Found, required: bool, workflow: &Workflow) -> String {
 }
 
 fn meaning(role: Role) -> &'static str {
-    match role {
-        Role::PositivePrompt => "What is wanted",
-        Role::NegativePrompt => "What is not wanted",
-        Role::Seed => "Where chance starts",
-        Role::Steps => "Sampling steps",
-        Role::Cfg => "Scale of classifier-free guidance",
-        Role::Guidance => "Guidance that is part of the conditioning",
-        Role::Denoise => "How much is replaced by noise, from 0 to 1",
-        Role::Sampler => "Sampling algorithm",
-        Role::Scheduler => "Schedule of noise",
-        Role::Width => "Width in pixels",
-        Role::Height => "Height in pixels",
-        Role::Resolution => "Size",
-        Role::Frames => "Number of frames",
-        Role::Duration => "Length in seconds",
-        Role::FrameRate => "Frames a second",
-        Role::BatchSize => "How many at once",
-        Role::Model(ModelKind::Service) => "Model of the service",
-        Role::Model(_) => "Model file, as the server lists it",
-        Role::Image => "Picture in the server's input folder",
-        Role::Video => "Video in the server's input folder",
-        Role::Audio => "Sound in the server's input folder",
-        Role::Mesh => "3D model in the server's input folder",
-        _ => "Value",
-    }
+    let meant = MEANINGS.iter().find(|(known, _)| *known == role).map(|(_, words)| *words);
+    let is_model = matches!(role, Role::Model(_));
+    meant.unwrap_or(if is_model { "Model file, as the server lists it" } else { "Value" })
 }
 
 fn shown(text: &str) -> String {

@@ -75,7 +75,7 @@ impl Factory {
             return GalleryTemplate::own(entry, template, rulebook, &|file| self.known_model(file));
         }
         let offer = server.offer(self.parts.engine.connection(&server.url())).await;
-        let listed = offer.find(id).ok_or_else(|| self.no_such(id, &offer))?;
+        let listed = offer.find(id).ok_or_else(|| no_such(id, &offer))?;
         let saved = fetch(server, listed).await?;
         let rulebook = server.rulebook_within(CLASSES_AGE_MAX).await?;
         let entry = Arc::clone(&listed.entry);
@@ -102,20 +102,20 @@ impl Factory {
         let (folder, url) = (model.folder.clone(), Some(model.url.clone()));
         Some(KnownModel { folder, url, size_bytes: None })
     }
+}
 
-    fn no_such(&self, id: &str, offer: &Offer) -> Error {
-        let source = GallerySource::of_id(id);
-        if let Some(lack) = offer.lack(source) {
-            return lack;
-        }
-        let served = offer.listed.iter().map(|listed| listed.entry.id.as_str());
-        let ids: Vec<&str> = served.filter(|known| GallerySource::of_id(known) == source).collect();
-        let near = nearest::names(id, ids.iter().copied(), NEAREST_MAX);
-        let message = format!("the server offers no {} `{id}`", source.noun());
-        Error::new(FailureCode::TemplateNotFound, message)
-            .with_details(Json::object([("nearest", failure::list(near))]))
-            .with_hint(nearest::hint("ids", id, ids.iter().copied()))
+fn no_such(id: &str, offer: &Offer) -> Error {
+    let source = GallerySource::of_id(id);
+    if let Some(lack) = offer.lack(source) {
+        return lack;
     }
+    let served = offer.listed.iter().map(|listed| listed.entry.id.as_str());
+    let ids: Vec<&str> = served.filter(|known| GallerySource::of_id(known) == source).collect();
+    let near = nearest::names(id, ids.iter().copied(), NEAREST_MAX);
+    let message = format!("the server offers no {} `{id}`", source.noun());
+    Error::new(FailureCode::TemplateNotFound, message)
+        .with_details(Json::object([("nearest", failure::list(near))]))
+        .with_hint(nearest::hint("ids", id, ids.iter().copied()))
 }
 
 async fn fetch(server: &Server, listed: &Listed) -> Result<Json, Error> {

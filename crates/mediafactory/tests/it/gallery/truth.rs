@@ -163,3 +163,33 @@ async fn every_official_workflow_is_listed_converted_and_given_its_parameters() 
     assert_eq!(counts.runnable, counts.converted, "the simulator lists every model of theirs");
     stage.factory.shutdown().await;
 }
+
+#[tokio::test]
+async fn the_gallery_of_a_real_server_is_listed_and_converted() {
+    let Some(url) = std::env::var_os("COMFYUI_URL") else {
+        eprintln!("skipped: the gallery of a real server needs COMFYUI_URL");
+        return;
+    };
+    let stage = Stage::with(|config| {
+        let url = url.to_str().unwrap().parse().unwrap();
+        config.comfyui = Some(mediafactory::config::Backend { url, auth: None });
+    })
+    .await;
+    let all = stage.factory.gallery(&GalleryFilter::default()).await.unwrap();
+    println!("{:?}", all.notes);
+    for source in [GallerySource::Server, GallerySource::Blueprint, GallerySource::Pack] {
+        let entries: Vec<_> = all.entries.iter().filter(|entry| entry.source == source).collect();
+        let mut counts = Counts::default();
+        let mut unread = Vec::new();
+        for entry in &entries {
+            match stage.factory.gallery_template(&entry.id, None).await {
+                Ok(found) => counts.add(&entry.id, &found, &Plain::default()),
+                Err(error) => unread.push(format!("{}: {error}", entry.id)),
+            }
+        }
+        let listed = entries.len();
+        println!("{source:?}: {listed} listed, unread {unread:#?}, {counts:#?}");
+        assert!(listed == 0 || counts.converted * 10 >= listed * 9, "fewer than nine of ten");
+    }
+    stage.factory.shutdown().await;
+}
