@@ -175,11 +175,13 @@ fn running(template: &Template) -> String {
         let _ok = write!(command, " --param {name}={}", quoted(value));
     }
     let _ok = write!(command, " {}", shell_text(prompt));
-    let mut arguments = json!({"template": template.name, "prompt": prompt});
+    let mut arguments = Map::from_iter([
+        ("template".to_owned(), Value::from(template.name.as_str())),
+        ("prompt".to_owned(), Value::from(prompt)),
+    ]);
     if !others.is_empty() {
-        let values =
-            others.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())));
-        arguments["parameters"] = Value::Object(values.collect::<Map<_, _>>());
+        let values = others.iter().map(|(name, value)| ((*name).to_owned(), Value::from(&**value)));
+        arguments.insert("parameters".to_owned(), Value::Object(values.collect()));
     }
     let call = json!({"name": "generate", "arguments": arguments});
     let brought = template.required().filter(|parameter| parameter.kind.is_file());
@@ -241,7 +243,9 @@ fn table<const CELLS: usize>(
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let cell = |text: String| text.replace('|', r"\|").replace('\n', " ");
     let mut text = line(&columns.map(str::to_owned));
-    text.push_str(&format!("|{}\n", "---|".repeat(CELLS)));
+    text.push('|');
+    text.push_str(&"---|".repeat(CELLS));
+    text.push('\n');
     rows.into_iter().for_each(|row| text.push_str(&line(&row.map(cell))));
     text
 }

@@ -1,5 +1,7 @@
 //! Every template from its parameters to its files, on the simulator.
 
+#![expect(clippy::panic, reason = "what a template does is told with its name")]
+
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use mediafactory::{
@@ -78,7 +80,7 @@ async fn run(stage: &Stage, template: &Template) -> JobReport {
     };
     let started = stage.factory.start_generate(request).await;
     let started = started.unwrap_or_else(|error| panic!("{}: {error}", template.name));
-    match stage.factory.wait(&started.job, Duration::from_secs(60)).await.unwrap() {
+    match stage.factory.wait(&started.job, Duration::from_mins(1)).await.unwrap() {
         Waited::Finished(report) => report,
         Waited::StillRunning(_) => panic!("{}: it does not end", template.name),
     }
