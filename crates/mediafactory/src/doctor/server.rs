@@ -233,7 +233,7 @@ async fn runnable(check: &'static str, client: &Client, templates: &Templates) -
         );
     }
     let (count, all) = (ready.len(), templates.all().len());
-    let message = format!("{count} of {all} have their models: {}", first_of(&ready, ", "));
+    let message = format!("{count} of {all} can run as they are: {}", first_of(&ready, ", "));
     Finding::ok(check, message)
 }
 
