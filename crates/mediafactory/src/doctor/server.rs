@@ -207,7 +207,7 @@ async fn models(client: &Client) -> (Finding, Finding) {
     (models, runnable)
 }
 
-/// How many templates an advice lists with what they need.
+/// How many templates a line lists.
 const LISTED_MAX: usize = 3;
 
 async fn runnable(check: &'static str, client: &Client, templates: &Templates) -> Finding {
@@ -225,29 +225,25 @@ async fn runnable(check: &'static str, client: &Client, templates: &Templates) -
         }
     }
     if ready.is_empty() {
-        let more = missing.len().saturating_sub(LISTED_MAX);
-        missing.truncate(LISTED_MAX);
-        let more = if more > 0 {
-            format!("; and {more} more, see `mediafactory templates show`")
-        } else {
-            String::new()
-        };
         return Finding::warning(check, "no template has all the models it names").with_advice(
             format!(
-                "name a model that is there with `--model`, or get what is missing: {}{more}",
-                missing.join("; ")
+                "name a model that is there with `--model`, or get what is missing: {}",
+                first_of(&missing, "; ")
             ),
         );
     }
-    Finding::ok(
-        check,
-        format!(
-            "{} of {} have their models: {}",
-            ready.len(),
-            templates.all().len(),
-            ready.join(", ")
-        ),
-    )
+    let (count, all) = (ready.len(), templates.all().len());
+    let message = format!("{count} of {all} can run as they are: {}", first_of(&ready, ", "));
+    Finding::ok(check, message)
+}
+
+/// The first templates of a list, and how many more there are.
+fn first_of(list: &[impl AsRef<str>], separator: &str) -> String {
+    let first: Vec<&str> = list.iter().take(LISTED_MAX).map(AsRef::as_ref).collect();
+    match list.len().saturating_sub(LISTED_MAX) {
+        0 => first.join(separator),
+        more => format!("{} and {more} more", first.join(separator)),
+    }
 }
 
 /// What the server has in every folder that a template loads from, asked for once.

@@ -136,12 +136,10 @@ fn file(parameter: &Parameter, value: &Json) -> Result<Json, String> {
     }
 }
 
-fn file_wanted(parameter: &Parameter) -> &'static str {
-    match parameter.kind {
-        ParameterKind::Audio => "the name of an audio file in the server's input folder",
-        ParameterKind::Video => "the name of a video file in the server's input folder",
-        _ => "the name of an image file in the server's input folder",
-    }
+fn file_wanted(parameter: &Parameter) -> String {
+    let article = if parameter.kind == ParameterKind::Video { "a" } else { "an" };
+    let kind = parameter.kind.as_str();
+    format!("the name of {article} {kind} file in the server's input folder")
 }
 
 /// A truth value, as JSON or as a command line writes it.

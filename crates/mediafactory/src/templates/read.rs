@@ -168,29 +168,30 @@ fn contradiction(parameter: &Parameter) -> Option<String> {
 }
 
 fn missing(parameter: &Parameter) -> Option<String> {
-    let kind = parameter.kind.as_str();
-    let problem = match parameter.kind {
-        _ if parameter.targets.is_empty() => "it has no targets".to_owned(),
-        _ if parameter.multiple_of == Some(0) => "`multiple_of` must be 1 or more".to_owned(),
-        _ if parameter.offset > 0 && parameter.multiple_of.is_none() => {
-            "`offset` is added to a multiple, and there is no `multiple_of`".to_owned()
-        }
-        _ if parameter.required && parameter.default.is_some() => {
-            "it is required and has a default; only one of the two can hold".to_owned()
-        }
-        ParameterKind::Model if parameter.folder.is_none() => {
-            "it is a model and needs a `folder`".to_owned()
-        }
-        ParameterKind::Choice if parameter.choices.is_empty() => {
-            "it is a choice and needs `choices`".to_owned()
-        }
-        file if file.is_file() && !parameter.required => format!(
-            "it is of kind {kind}, a file that only the caller has: it must be `required`, \
-             without a default"
-        ),
-        _ => return None,
+    let kind = parameter.kind;
+    let unbound_offset = parameter.offset > 0 && parameter.multiple_of.is_none();
+    let problem = if parameter.targets.is_empty() {
+        "it has no targets"
+    } else if parameter.multiple_of == Some(0) {
+        "`multiple_of` must be 1 or more"
+    } else if unbound_offset {
+        "`offset` is added to a multiple, and there is no `multiple_of`"
+    } else if parameter.required && parameter.default.is_some() {
+        "it is required and has a default; only one of the two can hold"
+    } else if kind == ParameterKind::Model && parameter.folder.is_none() {
+        "it is a model and needs a `folder`"
+    } else if kind == ParameterKind::Choice && parameter.choices.is_empty() {
+        "it is a choice and needs `choices`"
+    } else if kind.is_file() && !parameter.required {
+        return Some(format!(
+            "it is of kind {}, a file that only the caller has: it must be `required`, without a \
+             default",
+            kind.as_str()
+        ));
+    } else {
+        return None;
     };
-    Some(problem)
+    Some(problem.to_owned())
 }
 
 fn named_once(parameters: &[Parameter]) -> Result<(), String> {

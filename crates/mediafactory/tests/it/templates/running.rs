@@ -1,5 +1,7 @@
 //! Every template from its parameters to its files, on the simulator.
 
+#![expect(clippy::panic, reason = "what a template does is told with its name")]
+
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use mediafactory::{
@@ -15,14 +17,13 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("ImagePadForOutpaint", &["flux1_fill_outpaint", "sdxl_outpaint"]),
 ];
 
-/// What the caller brings: one file of each kind, in the simulator's input folder.
-fn brought(kind: ParameterKind) -> &'static str {
-    match kind {
-        ParameterKind::Audio => "example.wav",
-        ParameterKind::Video => "example.mp4",
-        _ => "example.png",
-    }
-}
+/// What the caller brings, by kind, in the simulator's input folder. It draws nothing from sound
+/// or film, so that an empty file will do.
+const BROUGHT: &[(ParameterKind, &str)] = &[
+    (ParameterKind::Image, "example.png"),
+    (ParameterKind::Audio, "example.wav"),
+    (ParameterKind::Video, "example.mp4"),
+];
 
 async fn stage() -> Stage {
     let stage = Stage::new().await;
@@ -32,8 +33,8 @@ async fn stage() -> Stage {
     encoder.set_color(png::ColorType::Rgb);
     encoder.write_header().unwrap().write_image_data(&[90; 64 * 48 * 3]).unwrap();
     fs::write(input.join("example.png"), png).unwrap();
-    for sound_or_film in ["example.wav", "example.mp4"] {
-        fs::write(input.join(sound_or_film), []).unwrap();
+    for (_, file) in BROUGHT.iter().filter(|(kind, _)| *kind != ParameterKind::Image) {
+        fs::write(input.join(file), []).unwrap();
     }
     stage
 }
@@ -55,8 +56,8 @@ async fn values(stage: &Stage, template: &Template) -> BTreeMap<String, Json> {
         let name = parameter.name.clone();
         if let Some((_, small)) = SMALL.iter().find(|(small, _)| *small == name) {
             values.insert(name, Json::from(small.to_string()));
-        } else if parameter.kind.is_file() {
-            values.insert(name, Json::from(brought(parameter.kind)));
+        } else if let Some((_, file)) = BROUGHT.iter().find(|(kind, _)| *kind == parameter.kind) {
+            values.insert(name, Json::from(*file));
         } else if let Some(folder) = &parameter.folder {
             let files = stage.factory.models(folder, None).await.unwrap().files;
             let default = parameter.default.as_ref().and_then(Json::as_str);
@@ -79,7 +80,7 @@ async fn run(stage: &Stage, template: &Template) -> JobReport {
     };
     let started = stage.factory.start_generate(request).await;
     let started = started.unwrap_or_else(|error| panic!("{}: {error}", template.name));
-    match stage.factory.wait(&started.job, Duration::from_secs(60)).await.unwrap() {
+    match stage.factory.wait(&started.job, Duration::from_mins(1)).await.unwrap() {
         Waited::Finished(report) => report,
         Waited::StillRunning(_) => panic!("{}: it does not end", template.name),
     }

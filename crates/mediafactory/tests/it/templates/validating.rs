@@ -34,22 +34,22 @@ fn catalog(templates: &Templates) -> Option<NodeCatalog> {
         for (node, input) in models.chain(brought.map(|target| (&target.node, &target.input))) {
             let node = template.workflow().node(node).unwrap();
             let file = node.input(input).unwrap().to_json().to_serde();
-            offer(&mut nodes, node.class_type().as_str(), input, file);
+            offer(&mut nodes, node.class_type().as_str(), input, &file);
         }
     }
     Some(NodeCatalog::from_bytes(&serde_json::to_vec(&nodes).unwrap()).unwrap())
 }
 
-fn offer(nodes: &mut Value, class: &str, input: &str, file: Value) {
-    let inputs = &mut nodes[class]["input"];
-    let group = ["required", "optional"].into_iter().find(|group| !inputs[group][input].is_null());
-    let Some(group) = group else { return };
-    let spec = &mut inputs[group][input];
-    let choices =
-        if spec[0].is_array() { spec[0].as_array_mut() } else { spec[1]["options"].as_array_mut() };
-    let Some(choices) = choices else { return };
-    if !choices.contains(&file) {
-        choices.push(file);
+/// Puts a file among the choices of an input, however its class spells them.
+fn offer(nodes: &mut Value, class: &str, input: &str, file: &Value) {
+    let places = ["required", "optional"].into_iter().flat_map(|group| {
+        ["0", "1/options"].map(|place| format!("/{class}/input/{group}/{input}/{place}"))
+    });
+    for place in places {
+        let choices = nodes.pointer_mut(&place).and_then(Value::as_array_mut);
+        if let Some(choices) = choices.filter(|choices| !choices.contains(file)) {
+            choices.push(file.clone());
+        }
     }
 }
 
