@@ -90,6 +90,9 @@ pub(crate) struct Here {
     missing_nodes: Vec<MissingClass>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing_models: Vec<MissingFile>,
+    /// Of all its model files, those that are there too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_bytes: Option<u64>,
     /// What else it would refuse.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
@@ -134,6 +137,7 @@ impl Here {
             runnable: needs.is_runnable(),
             missing_nodes: classes,
             missing_models: needs.models.iter().map(MissingFile::new).collect(),
+            size_bytes: found.entry.size_bytes.filter(|bytes| *bytes > 0),
             problems: needs.problems.clone(),
             services: needs.services.clone(),
             findings: found.findings.iter().map(|finding| finding.message.clone()).collect(),

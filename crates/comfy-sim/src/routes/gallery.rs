@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 
 use super::{blocking, reply};
@@ -19,7 +19,14 @@ pub(super) async fn template(
             return reply::static_not_found();
         }
         match server.options.gallery.template_asset(&file) {
-            Some(bytes) => served(bytes),
+            Some(bytes) => {
+                let mut response = served(bytes);
+                // What a browser may keep are templates; which there are, it asks each time.
+                if file.starts_with("index.") {
+                    reply::set(&mut response, header::CACHE_CONTROL, "no-store");
+                }
+                response
+            }
             None => reply::text(StatusCode::NOT_FOUND, "404: Not Found"),
         }
     })

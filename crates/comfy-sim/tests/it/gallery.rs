@@ -17,6 +17,7 @@ async fn every_template_of_the_index_is_served() {
     let sim = quick_sim().await;
     let index = get(&sim, "/templates/index.json").await;
     assert_eq!(index.content_type.as_deref(), Some("application/json"));
+    assert_eq!(index.headers["cache-control"], "no-store");
     let index = index.json();
     let names = index.as_array().unwrap().iter().flat_map(|category| {
         category["templates"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap())

@@ -14,6 +14,9 @@ mod served;
 mod template;
 
 pub(crate) use self::served::GalleryCache;
+
+#[cfg(test)]
+mod tests;
 pub use self::{
     entry::{GalleryEntry, GallerySource},
     listing::{GalleryFilter, GalleryList},

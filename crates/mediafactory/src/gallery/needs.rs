@@ -107,8 +107,20 @@ pub(super) struct Asked<'a> {
     pub(super) findings: &'a [ConversionNote],
     pub(super) parameters: &'a [Parameter],
     pub(super) declared: &'a [Declared],
+    /// The size of all its model files, as the server's index has it.
+    pub(super) size_bytes: Option<u64>,
     /// What is known of a model file beyond the workflow.
     pub(super) known: &'a (dyn Fn(&str) -> Option<KnownModel> + Sync),
+}
+
+impl Asked<'_> {
+    /// The size of a file that is the only one of its workflow: that of all.
+    fn size_of_only(&self, file: &str) -> Option<u64> {
+        match self.declared {
+            [only] if only.is(file) => self.size_bytes.filter(|bytes| *bytes > 0),
+            _ => None,
+        }
+    }
 }
 
 impl Needs {
@@ -181,7 +193,9 @@ impl Needs {
             file: file.to_owned(),
             folder,
             url: url.or_else(|| known.as_ref().and_then(|known| known.url.clone())),
-            size_bytes: known.and_then(|known| known.size_bytes),
+            size_bytes: known
+                .and_then(|known| known.size_bytes)
+                .or_else(|| asked.size_of_only(file)),
             nearest: nearest.to_vec(),
         });
     }

@@ -217,6 +217,7 @@ impl GalleryTemplate {
             findings: &[],
             parameters: &template.parameters,
             declared: &[],
+            size_bytes: None,
             known,
         };
         let needs = Needs::of(&asked, inspection);
@@ -245,6 +246,7 @@ impl GalleryTemplate {
             findings: &read.findings,
             parameters: &parameters,
             declared: &read.declared,
+            size_bytes: entry.size_bytes,
             known,
         };
         let needs = Needs::of(&asked, inspection);

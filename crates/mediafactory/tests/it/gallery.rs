@@ -140,6 +140,11 @@ async fn what_a_server_lacks_is_named() {
             Some("https://example.com/models/sim_missing_model.safetensors")
         )
     );
+    assert_eq!(
+        missing.size_bytes,
+        Some(4_000_000_000),
+        "it is the only one: the index has its size"
+    );
     assert!(found.needs.nodes.is_empty() && found.needs.problems.is_empty(), "{:?}", found.needs);
     let found = stage.factory.gallery_template("server:sim_missing_nodes", None).await.unwrap();
     let missing = &found.needs.nodes[0];
