@@ -66,8 +66,7 @@ pub(crate) fn tools() -> Vec<Definition> {
 
 #[derive(Deserialize, JsonSchema)]
 struct Generate {
-    /// What the picture shows.
-    #[schemars(length(min = 1))]
+    /// What the picture shows; empty where the template that is named takes no words.
     prompt: String,
     /// What it should not show.
     negative_prompt: Option<String>,

@@ -37,6 +37,7 @@ mod discovery;
 mod elsewhere;
 mod execution;
 mod failure;
+mod gallery;
 mod jobs;
 mod names;
 mod offer;

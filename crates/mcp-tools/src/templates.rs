@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mediafactory::{Error, Parameter, Template, TemplateModel};
+use mediafactory::{
+    Error, GalleryFilter, GallerySource, GalleryTemplate, Parameter, Template, TemplateModel,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +13,7 @@ use crate::{
     arguments::ObjectArgument,
     definition::{Answer, Call, Definition, Effect, Words},
     execution::members,
+    gallery::{self, Here, Source, TemplateEntry},
     paging, schema,
     toolsets::Toolset,
 };
@@ -20,7 +23,8 @@ pub(crate) fn tools() -> Vec<Definition> {
     let list = Words {
         name: "list_workflow_templates",
         title: "List workflow templates",
-        description: "The ready workflows, in the order in which generate tries them.",
+        description: "The ready workflows, of every task. Of those of text-to-image, generate \
+                      tries the first ones first. A server offers hundreds more.",
     };
     let get = Words {
         name: "get_template",
@@ -35,9 +39,9 @@ pub(crate) fn tools() -> Vec<Definition> {
                       execute_workflow. Nothing is run.",
     };
     vec![
-        Definition::new(SET, Effect::ReadsHere, list, list_workflow_templates),
-        Definition::new(SET, Effect::ReadsHere, get, get_template),
-        Definition::new(SET, Effect::ReadsHere, create, create_workflow_from_template),
+        Definition::new(SET, Effect::ReadsServer, list, list_workflow_templates),
+        Definition::new(SET, Effect::ReadsServer, get, get_template),
+        Definition::new(SET, Effect::ReadsServer, create, create_workflow_from_template),
     ]
 }
 
@@ -45,6 +49,14 @@ pub(crate) fn tools() -> Vec<Definition> {
 struct ListTemplates {
     /// Only those of one task, such as text-to-image.
     task: Option<String>,
+    /// Own unless given; the others are a server's.
+    source: Option<Source>,
+    /// Only those with all of these words.
+    query: Option<String>,
+    /// Only those of one category of the server.
+    category: Option<String>,
+    /// A server's name or tag.
+    backend: Option<String>,
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -57,51 +69,34 @@ struct TemplateList {
     total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct TemplateEntry {
-    name: String,
-    title: String,
-    description: String,
-    task: String,
-    tags: Vec<String>,
-    /// Model files that the server has to have.
-    models: Vec<String>,
+    /// What could not be listed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 async fn list_workflow_templates(
     call: Call,
     arguments: ListTemplates,
 ) -> Result<Answer<TemplateList>, Error> {
-    let is_wanted =
-        |template: &&Template| arguments.task.as_ref().is_none_or(|task| *task == template.task);
-    let entries = call.factory.templates().all().iter().filter(is_wanted).map(TemplateEntry::new);
-    let part = paging::cut(entries.collect(), arguments.limit, arguments.cursor.as_deref())?;
+    let ListTemplates { task, source, query, category, backend, limit, cursor } = arguments;
+    let source = source.map_or(Some(GallerySource::Own), Source::only);
+    let filter = GalleryFilter { source, query, category, task, backend };
+    let (entries, notes) = gallery::list(&call.factory, &filter).await?;
+    let part = paging::cut(entries, limit, cursor.as_deref())?;
     let headline = format!("{} templates; {} shown", part.total, part.items.len());
     let lines = part.items.iter().map(|entry| format!("\n- {}: {}", entry.name, entry.title));
-    let text: String = std::iter::once(headline).chain(lines).collect();
+    let told = notes.iter().map(|note| format!("\n{note}"));
+    let text: String = std::iter::once(headline).chain(lines).chain(told).collect();
     let (items, total, next_cursor) = (part.items, part.total, part.next_cursor);
-    Ok(Answer::new(text, TemplateList { items, total, next_cursor }))
-}
-
-impl TemplateEntry {
-    fn new(template: &Template) -> Self {
-        Self {
-            name: template.name.clone(),
-            title: template.title.clone(),
-            description: template.description.clone(),
-            task: template.task.clone(),
-            tags: template.tags.clone(),
-            models: template.models.iter().map(|model| model.file.clone()).collect(),
-        }
-    }
+    Ok(Answer::new(text, TemplateList { items, total, next_cursor, notes }))
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct GetTemplate {
     /// From `list_workflow_templates`.
     name: String,
+    /// A server's name or tag: also tells what it lacks to run it.
+    backend: Option<String>,
 }
 
 /// A template without its workflow.
@@ -110,11 +105,21 @@ pub(crate) struct TemplateResult {
     name: String,
     title: String,
     description: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     task: String,
+    /// The family of models and its variant whose settings these are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
     tags: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     minimum_version: String,
     models: Vec<ModelResult>,
     parameters: Vec<ParameterResult>,
+    /// Whether the server asked would run it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    here: Option<Here>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -127,7 +132,8 @@ struct ModelResult {
 #[derive(Serialize, JsonSchema)]
 struct ParameterResult {
     name: String,
-    /// text, integer, number, model or seed
+    /// text, integer, number, model, seed, boolean, choice; image, audio, video: a file name
+    /// in the server's input folder.
     kind: &'static str,
     description: String,
     required: bool,
@@ -140,30 +146,59 @@ struct ParameterResult {
     maximum: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     multiple_of: Option<u64>,
+    /// What is added to the multiple.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    /// All values that it takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    choices: Vec<String>,
     /// The model folder whose files it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     folder: Option<String>,
 }
 
 async fn get_template(call: Call, arguments: GetTemplate) -> Result<Answer<TemplateResult>, Error> {
-    let template = call.factory.templates().get(&arguments.name)?;
+    let GetTemplate { name, backend } = arguments;
+    if gallery::is_served(&name) || backend.is_some() {
+        let found = call.factory.gallery_template(&name, backend.as_deref()).await?;
+        let text = format!("{}\n{}", outline(&found.template), gallery::verdict(&found.needs));
+        return Ok(Answer::new(text, TemplateResult::on_server(&found)));
+    }
+    let template = call.factory.templates().get(&name)?;
+    Ok(Answer::new(outline(template), TemplateResult::new(template)))
+}
+
+fn outline(template: &Template) -> String {
     let names: Vec<&str> =
         template.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-    let text = format!("{}: {}\nparameters: {}", template.name, template.title, names.join(", "));
-    Ok(Answer::new(text, TemplateResult::new(template)))
+    let required: Vec<&str> = template.required().map(|parameter| &*parameter.name).collect();
+    format!(
+        "{}: {}\nparameters: {}\nmust be given: {}",
+        template.name,
+        template.title,
+        names.join(", "),
+        required.join(", ")
+    )
 }
 
 impl TemplateResult {
+    fn on_server(found: &GalleryTemplate) -> Self {
+        Self { here: Some(Here::new(found)), ..Self::new(&found.template) }
+    }
+
     pub(crate) fn new(template: &Template) -> Self {
         Self {
             name: template.name.clone(),
             title: template.title.clone(),
             description: template.description.clone(),
             task: template.task.clone(),
+            family: template.family.clone(),
+            variant: template.variant.clone(),
             tags: template.tags.clone(),
             minimum_version: template.minimum_version.clone(),
             models: template.models.iter().map(ModelResult::new).collect(),
             parameters: template.parameters.iter().map(ParameterResult::new).collect(),
+            here: None,
         }
     }
 }
@@ -185,6 +220,8 @@ impl ParameterResult {
             minimum: parameter.minimum,
             maximum: parameter.maximum,
             multiple_of: parameter.multiple_of,
+            offset: parameter.multiple_of.map(|_| parameter.offset).filter(|offset| *offset > 0),
+            choices: parameter.choices.clone(),
             folder: parameter.folder.clone(),
         }
     }
@@ -196,6 +233,8 @@ struct CreateWorkflow {
     template: String,
     /// Values by name, as `get_template` describes them.
     parameters: Option<ObjectArgument>,
+    /// A server's name or tag, for a template of a server.
+    backend: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -215,14 +254,21 @@ async fn create_workflow_from_template(
     call: Call,
     arguments: CreateWorkflow,
 ) -> Result<Answer<FilledResult>, Error> {
-    let parameters = match arguments.parameters {
+    let CreateWorkflow { template, parameters, backend } = arguments;
+    let parameters = match parameters {
         Some(given) => members(given, "parameters")?,
         None => BTreeMap::new(),
     };
-    let filled = call.factory.workflow_from_template(&arguments.template, &parameters)?;
+    let (filled, verdict) = if gallery::is_served(&template) {
+        let backend = backend.as_deref();
+        let made = call.factory.fill_gallery_template(&template, &parameters, backend).await?;
+        (made.filled, format!("\n{}", gallery::verdict(&made.needs)))
+    } else {
+        (call.factory.workflow_from_template(&template, &parameters)?, String::new())
+    };
     let text = format!(
-        "the workflow of {} is in the structured content; parameters in force: {}",
-        arguments.template, filled.parameters
+        "the workflow of {template} is in the structured content; parameters in force: {}{verdict}",
+        filled.parameters
     );
     let result = FilledResult {
         workflow: filled.workflow.to_json().to_serde(),

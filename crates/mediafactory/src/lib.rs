@@ -23,6 +23,7 @@
 //!
 //! It starts no ComfyUI and no simulator, and reads no environment.
 
+mod choice;
 mod collect;
 pub mod config;
 pub mod doctor;
@@ -30,6 +31,7 @@ mod error;
 mod factory;
 mod failure;
 mod follow;
+mod gallery;
 mod jobs;
 mod listing;
 mod nearest;
@@ -58,6 +60,10 @@ pub use crate::{
     error::{Error, FailureCode, Retry},
     factory::Factory,
     follow::{Follower, News},
+    gallery::{
+        GalleryEntry, GalleryFilled, GalleryFilter, GalleryList, GallerySource, GalleryTemplate,
+        MissingModel, Needs,
+    },
     listing::{JobFilter, JobSummary},
     queue::{BackendQueue, Forget, Freed, Interrupted, QueueEntry, QueueReport},
     requests::{

@@ -1,6 +1,6 @@
 //! From a request to a recorded job.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use batch::{JobId, JobQuery, JobRecord, JobStore, StartError, State};
 use jiff::Timestamp;
@@ -10,15 +10,11 @@ use workflow_graph::{Json, Workflow};
 use crate::{
     error::{Error, FailureCode, Retry},
     factory::Factory,
-    failure, nearest,
+    failure,
     prepare::foresee,
     requests::{GenerateRequest, Placing, RunWorkflow, StartedJob},
-    servers::Server,
-    templates::{FilledTemplate, ParameterKind, Template, TemplateModel},
+    templates::FilledTemplate,
 };
-
-/// The parameter of a template that names its main model file.
-const MODEL_PARAMETER: &str = "model";
 
 /// Seeds that we choose stay below 2^53, so that a client whose numbers are doubles can give
 /// them back exactly.
@@ -27,13 +23,6 @@ const RANDOM_SEED_BITS: u32 = 53;
 /// What a job says whose server is our simulator.
 const SIMULATED_NOTE: &str =
     "the server is comfy-sim: where a model would run, the picture is drawn, not generated";
-
-/// A template with the values to fill it with, and what was chosen for the caller.
-struct Choice {
-    template: Template,
-    given: BTreeMap<String, Json>,
-    notes: Vec<String>,
-}
 
 impl Factory {
     /// Makes a picture from words: picks a template where none is named, sets its parameters and
@@ -152,218 +141,6 @@ impl Factory {
         }
         Ok(false)
     }
-
-    /// What the first server can make that can make it.
-    async fn choose_for_one_of(
-        &self,
-        servers: &[&Server],
-        request: &GenerateRequest,
-    ) -> Result<Choice, Error> {
-        let mut refusal = None;
-        for server in servers {
-            match self.choose(server, request).await {
-                Ok(choice) => return Ok(choice),
-                Err(error) => refusal = refusal.or(Some(error)),
-            }
-        }
-        Err(refusal.unwrap_or_else(|| failure::argument("there is no server to choose for")))
-    }
-
-    async fn choose(&self, server: &Server, request: &GenerateRequest) -> Result<Choice, Error> {
-        let mut given = request.parameters.clone();
-        let named = [
-            ("prompt", Some(&request.prompt)),
-            ("negative_prompt", request.negative_prompt.as_ref()),
-            (MODEL_PARAMETER, request.model.as_ref()),
-        ];
-        for (name, value) in named {
-            let Some(value) = value else { continue };
-            if given.insert(name.to_owned(), Json::from(value.as_str())).is_some() {
-                return Err(failure::argument(format!("`{name}` is given twice")));
-            }
-        }
-        let mut installed = Installed { server, folders: HashMap::new() };
-        if let Some(name) = &request.template {
-            let template = self.templates().get(name)?.clone();
-            installed.require(&template, &given).await?;
-            return Ok(Choice { template, given, notes: Vec::new() });
-        }
-        match given.get(MODEL_PARAMETER).and_then(Json::as_str).map(str::to_owned) {
-            Some(model) => self.choose_for_model(&mut installed, given, &model).await,
-            None => self.choose_by_models(&mut installed, given).await,
-        }
-    }
-
-    /// The first template that loads a file of this name from a folder that has it.
-    async fn choose_for_model(
-        &self,
-        installed: &mut Installed<'_>,
-        given: BTreeMap<String, Json>,
-        model: &str,
-    ) -> Result<Choice, Error> {
-        let mut fitting = Vec::new();
-        let mut known = BTreeSet::new();
-        for template in self.templates().all() {
-            let Some(folder) = model_folder(template) else { continue };
-            let files = installed.files(folder).await?;
-            if files.iter().any(|file| file == model) {
-                fitting.push(template);
-            }
-            known.extend(files.iter().cloned());
-        }
-        let by_default = fitting
-            .iter()
-            .find(|template| template.models.iter().any(|default| default.file == model));
-        let Some(template) = by_default.or(fitting.first()) else {
-            let files = || known.iter().map(String::as_str);
-            return Err(Error::new(
-                FailureCode::ModelsMissing,
-                format!("the server has no model file `{model}`"),
-            )
-            .with_details(Json::object([(
-                "nearest",
-                failure::list(nearest::names(model, files(), 5)),
-            )]))
-            .with_hint(nearest::hint("model files", model, files())));
-        };
-        let notes = match by_default {
-            Some(_) => vec![format!("used template {}, whose model this is", template.name)],
-            None => vec![format!(
-                "used template {}, the first that loads files of that folder; name another one \
-                 with `template` if the model is of another family",
-                template.name
-            )],
-        };
-        installed.require(template, &given).await?;
-        Ok(Choice { template: (*template).clone(), given, notes })
-    }
-
-    /// The first template whose models are all there; failing that, the first checkpoint
-    /// template with a checkpoint that is there.
-    async fn choose_by_models(
-        &self,
-        installed: &mut Installed<'_>,
-        mut given: BTreeMap<String, Json>,
-    ) -> Result<Choice, Error> {
-        let templates = self.templates().all();
-        for template in templates {
-            if installed.missing(template, &given).await?.is_empty() {
-                let note = format!(
-                    "used template {}, the first whose models the server has",
-                    template.name
-                );
-                return Ok(Choice { template: template.clone(), given, notes: vec![note] });
-            }
-        }
-        for template in templates.iter().filter(|template| template.models.len() == 1) {
-            let Some(folder) = model_folder(template) else { continue };
-            let files = installed.files(folder).await?;
-            let Some(file) = files.first() else { continue };
-            let note = format!(
-                "the server has the models of no template; used template {} with {file}, the first \
-                 of {} files in {folder}",
-                template.name,
-                files.len()
-            );
-            given.insert(MODEL_PARAMETER.to_owned(), Json::from(file.as_str()));
-            return Ok(Choice { template: template.clone(), given, notes: vec![note] });
-        }
-        match templates.first() {
-            Some(first) => {
-                installed.require(first, &given).await?;
-                Err(Error::new(
-                    FailureCode::ModelsMissing,
-                    "the server has the models of no template",
-                ))
-            }
-            None => Err(Error::new(FailureCode::TemplateNotFound, "there are no templates")),
-        }
-    }
-}
-
-/// The server's model files, asked for once a folder.
-struct Installed<'a> {
-    server: &'a Server,
-    folders: HashMap<String, Vec<String>>,
-}
-
-impl Installed<'_> {
-    async fn files(&mut self, folder: &str) -> Result<&Vec<String>, Error> {
-        if !self.folders.contains_key(folder) {
-            let files = self.server.client.models(folder).await.map_err(failure::client)?;
-            self.folders.insert(folder.to_owned(), files.unwrap_or_default());
-        }
-        self.folders.get(folder).ok_or_else(|| failure::argument(format!("no folder `{folder}`")))
-    }
-
-    /// The model files that the template would load and the server does not have. A file that
-    /// the caller named stands in for the template's own.
-    async fn missing(
-        &mut self,
-        template: &Template,
-        given: &BTreeMap<String, Json>,
-    ) -> Result<Vec<TemplateModel>, Error> {
-        let mut missing = Vec::new();
-        for model in &template.models {
-            let mut model = model.clone();
-            if let Some(name) = named_instead(template, &model, given) {
-                model.file = name.to_owned();
-                model.url.clear();
-            }
-            if !self.files(&model.folder).await?.contains(&model.file) {
-                missing.push(model);
-            }
-        }
-        Ok(missing)
-    }
-
-    async fn require(
-        &mut self,
-        template: &Template,
-        given: &BTreeMap<String, Json>,
-    ) -> Result<(), Error> {
-        let missing = self.missing(template, given).await?;
-        let Some(first) = missing.first() else { return Ok(()) };
-        let files = self.files(&first.folder).await?;
-        let hint = nearest::hint("files there", &first.file, files.iter().map(String::as_str));
-        let names: Vec<String> =
-            missing.iter().map(|model| format!("{}/{}", model.folder, model.file)).collect();
-        let details = missing.iter().map(|model| {
-            Json::object([
-                ("folder", Json::from(model.folder.as_str())),
-                ("file", Json::from(model.file.as_str())),
-                ("url", Json::from(model.url.as_str())),
-            ])
-        });
-        let message = format!(
-            "the server lacks what template `{}` loads: {}",
-            template.name,
-            names.join(", ")
-        );
-        Err(Error::new(FailureCode::ModelsMissing, message)
-            .with_details(Json::object([("missing", Json::Array(details.collect()))]))
-            .with_hint(format!(
-                "put the files into the server's `models` folder, or name another file with \
-                 `model`; in {}: {hint}",
-                first.folder
-            )))
-    }
-}
-
-/// The file that the caller names for the input which this model is loaded by.
-fn named_instead<'a>(
-    template: &Template,
-    model: &TemplateModel,
-    given: &'a BTreeMap<String, Json>,
-) -> Option<&'a str> {
-    let parameter = template.parameters.iter().find(|parameter| {
-        parameter.kind == ParameterKind::Model
-            && parameter
-                .targets
-                .iter()
-                .any(|target| target.node == model.node && target.input == model.input)
-    })?;
-    given.get(&parameter.name)?.as_str()
 }
 
 pub(crate) fn record(workflow: &Workflow, placing: Placing) -> JobRecord {
@@ -375,10 +152,6 @@ pub(crate) fn record(workflow: &Workflow, placing: Placing) -> JobRecord {
         priority: placing.priority,
         ..JobRecord::new(id, Timestamp::now(), workflow.to_json())
     }
-}
-
-fn model_folder(template: &Template) -> Option<&str> {
-    template.parameter(MODEL_PARAMETER)?.folder.as_deref()
 }
 
 /// The seed of a workflow that has one alone; of several, none is the workflow's.

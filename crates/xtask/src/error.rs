@@ -19,6 +19,10 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("{} needs one line `{marker}`, in the right order", path.display())]
     Marker { path: PathBuf, marker: &'static str },
+    #[error("the templates cannot be read")]
+    Templates { source: mediafactory::Error },
+    #[error("the registry of models cannot be read")]
+    Registry { source: Box<model_registry::Error> },
     #[error("no recordings: give --recordings, or set MEDIAFACTORY_GROUND_TRUTH")]
     NoRecordings,
     #[error("there is no scenario {wanted}; there are {have}")]

@@ -25,14 +25,19 @@ const LAYERS: &[Layer] = &[
     layer("batch", &["workflow-graph", "comfy-client"], SIMULATOR),
     // `workflow-graph` for the values in the traits of the other two.
     layer("store-sqlite", &["workflow-graph", "assets", "batch"], &[]),
-    layer("mediafactory", BENEATH_THE_FACADE, SIMULATOR),
+    // Its tests hold the templates against the registry of models.
+    layer("mediafactory", BENEATH_THE_FACADE, &["comfy-sim", "model-registry"]),
     layer("mcp-tools", &["mediafactory"], SIMULATOR),
     layer("mediafactory-stdio", BINS, &[]),
     layer("mediafactory-http", BINS, &[]),
     layer("mediafactory-cli", BINS, &[]),
     layer("e2e", &[], SIMULATOR),
-    // It writes documents from the tables of the first two, and plays recordings against the simulator.
-    layer("xtask", &["mediafactory", "mcp-tools", "conformance", "comfy-sim"], &[]),
+    // It writes documents from what the first three know, and plays recordings against the simulator.
+    layer(
+        "xtask",
+        &["mediafactory", "mcp-tools", "model-registry", "conformance", "comfy-sim"],
+        &[],
+    ),
 ];
 
 const SIMULATOR: &[&str] = &["comfy-sim"];

@@ -5,6 +5,7 @@ mod documents;
 mod error;
 mod layers;
 mod metadata;
+mod pages;
 mod sources;
 mod suite;
 
@@ -19,7 +20,7 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
   check          hold the workspace against its rules: layers, sources, generated documents
-  gen            write the generated parts of the documents
+  gen            write the generated parts of the documents, and the pages of the templates
   gen --check    only say which of them are out of date
   conformance    replay recorded traffic of a real ComfyUI against a server
     --url URL           the server; without, a comfy-sim of its own
@@ -32,8 +33,8 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let done = match arguments.as_slice() {
         ["check"] => check(&root),
-        ["gen"] => documents::write(&root).map(|()| Vec::new()),
-        ["gen", "--check"] => documents::check(&root),
+        ["gen"] => write_generated(&root).map(|()| Vec::new()),
+        ["gen", "--check"] => check_generated(&root),
         ["conformance", rest @ ..] if let Some(asked) = Conformance::from_arguments(rest) => {
             asked.run()
         }
@@ -68,9 +69,18 @@ fn check(root: &Path) -> Result<Vec<String>, Error> {
     let members = Member::of_workspace(root)?;
     let layers = layers::check(&members).into_iter().map(|violation| violation.to_string());
     let sources = sources::check(root, &members)?;
-    let documents = documents::check(root)?;
+    let documents = check_generated(root)?;
     println!("checked {} crates, {} source files", members.len(), sources.files);
     Ok(layers.chain(sources.violations).chain(documents).collect())
+}
+
+fn write_generated(root: &Path) -> Result<(), Error> {
+    documents::write(root)?;
+    pages::write(root)
+}
+
+fn check_generated(root: &Path) -> Result<Vec<String>, Error> {
+    Ok([documents::check(root)?, pages::check(root)?].concat())
 }
 
 fn workspace_root() -> PathBuf {

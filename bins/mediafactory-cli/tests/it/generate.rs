@@ -73,8 +73,8 @@ fn values_that_no_template_takes_are_refused_with_what_would_work() {
     let (home, server) = (Home::new(), Simulator::start());
     for (flag, value, would_work) in [
         ("--param", "stepz=3", "`steps`"),
-        ("--width", "7", "at least 16"),
-        ("--template", "sdxl", "`sdxl_txt2img`"),
+        ("--width", "7", "from 16 to 16384"),
+        ("--template", "sdxl_txt2im", "`sdxl_txt2img`"),
         ("--model", "no-such-model.safetensors", "hint: "),
     ] {
         let ended = home.run_at(&server, &["generate", "a fox", flag, value]);

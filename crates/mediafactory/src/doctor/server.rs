@@ -1,6 +1,9 @@
 //! What has to be right at the server.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use comfy_client::{Client, Device, SystemStats};
 use futures::future::join_all;
@@ -204,37 +207,70 @@ async fn models(client: &Client) -> (Finding, Finding) {
     (models, runnable)
 }
 
+/// How many templates a line lists.
+const LISTED_MAX: usize = 3;
+
 async fn runnable(check: &'static str, client: &Client, templates: &Templates) -> Finding {
+    let there = match files_there(client, templates).await {
+        Ok(there) => there,
+        Err(error) => return Finding::warning(check, error.to_string()),
+    };
     let (mut ready, mut missing) = (Vec::new(), Vec::new());
     for template in templates.all() {
-        match missing_files(client, template).await {
-            Ok(files) if files.is_empty() => ready.push(template.name.as_str()),
-            Ok(files) => missing.push(format!("{} needs {}", template.name, files.join(" and "))),
-            Err(error) => return Finding::warning(check, error.to_string()),
+        let files = missing_files(&there, template);
+        if files.is_empty() {
+            ready.push(template.name.as_str());
+        } else {
+            missing.push(format!("{} needs {}", template.name, files.join(" and ")));
         }
     }
     if ready.is_empty() {
         return Finding::warning(check, "no template has all the models it names").with_advice(
             format!(
                 "name a model that is there with `--model`, or get what is missing: {}",
-                missing.join("; ")
+                first_of(&missing, "; ")
             ),
         );
     }
-    Finding::ok(check, format!("{} can run as they are", ready.join(", ")))
+    let (count, all) = (ready.len(), templates.all().len());
+    let message = format!("{count} of {all} can run as they are: {}", first_of(&ready, ", "));
+    Finding::ok(check, message)
+}
+
+/// The first templates of a list, and how many more there are.
+fn first_of(list: &[impl AsRef<str>], separator: &str) -> String {
+    let first: Vec<&str> = list.iter().take(LISTED_MAX).map(AsRef::as_ref).collect();
+    match list.len().saturating_sub(LISTED_MAX) {
+        0 => first.join(separator),
+        more => format!("{} and {more} more", first.join(separator)),
+    }
+}
+
+/// What the server has in every folder that a template loads from, asked for once.
+async fn files_there<'a>(
+    client: &Client,
+    templates: &'a Templates,
+) -> Result<BTreeMap<&'a str, Vec<String>>, Error> {
+    let models = templates.all().iter().flat_map(|template| &template.models);
+    let folders: BTreeSet<&str> = models.map(|model| model.folder.as_str()).collect();
+    let mut there = BTreeMap::new();
+    for folder in folders {
+        let files = client.models(folder).await.map_err(failure::client)?;
+        there.insert(folder, files.unwrap_or_default());
+    }
+    Ok(there)
 }
 
 /// The files a template names that the server does not list.
-async fn missing_files(client: &Client, template: &Template) -> Result<Vec<String>, Error> {
-    let mut missing = Vec::new();
-    for model in &template.models {
-        let there =
-            client.models(&model.folder).await.map_err(failure::client)?.unwrap_or_default();
-        if !there.contains(&model.file) {
-            missing.push(format!("{}/{}", model.folder, model.file));
-        }
-    }
-    Ok(missing)
+fn missing_files(there: &BTreeMap<&str, Vec<String>>, template: &Template) -> Vec<String> {
+    let is_there =
+        |folder: &str, file: &String| there.get(folder).is_some_and(|files| files.contains(file));
+    template
+        .models
+        .iter()
+        .filter(|model| !is_there(&model.folder, &model.file))
+        .map(|model| format!("{}/{}", model.folder, model.file))
+        .collect()
 }
 
 /// The part of a version that protocols change with.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use workflow_graph::{Json, json::Object};
 
-use super::{FilledTemplate, Parameter, ParameterKind, Template};
+use super::{FilledTemplate, MODEL_PARAMETER, Parameter, ParameterKind, Template, numbers};
 use crate::{
     error::{Error, FailureCode},
     nearest,
@@ -39,10 +39,10 @@ fn set_all(template: &Template, in_force: Object) -> Result<FilledTemplate, Erro
     let (mut seed, mut model) = (None, None);
     for parameter in &template.parameters {
         let Some(value) = in_force.get(&parameter.name) else { continue };
-        match parameter.kind {
-            ParameterKind::Seed => seed = value.as_u64(),
-            ParameterKind::Model => model = value.as_str().map(str::to_owned),
-            ParameterKind::Text | ParameterKind::Integer | ParameterKind::Number => {}
+        if parameter.kind == ParameterKind::Seed {
+            seed = value.as_u64();
+        } else if parameter.name == MODEL_PARAMETER {
+            model = value.as_str().map(str::to_owned);
         }
         for target in &parameter.targets {
             workflow.set(&target.node, &target.input, value.clone()).map_err(|error| {
@@ -65,26 +65,34 @@ fn unknown_parameters(template: &Template, given: &BTreeMap<String, Json>) -> Ve
         .collect()
 }
 
+/// The value in force: what is given, checked, or else the default.
 fn value(parameter: &Parameter, given: Option<&Json>, random_seed: u64) -> Result<Json, String> {
     let name = &parameter.name;
     let Some(value) = given.filter(|value| !value.is_null()) else {
         return match (&parameter.default, parameter.kind) {
             (Some(default), _) => Ok(default.clone()),
             (None, ParameterKind::Seed) => Ok(Json::from(random_seed)),
+            (None, kind) if kind.is_file() => {
+                Err(format!("`{name}` must be given: {}", file_wanted(parameter)))
+            }
             (None, _) => Err(format!("`{name}` must be given")),
         };
     };
+    checked(parameter, value)
+}
+
+/// A value as it is set, or what is wrong with it and what would be right.
+pub(super) fn checked(parameter: &Parameter, value: &Json) -> Result<Json, String> {
     match parameter.kind {
         ParameterKind::Text | ParameterKind::Model => text(parameter, value),
-        ParameterKind::Integer => integer(parameter, value),
-        ParameterKind::Number => number(parameter, value),
-        ParameterKind::Seed => value
-            .as_u64()
-            .or_else(|| value.as_str()?.parse().ok())
-            .map(Json::from)
-            .ok_or_else(|| {
-                format!("`{name}` must be a whole number from 0 to {}, but is {value}", u64::MAX)
-            }),
+        ParameterKind::Image | ParameterKind::Audio | ParameterKind::Video => {
+            file(parameter, value)
+        }
+        ParameterKind::Integer => numbers::integer(parameter, value),
+        ParameterKind::Number => numbers::number(parameter, value),
+        ParameterKind::Seed => numbers::seed(parameter, value),
+        ParameterKind::Boolean => boolean(parameter, value),
+        ParameterKind::Choice => choice(parameter, value),
     }
 }
 
@@ -107,47 +115,53 @@ fn text(parameter: &Parameter, value: &Json) -> Result<Json, String> {
     }
 }
 
-fn integer(parameter: &Parameter, value: &Json) -> Result<Json, String> {
+/// The longest name of a file, in bytes: what file systems take as a path.
+const FILE_NAME_BYTES_MAX: usize = 4096;
+
+/// The name of a file that the server has. Whether it has it, only the server knows.
+fn file(parameter: &Parameter, value: &Json) -> Result<Json, String> {
     let name = &parameter.name;
-    let whole = value
-        .as_i64()
-        .or_else(|| value.as_str()?.parse().ok())
-        .ok_or_else(|| format!("`{name}` must be a whole number, but is {value}"))?;
-    in_range(parameter, Json::from(whole).as_f64(), value)?;
-    let Some(unit) = parameter.multiple_of.and_then(|unit| i64::try_from(unit).ok()) else {
-        return Ok(Json::from(whole));
-    };
-    if unit > 0 && whole % unit != 0 {
-        let below = whole - whole.rem_euclid(unit);
-        return Err(format!(
-            "`{name}` must be a multiple of {unit}, but is {whole}; the nearest are {below} and {}",
-            below + unit
-        ));
+    let wanted = || file_wanted(parameter);
+    match value.as_str() {
+        None => Err(format!("`{name}` must be {}, but is {}", wanted(), value.kind())),
+        Some(text) if text.trim().is_empty() => {
+            Err(format!("`{name}` must be {}, but is empty", wanted()))
+        }
+        Some(text) if text.len() > FILE_NAME_BYTES_MAX => Err(format!(
+            "`{name}` must be {}, of at most {FILE_NAME_BYTES_MAX} bytes, but has {}",
+            wanted(),
+            text.len()
+        )),
+        Some(text) => Ok(Json::from(text)),
     }
-    Ok(Json::from(whole))
 }
 
-fn number(parameter: &Parameter, value: &Json) -> Result<Json, String> {
-    let name = &parameter.name;
-    let number = value
-        .as_f64()
-        .or_else(|| value.as_str()?.parse().ok())
-        .filter(|number| number.is_finite())
-        .ok_or_else(|| format!("`{name}` must be a number, but is {value}"))?;
-    in_range(parameter, Some(number), value)?;
-    Ok(Json::from(number))
+fn file_wanted(parameter: &Parameter) -> String {
+    let article = if parameter.kind == ParameterKind::Video { "a" } else { "an" };
+    let kind = parameter.kind.as_str();
+    format!("the name of {article} {kind} file in the server's input folder")
 }
 
-fn in_range(parameter: &Parameter, number: Option<f64>, value: &Json) -> Result<(), String> {
-    let name = &parameter.name;
-    let Some(number) = number else { return Ok(()) };
-    if let Some(minimum) = parameter.minimum.filter(|minimum| number < *minimum) {
-        return Err(format!("`{name}` must be at least {minimum}, but is {value}"));
+/// A truth value, as JSON or as a command line writes it.
+fn boolean(parameter: &Parameter, value: &Json) -> Result<Json, String> {
+    let spelled = value.as_bool().or_else(|| value.as_str()?.parse().ok());
+    spelled
+        .map(Json::from)
+        .ok_or_else(|| format!("`{}` must be true or false, but is {value}", parameter.name))
+}
+
+fn choice(parameter: &Parameter, value: &Json) -> Result<Json, String> {
+    let choices = || parameter.choices.iter().map(String::as_str);
+    match value.as_str() {
+        Some(text) if choices().any(|choice| choice == text) => Ok(Json::from(text)),
+        wrong => {
+            let near = wrong.and_then(|text| nearest::name(text, choices()));
+            let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+            let choices: Vec<&str> = choices().collect();
+            let (name, choices) = (&parameter.name, choices.join(", "));
+            Err(format!("`{name}` must be one of {choices}, but is {value}{near}"))
+        }
     }
-    if let Some(maximum) = parameter.maximum.filter(|maximum| number > *maximum) {
-        return Err(format!("`{name}` must be at most {maximum}, but is {value}"));
-    }
-    Ok(())
 }
 
 fn parameter_names(template: &Template) -> String {

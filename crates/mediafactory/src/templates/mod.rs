@@ -1,21 +1,25 @@
 //! Ready workflows with named parameters.
 //!
 //! A template is a folder with two files: `workflow.json`, an ordinary workflow in API format
-//! that runs as it is, and `template.toml`, which says what may be changed in it. Parameters are
-//! set on the tree, never in the text.
+//! that runs as it is, and `template.toml`, which says what may be changed in it (its keys stand in
+//! `docs/formats.md`). Parameters are set on the tree, never in the text.
 
 mod fill;
+mod numbers;
 mod read;
 
 use std::collections::BTreeMap;
 
 use include_dir::{Dir, include_dir};
-use workflow_graph::{Json, NodeId, Workflow};
+use workflow_graph::{Input, Json, NodeId, Workflow};
 
 use crate::{
     error::{Error, FailureCode},
     nearest,
 };
+
+/// The parameter that names the main model file.
+pub(crate) const MODEL_PARAMETER: &str = "model";
 
 /// The templates that are part of the program.
 static OWN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../templates");
@@ -35,8 +39,13 @@ pub struct Template {
     pub title: String,
     /// What it does and with what.
     pub description: String,
-    /// The task, such as `text-to-image`.
+    /// The task, such as `text-to-image`: a word of the registry of models.
     pub task: String,
+    /// The family of models in the registry whose settings these are; none where it is of no one
+    /// family, or of one that the registry does not have.
+    pub family: Option<String>,
+    /// The variant within the family.
+    pub variant: Option<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// The oldest ComfyUI that has all its nodes.
@@ -47,7 +56,7 @@ pub struct Template {
     pub models: Vec<TemplateModel>,
     /// What may be changed.
     pub parameters: Vec<Parameter>,
-    workflow: Workflow,
+    pub(crate) workflow: Workflow,
 }
 
 /// A model file that a template loads.
@@ -96,16 +105,55 @@ pub struct Parameter {
     pub minimum: Option<f64>,
     /// The greatest value of a number.
     pub maximum: Option<f64>,
-    /// An integer must be a multiple of this: ComfyUI would round it down without a word.
+    /// An integer must be a multiple of this, plus `offset`: ComfyUI would round it down without a
+    /// word.
     pub multiple_of: Option<u64>,
+    /// What is added to the multiple: video models take 1, 5, 9, … frames, which is 4n + 1.
+    pub offset: u64,
     /// The model folder whose files it takes.
     pub folder: Option<String>,
+    /// The values of a choice, all of them; empty for any other kind.
+    pub choices: Vec<String>,
     /// Where it is set.
     pub targets: Vec<Target>,
 }
 
+impl Parameter {
+    /// Which values of its kind it takes, in words; empty where it takes all of them.
+    ///
+    /// ```
+    /// let template = mediafactory::Templates::own()?.get("sdxl_txt2img")?.clone();
+    /// let takes = |name| template.parameter(name).map(|parameter| parameter.takes());
+    /// assert_eq!(takes("width").as_deref(), Some("16 to 16384, a multiple of 8"));
+    /// assert_eq!(takes("model").as_deref(), Some("a file of checkpoints"));
+    /// # Ok::<(), mediafactory::Error>(())
+    /// ```
+    pub fn takes(&self) -> String {
+        let range = match (self.minimum, self.maximum) {
+            (Some(minimum), Some(maximum)) => Some(format!("{minimum} to {maximum}")),
+            (Some(minimum), None) => Some(format!("{minimum} or more")),
+            (None, Some(maximum)) => Some(format!("{maximum} or less")),
+            (None, None) => None,
+        };
+        let rule = numbers::Rule::of(self).map(|rule| rule.to_string());
+        let file = self.folder.as_ref().map(|folder| format!("a file of {folder}"));
+        let input = self.kind.is_file().then(|| "a file of the server's input folder".to_owned());
+        let choices = (!self.choices.is_empty()).then(|| self.choices.join(", "));
+        let all: Vec<String> =
+            range.into_iter().chain(rule).chain(file).chain(input).chain(choices).collect();
+        all.join(", ")
+    }
+}
+
 /// The kind of value a parameter takes.
+///
+/// ```
+/// use mediafactory::ParameterKind;
+/// assert!(ParameterKind::Image.is_file() && !ParameterKind::Model.is_file());
+/// assert_eq!(ParameterKind::Image.as_str(), "image");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ParameterKind {
     /// Any text.
     Text,
@@ -117,9 +165,38 @@ pub enum ParameterKind {
     Model,
     /// A whole number from 0 to 2^64 - 1; a random one when not given.
     Seed,
+    /// True or false.
+    Boolean,
+    /// One of the parameter's choices.
+    Choice,
+    /// A picture in the server's input folder, by its file name.
+    Image,
+    /// A sound in the server's input folder, by its file name.
+    Audio,
+    /// A video in the server's input folder, by its file name.
+    Video,
 }
 
 impl ParameterKind {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Text,
+        Self::Integer,
+        Self::Number,
+        Self::Model,
+        Self::Seed,
+        Self::Boolean,
+        Self::Choice,
+        Self::Image,
+        Self::Audio,
+        Self::Video,
+    ];
+
+    /// The kind of a word, spelled as in `template.toml`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
+    }
+
     /// The kind as it stands in `template.toml` and in tool results.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -128,7 +205,17 @@ impl ParameterKind {
             Self::Number => "number",
             Self::Model => "model",
             Self::Seed => "seed",
+            Self::Boolean => "boolean",
+            Self::Choice => "choice",
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
         }
+    }
+
+    /// Whether it is a file that the caller brings: one in the server's input folder.
+    pub fn is_file(self) -> bool {
+        matches!(self, Self::Image | Self::Audio | Self::Video)
     }
 }
 
@@ -150,7 +237,7 @@ pub struct FilledTemplate {
     pub parameters: Json,
     /// The seed, where the template has one.
     pub seed: Option<u64>,
-    /// The model file, where the template has that parameter.
+    /// The file of the main model, where the template has the parameter `model`.
     pub model: Option<String>,
 }
 
@@ -202,6 +289,19 @@ impl Template {
     /// One parameter by its name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// The value that stands in the workflow where a target is; none where there is a link.
+    pub fn value(&self, target: &Target) -> Option<&Json> {
+        match self.workflow.node(&target.node)?.input(&target.input)? {
+            Input::Literal(value) => Some(value),
+            Input::Link { .. } => None,
+        }
+    }
+
+    /// The parameters that have no value unless the caller gives one.
+    pub fn required(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(|parameter| parameter.required)
     }
 
     /// Sets parameters; `random_seed` is used where the template has a seed and none is given.

@@ -1,11 +1,16 @@
 //! Reading a template's folder. A wrong template is an error with file and reason.
 
+use std::collections::BTreeSet;
+
 use include_dir::Dir;
 use serde::Deserialize;
 use workflow_graph::{Input, Json, NodeId, Workflow};
 
-use super::{Parameter, ParameterKind, Target, Template, TemplateModel};
-use crate::error::{Error, FailureCode};
+use super::{Parameter, ParameterKind, Target, Template, TemplateModel, fill};
+use crate::{
+    error::{Error, FailureCode},
+    nearest,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +18,8 @@ struct File {
     title: String,
     description: String,
     task: String,
+    family: Option<String>,
+    variant: Option<String>,
     tags: Vec<String>,
     minimum_version: String,
     generate_order: u32,
@@ -34,7 +41,7 @@ struct FileModel {
 #[serde(deny_unknown_fields)]
 struct FileParameter {
     name: String,
-    kind: FileKind,
+    kind: String,
     description: String,
     #[serde(default)]
     required: bool,
@@ -42,18 +49,11 @@ struct FileParameter {
     minimum: Option<f64>,
     maximum: Option<f64>,
     multiple_of: Option<u64>,
+    offset: Option<u64>,
     folder: Option<String>,
+    #[serde(default)]
+    choices: Vec<String>,
     targets: Vec<FileTarget>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FileKind {
-    Text,
-    Integer,
-    Number,
-    Model,
-    Seed,
 }
 
 #[derive(Deserialize)]
@@ -90,51 +90,116 @@ pub(super) fn read(name: &str, template: &str, workflow: &str) -> Result<Templat
         Ok(TemplateModel { folder, file, url, node: target.node, input: target.input })
     });
     let parameters = file.parameters.into_iter().map(|raw| parameter(&workflow, raw));
+    let parameters: Vec<_> = parameters.collect::<Result<_, String>>().map_err(wrong)?;
+    named_once(&parameters).map_err(wrong)?;
+    if file.variant.is_some() && file.family.is_none() {
+        return Err(wrong("there is a `variant` without its `family`".to_owned()));
+    }
     Ok(Template {
         name: name.to_owned(),
         title: file.title,
         description: file.description,
         task: file.task,
+        family: file.family,
+        variant: file.variant,
         tags: file.tags,
         minimum_version: file.minimum_version,
         generate_order: file.generate_order,
         models: models.collect::<Result<_, String>>().map_err(wrong)?,
-        parameters: parameters.collect::<Result<_, String>>().map_err(wrong)?,
+        parameters,
         workflow,
     })
 }
 
 fn parameter(workflow: &Workflow, raw: FileParameter) -> Result<Parameter, String> {
-    let kind = match raw.kind {
-        FileKind::Text => ParameterKind::Text,
-        FileKind::Integer => ParameterKind::Integer,
-        FileKind::Number => ParameterKind::Number,
-        FileKind::Model => ParameterKind::Model,
-        FileKind::Seed => ParameterKind::Seed,
-    };
-    if kind == ParameterKind::Model && raw.folder.is_none() {
-        return Err(format!("parameter `{}` is a model and needs a `folder`", raw.name));
-    }
-    if raw.targets.is_empty() {
-        return Err(format!("parameter `{}` has no targets", raw.name));
-    }
-    let targets = raw
-        .targets
-        .iter()
-        .map(|to| target(workflow, &to.node, &to.input))
-        .collect::<Result<_, _>>();
-    Ok(Parameter {
-        default: raw.default.map(|value| literal(&raw.name, value)).transpose()?,
-        name: raw.name,
+    let name = raw.name;
+    let of = |problem: String| format!("parameter `{name}`: {problem}");
+    let kind = kind(&raw.kind).map_err(of)?;
+    let targets = raw.targets.iter().map(|to| target(workflow, &to.node, &to.input));
+    let parameter = Parameter {
+        default: raw.default.map(literal).transpose().map_err(of)?,
         kind,
         description: raw.description,
         required: raw.required,
         minimum: raw.minimum,
         maximum: raw.maximum,
         multiple_of: raw.multiple_of,
+        offset: raw.offset.unwrap_or(0),
         folder: raw.folder,
-        targets: targets?,
+        choices: raw.choices,
+        targets: targets.collect::<Result<_, String>>().map_err(of)?,
+        name: name.clone(),
+    };
+    match contradiction(&parameter) {
+        Some(problem) => Err(of(problem)),
+        None => Ok(parameter),
+    }
+}
+
+fn kind(word: &str) -> Result<ParameterKind, String> {
+    ParameterKind::from_word(word).ok_or_else(|| {
+        let words = || ParameterKind::ALL.iter().map(|kind| kind.as_str());
+        format!("there is no kind `{word}`; {}", nearest::hint("kinds", word, words()))
     })
+}
+
+/// What does not go together, so that no caller meets a parameter that takes nothing.
+fn contradiction(parameter: &Parameter) -> Option<String> {
+    let kind = parameter.kind;
+    let only_for = |given: bool, key: &str, kinds: &[ParameterKind]| {
+        let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        (given && !kinds.contains(&kind)).then(|| {
+            format!("only {} can have `{key}`, not {}", words.join(" and "), kind.as_str())
+        })
+    };
+    let bounded = parameter.minimum.is_some() || parameter.maximum.is_some();
+    let stepped = parameter.multiple_of.is_some();
+    let numbers = [ParameterKind::Integer, ParameterKind::Number];
+    only_for(bounded, "minimum` and `maximum", &numbers)
+        .or_else(|| only_for(stepped, "multiple_of", &[ParameterKind::Integer]))
+        .or_else(|| only_for(parameter.folder.is_some(), "folder", &[ParameterKind::Model]))
+        .or_else(|| only_for(!parameter.choices.is_empty(), "choices", &[ParameterKind::Choice]))
+        .or_else(|| missing(parameter))
+        .or_else(|| {
+            let default = parameter.default.as_ref()?;
+            let problem = fill::checked(parameter, default).err()?;
+            Some(format!("its default is not one it takes: {problem}"))
+        })
+}
+
+fn missing(parameter: &Parameter) -> Option<String> {
+    let kind = parameter.kind;
+    let unbound_offset = parameter.offset > 0 && parameter.multiple_of.is_none();
+    let problem = if parameter.targets.is_empty() {
+        "it has no targets"
+    } else if parameter.multiple_of == Some(0) {
+        "`multiple_of` must be 1 or more"
+    } else if unbound_offset {
+        "`offset` is added to a multiple, and there is no `multiple_of`"
+    } else if parameter.required && parameter.default.is_some() {
+        "it is required and has a default; only one of the two can hold"
+    } else if kind == ParameterKind::Model && parameter.folder.is_none() {
+        "it is a model and needs a `folder`"
+    } else if kind == ParameterKind::Choice && parameter.choices.is_empty() {
+        "it is a choice and needs `choices`"
+    } else if kind.is_file() && !parameter.required {
+        return Some(format!(
+            "it is of kind {}, a file that only the caller has: it must be `required`, without a \
+             default",
+            kind.as_str()
+        ));
+    } else {
+        return None;
+    };
+    Some(problem.to_owned())
+}
+
+fn named_once(parameters: &[Parameter]) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    match parameters.iter().find(|parameter| !seen.insert(parameter.name.as_str())) {
+        Some(second) => Err(format!("there are two parameters `{}`", second.name)),
+        None => Ok(()),
+    }
 }
 
 fn target(workflow: &Workflow, node: &str, input: &str) -> Result<Target, String> {
@@ -147,14 +212,14 @@ fn target(workflow: &Workflow, node: &str, input: &str) -> Result<Target, String
     }
 }
 
-fn literal(name: &str, value: toml::Value) -> Result<Json, String> {
+fn literal(value: toml::Value) -> Result<Json, String> {
     match value {
         toml::Value::String(text) => Ok(Json::from(text)),
         toml::Value::Integer(number) => Ok(Json::from(number)),
         toml::Value::Float(number) => Ok(Json::from(number)),
         toml::Value::Boolean(value) => Ok(Json::from(value)),
         toml::Value::Datetime(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
-            Err(format!("the default of parameter `{name}` must be a text or a number"))
+            Err("its default must be a text, a number or a truth value".to_owned())
         }
     }
 }

@@ -106,6 +106,70 @@ async fn a_model_that_is_named_decides_the_template() {
 }
 
 #[tokio::test]
+async fn a_model_for_another_task_is_refused_with_the_templates_for_it() {
+    let stage = Stage::new().await;
+    let fill = Some("flux1-fill-dev.safetensors".to_owned());
+    let request = GenerateRequest { model: fill, ..small("a fox") };
+    let error = stage.factory.start_generate(request).await.unwrap_err();
+    check(
+        &error,
+        FailureCode::ValidationError,
+        "the model `flux1-fill-dev.safetensors` is not for text-to-image from what is given, but \
+         for flux1_fill_inpaint (inpaint), flux1_fill_outpaint (outpaint)",
+        "name that template with `template`, and give what it requires",
+    );
+    assert!(stage.sim.received_prompts().is_empty());
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_given_decides_which_templates_are_tried() {
+    let stage = Stage::new().await;
+    let lora = ("lora".to_owned(), Json::from("krea2_darkbrush.safetensors"));
+    let mut request = small("a fox");
+    request.parameters.extend([lora]);
+    let started = stage.factory.start_generate(request).await.unwrap();
+    assert_eq!(started.template.as_deref(), Some("sdxl_lora"));
+    assert_eq!(started.model.as_deref(), Some("sd_xl_base_1.0.safetensors"));
+    let guidance = ("guidance".to_owned(), Json::from(3.0));
+    let mut request = small("a fox");
+    request.parameters.extend([guidance]);
+    let started = stage.factory.start_generate(request).await.unwrap();
+    assert_eq!(started.template.as_deref(), Some("flux2_txt2img"));
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_template_that_is_named_may_be_of_any_task_and_without_words() {
+    let stage = Stage::new().await;
+    let picture = stage.factory.generate(small("a fox")).await.unwrap();
+    let bytes = stage.factory.asset_bytes(&picture.assets[0].id).await.unwrap();
+    std::fs::write(stage.sim.storage().join("input/fox.png"), &bytes).unwrap();
+    let upscale = |prompt: &str, image: Option<&str>| {
+        let image = image.map(|name| ("image".to_owned(), Json::from(name)));
+        GenerateRequest {
+            template: Some("upscale_image".to_owned()),
+            parameters: image.into_iter().collect(),
+            ..GenerateRequest::new(prompt)
+        }
+    };
+    let larger = stage.factory.generate(upscale("", Some("fox.png"))).await.unwrap();
+    assert_eq!((larger.assets[0].width, larger.assets[0].height), (Some(256), Some(256)));
+    assert_eq!((larger.seed, larger.model), (None, None));
+    for (request, message) in [
+        (
+            upscale("", None),
+            "`image` must be given: the name of an image file in the server's input folder",
+        ),
+        (upscale("a fox", Some("fox.png")), "there is no parameter `prompt`"),
+    ] {
+        let error = stage.factory.start_generate(request).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("template `upscale_image`: {message}"));
+    }
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_template_whose_model_is_missing_says_which_file_goes_where() {
     let stage = Stage::new().await;
     let request = GenerateRequest { template: Some("sd15_txt2img".to_owned()), ..small("a fox") };
@@ -125,13 +189,13 @@ async fn a_wrong_parameter_starts_nothing() {
     request.parameters.insert("width".to_owned(), Json::from(1001_u64));
     let error = stage.factory.start_generate(request).await.unwrap_err();
     assert_eq!(error.code(), FailureCode::ValidationError);
-    let unknown = GenerateRequest { template: Some("sdxl_text".to_owned()), ..small("a fox") };
+    let unknown = GenerateRequest { template: Some("sdxl_txt2image".to_owned()), ..small("a fox") };
     let error = stage.factory.start_generate(unknown).await.unwrap_err();
     check(
         &error,
         FailureCode::TemplateNotFound,
-        "there is no template `sdxl_text`",
-        "the templates are sdxl_txt2img, flux2_txt2img, sd15_txt2img",
+        "there is no template `sdxl_txt2image`",
+        "did you mean `sdxl_txt2img`?",
     );
     let error = stage.factory.start_generate(small("")).await.unwrap_err();
     assert_eq!(error.to_string(), "template `sdxl_txt2img`: `prompt` must not be empty");

@@ -8,10 +8,12 @@
 mod crash;
 mod failures;
 mod faults;
+mod gallery;
 mod generate;
 mod jobs;
 mod results;
 mod server;
 mod services;
 mod stage;
+mod templates;
 mod workflows;
