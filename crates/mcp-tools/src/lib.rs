@@ -47,6 +47,7 @@ mod paging;
 mod pipes;
 mod progress;
 mod prompts;
+mod recommending;
 mod reference;
 mod resources;
 mod results;
