@@ -32,6 +32,8 @@ pub struct SimOptions {
     pub body_bytes_max: usize,
     /// The workflows it offers; by default a few of its own.
     pub gallery: Gallery,
+    /// How large model files are said to be, in bytes. There are none, so it is 0 by default.
+    pub model_bytes: u64,
 }
 
 impl Default for SimOptions {
@@ -44,6 +46,7 @@ impl Default for SimOptions {
             storage: None,
             body_bytes_max: 100 * 1024 * 1024,
             gallery: Gallery::default(),
+            model_bytes: 0,
         }
     }
 }

@@ -27,10 +27,10 @@ use tokio_util::task::TaskTracker;
 use crate::{
     assets, backends,
     definition::{Call, Definition, Ending},
-    discovery, execution, jobs,
+    discovery, execution, jobs, models,
     offer::{NotOffered, Offer, Services},
     progress::Reporter,
-    router, services,
+    recommending, router, services,
     shelf::Shelf,
     subscriptions::{self, Changes, Listener, Subscriptions},
     switching::{ENABLE_TOOLSET, Session},
@@ -60,6 +60,10 @@ taken by the others in place of the workflow. `list_models`, \
 `search_nodes` and `get_node_info` say what the server has; `comfyui_health_check` says whether \
 it answers, and whether it is a simulator whose pictures are drawn, not generated.
 
+`get_sota_models`, `get_model_settings` and `check_model_fits` say what models are current, how \
+they are run and what fits (`enable_toolset` lists them where they are not listed); \
+`estimate_vram` says it of a workflow.
+
 Jobs survive this server: an answer with `timed_out: true` names the job, and \
 `wait_for_completion` or `get_workflow_status` follow it. A failed call carries `code`, \
 `message`, `hint`, `details` and `retry`: `safe` means try again, `check_first` means look at \
@@ -85,6 +89,8 @@ pub(crate) fn definitions() -> Vec<Definition> {
         jobs::tools(),
         templates::tools(),
         assets::tools(),
+        models::tools(),
+        recommending::tools(),
     ];
     sets.into_iter().flatten().collect()
 }
@@ -227,7 +233,10 @@ impl Server {
     fn find(&self, name: &str) -> Result<Arc<Definition>, NotOffered> {
         let found = self.shared.offer.find(name)?;
         match found.toolset {
-            Some(toolset) if !self.session.is_on(Some(toolset)) => {
+            // What `core` leaves out of the list can be called: only an operator's choice is a limit.
+            Some(toolset)
+                if !self.session.is_on(Some(toolset)) && self.shared.selection.is_limited() =>
+            {
                 Err(NotOffered::Off { name: name.to_owned(), toolset })
             }
             Some(_) | None => Ok(found),

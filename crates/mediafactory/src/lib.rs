@@ -34,6 +34,7 @@ mod follow;
 mod gallery;
 mod jobs;
 mod listing;
+pub mod models;
 mod nearest;
 mod nodes;
 mod prepare;

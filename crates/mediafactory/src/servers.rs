@@ -15,6 +15,7 @@ use crate::{
     factory::Factory,
     failure::{self, with_causes},
     gallery::GalleryCache,
+    models::FileCache,
     nearest,
     nodes::NodeCache,
     requests::{BackendReport, Device},
@@ -38,6 +39,7 @@ pub(crate) struct Server {
     gpu_id: u32,
     pub(crate) nodes: NodeCache,
     pub(crate) gallery: GalleryCache,
+    pub(crate) files: FileCache,
     /// Whether it is our simulator, and on which connection that was asked.
     simulated: Mutex<Option<(u64, bool)>>,
 }
@@ -52,6 +54,7 @@ impl Server {
             gpu_id: named.gpu_id.unwrap_or(place),
             nodes: NodeCache::default(),
             gallery: GalleryCache::default(),
+            files: FileCache::default(),
             simulated: Mutex::default(),
         })
     }

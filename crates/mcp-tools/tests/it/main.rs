@@ -15,6 +15,8 @@ mod following;
 mod gallery;
 mod generating;
 mod listing;
+mod models;
+mod prompting;
 mod protocol;
 mod routing;
 mod running;

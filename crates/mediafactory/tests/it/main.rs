@@ -11,6 +11,7 @@ mod faults;
 mod gallery;
 mod generate;
 mod jobs;
+mod models;
 mod results;
 mod server;
 mod services;
