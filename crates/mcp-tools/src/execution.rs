@@ -66,7 +66,7 @@ pub(crate) fn tools() -> Vec<Definition> {
 
 #[derive(Deserialize, JsonSchema)]
 struct Generate {
-    /// What the picture shows; empty where the template that is named takes no words.
+    /// What the picture shows; empty where a named template takes no words.
     prompt: String,
     /// What it should not show.
     negative_prompt: Option<String>,
@@ -92,9 +92,9 @@ struct Generate {
     wait_seconds: Option<u32>,
     /// The job outlives this call; answers at once unless `wait_seconds` is given.
     detach: Option<bool>,
-    /// A server's name or tag, a GPU number, or auto. See `list_backends`.
+    /// A server's name or tag, a GPU number, or auto.
     backend: Option<String>,
-    /// Highest first among waiting jobs. Default 0.
+    /// Highest first. Default 0.
     #[schemars(range(min = -1000, max = 1000))]
     priority: Option<i32>,
     /// Stops the job when it has run so long. Default 600.
@@ -183,9 +183,9 @@ struct ExecuteWorkflow {
     /// Default 600; then the answer is `timed_out` and the job goes on.
     #[schemars(range(min = 0, max = 600))]
     wait_seconds: Option<u32>,
-    /// A server's name or tag, a GPU number, or auto. See `list_backends`.
+    /// A server's name or tag, a GPU number, or auto.
     backend: Option<String>,
-    /// Highest first among waiting jobs. Default 0.
+    /// Highest first. Default 0.
     #[schemars(range(min = -1000, max = 1000))]
     priority: Option<i32>,
     /// Stops the job when it has run so long. Default 600.
@@ -195,8 +195,7 @@ struct ExecuteWorkflow {
     reuse: Option<bool>,
     /// Ids of the output nodes to run; all when absent.
     targets: Option<Vec<String>>,
-    /// The same graph in UI format, to be embedded in what comes out, when `workflow` is not in
-    /// that format.
+    /// The same graph in UI format, to be embedded in what comes out.
     ui_workflow: Option<ObjectArgument>,
 }
 

@@ -285,7 +285,7 @@ struct CheckFits {
     /// How many at once.
     #[schemars(range(min = 1, max = 4096))]
     batch: Option<u32>,
-    /// A card with so many GiB, instead of the server's.
+    /// A card of so many GiB.
     #[schemars(range(min = 0, max = 65536))]
     total_vram_gb: Option<f64>,
     /// So many GiB of it are free.

@@ -53,9 +53,9 @@ fn is_taken(built_in: &BTreeSet<String>, service: &Service) -> bool {
 /// How the job of a service is placed, as far as the service has no parameters of these names.
 #[derive(Deserialize, JsonSchema)]
 struct Placement {
-    /// A server's name or tag, a GPU number, or auto. See `list_backends`.
+    /// A server's name or tag, a GPU number, or auto.
     backend: Option<String>,
-    /// Highest first among waiting jobs. Default 0.
+    /// Highest first. Default 0.
     #[schemars(range(min = -1000, max = 1000))]
     priority: Option<i32>,
     /// Stops the job when it has run so long. Default 600.

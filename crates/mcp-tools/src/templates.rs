@@ -23,8 +23,8 @@ pub(crate) fn tools() -> Vec<Definition> {
     let list = Words {
         name: "list_workflow_templates",
         title: "List workflow templates",
-        description: "The ready workflows, of every task. Of those of text-to-image, generate \
-                      tries the first ones first. A server offers hundreds more.",
+        description: "Ready workflows. Of text-to-image, generate tries the first ones first. A \
+                      server offers hundreds more.",
     };
     let get = Words {
         name: "get_template",
@@ -47,13 +47,13 @@ pub(crate) fn tools() -> Vec<Definition> {
 
 #[derive(Deserialize, JsonSchema)]
 struct ListTemplates {
-    /// Only those of one task, such as text-to-image.
+    /// Such as text-to-image.
     task: Option<String>,
     /// Own unless given; the others are a server's.
     source: Option<Source>,
-    /// Only those with all of these words.
+    /// With all of these words.
     query: Option<String>,
-    /// Only those of one category of the server.
+    /// A category of the server's.
     category: Option<String>,
     /// A server's name or tag.
     backend: Option<String>,

@@ -429,13 +429,13 @@ fn describe_inspection(inspection: &Inspection) -> String {
 pub(super) struct EstimateVram {
     /// API or UI format: an object, JSON text, or a `workflow_uri` of another answer.
     workflow: ObjectArgument,
-    /// A card with so many GiB, instead of the server's.
+    /// A card of so many GiB.
     #[schemars(range(min = 0, max = 65536))]
     total_vram_gb: Option<f64>,
     /// So many GiB are free.
     #[schemars(range(min = 0, max = 65536))]
     free_vram_gb: Option<f64>,
-    /// Whose device and files, by name or tag; the first when absent.
+    /// Whose device and files; the first when absent.
     backend: Option<String>,
 }
 

@@ -73,10 +73,9 @@ pub(super) struct Merge {
     base: ObjectArgument,
     ours: ObjectArgument,
     theirs: ObjectArgument,
-    /// Whose value settles conflicts. Manual, the default, goes by `choices` and leaves what was
-    /// there before where there is none.
+    /// Whose value settles conflicts; manual (default) goes by `choices`, else keeps the base's.
     strategy: Option<Settling>,
-    /// Whose value counts at single conflicts, each named as an answer names the conflict.
+    /// Single conflicts, named as in an answer.
     choices: Option<Vec<ChoiceArgument>>,
 }
 

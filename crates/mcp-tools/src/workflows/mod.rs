@@ -44,10 +44,9 @@ fn checking() -> Vec<Definition> {
     };
     let estimate = Words {
         name: "estimate_vram",
-        title: "Estimate the memory of a workflow",
-        description: "Whether a workflow fits into the memory of the server or of a given card, \
-                      stage by stage, and what would make it fit. Computed as ComfyUI does, not \
-                      measured.",
+        title: "Estimate memory",
+        description: "What memory a workflow takes, stage by stage, whether it fits, and what \
+                      would make it fit.",
     };
     vec![
         Definition::new(SET, Effect::ReadsServer, validate, checking::validate_workflow),
@@ -74,7 +73,7 @@ fn changing() -> Vec<Definition> {
     let lora = Words {
         name: "apply_lora",
         title: "Put LoRAs into a workflow",
-        description: "A workflow with LoRAs behind every model that samples, in the given order.",
+        description: "A workflow with LoRAs behind every model that samples.",
     };
     let import = Words {
         name: "import_workflow",

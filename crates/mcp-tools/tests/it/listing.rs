@@ -78,6 +78,7 @@ async fn core_lists_what_most_sessions_need_and_full_everything() {
         "check_model_freshness",
         "get_model_settings",
         "get_sota_models",
+        "recommend_model",
         "search_models",
     ];
     let sorted = |more: &[&'static str]| {

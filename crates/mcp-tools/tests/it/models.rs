@@ -159,7 +159,7 @@ async fn tools_that_are_not_listed_can_be_called_unless_the_operator_chose() {
     let found = wire.succeed("search_models", json!({"query": "flux"})).await;
     assert!(found["total"].as_u64() > Some(3));
     let enabled = wire.succeed("enable_toolset", json!({"toolset": "models"})).await;
-    assert_eq!(enabled["tools"].as_array().map(Vec::len), Some(5));
+    assert_eq!(enabled["tools"].as_array().map(Vec::len), Some(6));
     let selection =
         Selection { toolsets: vec![mcp_tools::Toolset::Assets], ..Selection::default() };
     let server = Server::new(bench.factory.clone(), &selection).expect("no names");
