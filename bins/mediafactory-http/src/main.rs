@@ -22,11 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
 
-/// Workflows are large trees of small values: reading, converting and dropping one of ten thousand
-/// nodes takes this allocator half as long as the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// MediaFactory as an MCP server over streamable HTTP, at `/mcp`.
 ///
 /// Callers present the token in `MEDIAFACTORY_HTTP_TOKEN` as a bearer token when it is set.

@@ -138,7 +138,7 @@ fn advice(rule: Rule, found: &FoundRole, message: String) -> Advice {
 }
 
 /// A rule that all variants of a family agree on which have one.
-fn common<'f, R: PartialEq>(
+pub(crate) fn common<'f, R: PartialEq>(
     family: &'f Family,
     rule: impl Fn(&'f Variant) -> Option<&'f R>,
 ) -> Option<&'f R> {

@@ -2,7 +2,8 @@
 
 use crate::{
     figure::{Day, Setting, Source},
-    names::{Medium, Runs},
+    names::{Medium, Runs, VaeKind},
+    recommend::{Need, Style},
     resolve::Pattern,
     variant::Variant,
 };
@@ -38,6 +39,10 @@ pub struct Family {
     pub note: Option<String>,
     /// How prompts for it are written, where its makers say so.
     pub prompt: Option<Setting<String>>,
+    /// The looks that it is made for, where it is made for some.
+    pub styles: Vec<Setting<Style>>,
+    /// What it can meet that not every model of its tasks can.
+    pub meets: Vec<Setting<Need>>,
     /// What one may do with it.
     pub licence: Licence,
     /// The day by which it was out: that of its first official template. It may be older.
@@ -107,6 +112,12 @@ pub struct Memory {
     pub class: String,
     /// The memory usage factor, where it is the same for all variants and known.
     pub factor: Option<Setting<f64>>,
+    /// Which arithmetic its VAE has, where that is known.
+    pub vae: Option<Setting<VaeKind>>,
+    /// Whether reference pictures count as further latents.
+    pub references: Option<Setting<bool>>,
+    /// Whether picture and sound are sampled as one row of numbers, where channels count too.
+    pub packed: Option<Setting<bool>>,
 }
 
 /// The shape of a model's latents.

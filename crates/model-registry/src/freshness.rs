@@ -111,7 +111,7 @@ impl Registry {
     /// successor that can, with the one variant to take. First those that run locally, and among them
     /// those that the official index recommends more, then those that are used more.
     pub fn current(&self, task: Task) -> Vec<CurrentModel<'_>> {
-        let latest = self.families().filter(|family| !self.successor_does(family, task));
+        let latest = self.families().filter(|family| self.successor_for(family, task).is_none());
         let mut found: Vec<(&Family, &Variant)> = latest
             .filter_map(|family| {
                 let fit = family.variants.iter().filter(|variant| variant.tasks.contains(&task));
@@ -129,19 +129,18 @@ impl Registry {
             .collect()
     }
 
-    /// Whether something that took a family's place can do a task. Each place is looked at once,
-    /// whatever circle the data may be in.
-    fn successor_does(&self, family: &Family, task: Task) -> bool {
+    /// What took a family's place and can do a task. Each place is looked at once, whatever circle
+    /// the data may be in.
+    pub(crate) fn successor_for(&self, family: &Family, task: Task) -> Option<&Family> {
         let mut last = family;
         for _ in 0..self.families().len() {
-            let successor = last.superseded_by.as_ref().and_then(|by| self.family(&by.value));
-            let Some(successor) = successor else { return false };
+            let successor = self.family(&last.superseded_by.as_ref()?.value)?;
             if successor.variants.iter().any(|variant| variant.tasks.contains(&task)) {
-                return true;
+                return Some(successor);
             }
             last = successor;
         }
-        false
+        None
     }
 
     fn reasons(&self, family: &Family, variant: &Variant) -> Vec<String> {

@@ -15,11 +15,14 @@
 //! `docs/formats.md`), nothing in code, and every figure says where it comes from. Nothing here
 //! does IO, and no text makes it panic: a wrong file is an error with file, line and key.
 //!
+//! [`Lexicon`] reads what a sentence asks for, and [`Registry::recommend`] says which model to take for
+//! it and why; `docs/design/009-recommendation.md` tells how.
+//!
 //! # What it does not do
 //!
 //! It does not guess. What the data does not know is `None`, a file that nobody has heard of is
 //! [`Fit::Unknown`], and a name that is only near to another stands for nothing. It does not know
-//! which files a server has, and it computes no memory use.
+//! which files a server has: [`memory`] computes what models need from the sizes that it is told.
 
 mod advice;
 mod error;
@@ -27,8 +30,10 @@ mod family;
 mod figure;
 mod fit;
 mod freshness;
+pub mod memory;
 mod names;
 mod read;
+mod recommend;
 mod registry;
 mod resolve;
 mod variant;
@@ -40,7 +45,12 @@ pub use crate::{
     figure::{Day, Setting, Source},
     fit::Fit,
     freshness::{CurrentModel, Freshness, State},
-    names::{Age, Medium, Negative, Recommendation, Runs, Task},
+    names::{Age, Medium, Negative, Recommendation, Runs, Task, VaeKind},
+    recommend::{
+        AskError, Candidate, Choice, Evidence, History, Lexicon, MemoryFit, MemoryNeed,
+        MissingFile, Need, Priority, Reason, Recommended, Request, Style, Surroundings, Term,
+        Understanding, gigabytes, tasks_of,
+    },
     registry::Registry,
     resolve::{Found, How, Pattern, Resolution},
     variant::{

@@ -39,6 +39,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// What a model is asked to do.
     ///
@@ -98,6 +100,42 @@ words! {
         MultiviewTo3d = "multiview-to-3d",
         /// Gaussian splats of what a picture shows.
         ImageToSplat = "image-to-splat",
+    }
+}
+
+impl Task {
+    /// What comes out of it.
+    ///
+    /// ```
+    /// use model_registry::{Medium, Task};
+    /// assert_eq!(Task::LipSync.makes(), Medium::Video);
+    /// ```
+    pub fn makes(self) -> Medium {
+        match self {
+            Self::TextToImage
+            | Self::ImageEdit
+            | Self::Inpaint
+            | Self::Outpaint
+            | Self::ImageToLayers
+            | Self::ControlledImage
+            | Self::ImageUpscale => Medium::Image,
+            Self::TextToVideo
+            | Self::ImageToVideo
+            | Self::FirstLastFrame
+            | Self::ReferenceToVideo
+            | Self::AudioToVideo
+            | Self::VideoEdit
+            | Self::MotionTransfer
+            | Self::CharacterReplacement
+            | Self::VideoUpscale
+            | Self::LipSync => Medium::Video,
+            Self::TextToMusic | Self::MusicCover | Self::TextToAudio | Self::TextToSpeech => {
+                Medium::Audio
+            }
+            Self::TextTo3d | Self::ImageTo3d | Self::MultiviewTo3d | Self::ImageToSplat => {
+                Medium::Model3d
+            }
+        }
     }
 }
 
@@ -190,5 +228,37 @@ words! {
         Current = "current",
         /// Long there.
         Established = "established",
+    }
+}
+
+words! {
+    /// How ComfyUI computes what a VAE needs. One VAE serves many families.
+    ///
+    /// ```
+    /// assert_eq!(model_registry::VaeKind::from_word("wan-2.1"), Some(model_registry::VaeKind::Wan21));
+    /// ```
+    VaeKind {
+        /// The picture VAE of Stable Diffusion, SDXL, SD3, FLUX.1 and Z-Image.
+        Kl = "kl",
+        /// That of FLUX.2, whose latents are packed four to one.
+        Flux2 = "flux-2",
+        /// That of Wan 2.1, which Qwen-Image has too.
+        Wan21 = "wan-2.1",
+        /// That of Wan 2.2 5B.
+        Wan22 = "wan-2.2",
+        /// That of `HunyuanVideo`, which Kandinsky 5 has too.
+        HunyuanVideo = "hunyuan-video",
+        /// That of `HunyuanVideo` 1.5.
+        HunyuanVideo15 = "hunyuan-video-1.5",
+        /// That of LTX-Video and LTX-2.
+        Ltx = "ltx",
+        /// That of Mage-Flow.
+        Mage = "mage",
+        /// None: the model works on pixels.
+        Pixel = "pixel",
+        /// The sound VAE of ACE-Step 1.
+        Ace = "ace",
+        /// The sound VAE of Stable Audio, which ACE-Step 1.5 has too.
+        Oobleck = "oobleck",
     }
 }

@@ -25,6 +25,8 @@ const FAMILY: &[&str] = &[
     "patterns",
     "note",
     "prompt",
+    "styles",
+    "meets",
     "licence",
     "freshness",
     "memory",
@@ -34,7 +36,7 @@ const FAMILY: &[&str] = &[
 ];
 const LICENCE: &[&str] = &["name", "commercial"];
 const FRESHNESS: &[&str] = &["released_by", "superseded_by"];
-const MEMORY: &[&str] = &["class", "factor"];
+const MEMORY: &[&str] = &["class", "factor", "vae", "references", "packed"];
 const GEOMETRY: &[&str] = &["channels", "spatial", "temporal"];
 const FILE: &[&str] = &["name", "folder", "url", "other_urls", "sha256", "gigabytes"];
 
@@ -82,6 +84,8 @@ pub(crate) fn family(document: &Document<'_>) -> Result<ReadFamily, Error> {
         patterns: patterns(&table)?,
         note: table.optional("note")?,
         prompt: table.figure("prompt")?,
+        styles: table.word_figures("styles")?,
+        meets: table.word_figures("meets")?,
         licence: licence(&table)?,
         released_by,
         superseded_by,
@@ -132,7 +136,13 @@ fn memory(table: &Table<'_>) -> Result<Option<Memory>, Error> {
     {
         return Err(memory.refuse("factor", &factor.value, "it is above 0"));
     }
-    Ok(Some(Memory { class: memory.required("class")?, factor }))
+    Ok(Some(Memory {
+        class: memory.required("class")?,
+        factor,
+        vae: memory.word_figure("vae")?,
+        references: memory.figure("references")?,
+        packed: memory.figure("packed")?,
+    }))
 }
 
 fn geometry(table: &Table<'_>) -> Result<Option<Geometry>, Error> {

@@ -1,6 +1,7 @@
 //! Reading the data files: strictly, and with the place of whatever is wrong.
 
 mod family;
+mod lexicon;
 mod table;
 mod value;
 mod variant;
@@ -11,7 +12,9 @@ use workflow_graph::near;
 
 pub(crate) use self::{
     family::{ReadFamily, family},
+    lexicon::lexicon,
     value::Word,
+    variant::NO_VAE,
 };
 use crate::{
     error::{Error, Place},

@@ -154,9 +154,45 @@ impl<'d> Table<'d> {
         Ok(Some(Setting { value, source: figure.source }))
     }
 
+    /// A list of words from a closed list, each written as a figure is.
+    pub(super) fn word_figures<W: Word>(&self, key: &str) -> Result<Vec<Setting<W>>, Error> {
+        let items = self.items(key)?.iter().enumerate();
+        items
+            .map(|(index, item)| {
+                let path = format!("{}{key}[{index}]", self.prefix);
+                let place = || self.document.place(item.span().start, &path);
+                if item.get_ref().is_table() {
+                    let inner = self.inner(&path, item, &["value"])?;
+                    return Ok(Setting { value: inner.word("value")?, source: inner.source()? });
+                }
+                let value = as_word(self.read::<String>(item, || path.clone())?, place)?;
+                let source = self.source.clone();
+                Ok(Setting {
+                    value,
+                    source: source.ok_or_else(|| Error::NoSource { place: place() })?,
+                })
+            })
+            .collect()
+    }
+
     /// A table within this one.
     pub(super) fn table(&self, key: &str, keys: &[&str]) -> Result<Option<Table<'d>>, Error> {
         self.value(key).map(|value| self.inner(&self.path(key), value, keys)).transpose()
+    }
+
+    /// A table within this one whose keys are names that the file gives.
+    pub(super) fn open_table(&self, key: &str) -> Result<Option<Table<'d>>, Error> {
+        let keys = |value: &'d Spanned<DeValue<'d>>| {
+            let entries = value.get_ref().as_table();
+            entries.into_iter().flat_map(|entries| entries.keys().map(|key| &**key.get_ref()))
+        };
+        let keys: Vec<&str> = self.value(key).into_iter().flat_map(keys).collect();
+        self.table(key, &keys)
+    }
+
+    /// Its keys, in the order of their names.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'d str> {
+        self.entries.keys().map(|key| &**key.get_ref())
     }
 
     /// A list of tables within this one.

@@ -77,7 +77,7 @@ const STAGE: &[&str] = &[
 ];
 
 /// What loaders call the VAE of models that work on pixels. It is no file.
-pub(super) const NO_VAE: &str = "pixel_space";
+pub(crate) const NO_VAE: &str = "pixel_space";
 
 /// The word for what the picture or video that is read decides.
 const INPUT: &str = "input";

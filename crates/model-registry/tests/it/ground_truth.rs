@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::registry;
 
 mod figures;
+mod memory;
 mod nodes;
 mod notes;
 mod services;

@@ -14,6 +14,8 @@ mod bad_data;
 mod current;
 mod data;
 mod ground_truth;
+mod memory;
+mod recommend;
 mod resolve;
 
 use std::{fs, path::Path};

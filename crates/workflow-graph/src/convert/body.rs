@@ -124,6 +124,19 @@ impl<'a> Body<'a> {
         changing.growths.iter().any(|growth| growth.group == group)
     }
 
+    /// Whether an input is there for a widget which is no more.
+    pub(super) fn is_widgetless(&self, slot: &Slot<'a>) -> bool {
+        let is_missing = |name: &str| self.widget(name).is_none();
+        slot.widget.as_deref().is_some_and(is_missing) && !self.is_grown(slot)
+    }
+
+    /// Whether it is worth looking for such inputs in a node that was filled: it has inputs for
+    /// widgets that `made` has not, or its inputs come and go.
+    pub(super) fn may_have_widgetless(&self, made: &Self) -> bool {
+        let mut extra = self.inputs.iter().skip(made.inputs.len());
+        self.changing.is_some() || extra.any(|slot| slot.widget.is_some())
+    }
+
     pub(super) fn widget(&self, name: &str) -> Option<&Widget<'a>> {
         self.widgets.iter().find(|widget| widget.name == name)
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     body::Body,
-    scene::{Held, Output, Slot, Socket},
+    scene::{Held, Made, Output, Slot, Sockets},
     table::Links,
     widget::{Widget, WidgetKind, has_widget, truthy, widget_type},
 };
@@ -74,7 +74,13 @@ pub(super) const SAVING_CLASSES: [&str; 20] = [
 ];
 
 /// A node of a class as it is made: every widget at its default.
-pub(super) fn make(class: &NodeClass) -> Body<'_> {
+pub(super) fn make(class: &NodeClass) -> Made<'_> {
+    let body = new_body(class);
+    let has_widgetless = body.inputs.iter().any(|slot| body.is_widgetless(slot));
+    Made { body, has_widgetless }
+}
+
+fn new_body(class: &NodeClass) -> Body<'_> {
     let mut body = Body::default();
     for spec in class.declared_inputs() {
         body.add_socket(spec, &Cow::Borrowed(&*spec.name));
@@ -159,10 +165,10 @@ pub(super) fn load<'a>(
     class: &'a NodeClass,
     made: &Body<'a>,
     saved: UiNode<'a>,
-    links: &mut Links,
+    (links, sockets): (&mut Links, &mut Sockets<'a>),
 ) -> Body<'a> {
     let mut body = made.clone();
-    take_inputs(&mut body, saved);
+    take_inputs(&mut body, saved, sockets);
     let mut at = 0;
     while let Some(slot) = body.inputs.get(at) {
         if slot.link.is_some_and(|link| links.contains(link)) {
@@ -198,7 +204,7 @@ pub(super) fn load<'a>(
 const SCANNED_INPUTS_MAX: usize = 32;
 
 /// The links of a file by the names of inputs; inputs that the class does not have come last.
-fn take_inputs<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
+fn take_inputs<'a>(body: &mut Body<'a>, saved: UiNode<'a>, sockets: &mut Sockets<'a>) {
     let inputs: Vec<UiInput<'a>> = saved.inputs().collect();
     let mut places: HashMap<&str, usize> = HashMap::default();
     if inputs.len() > SCANNED_INPUTS_MAX {
@@ -216,19 +222,9 @@ fn take_inputs<'a>(body: &mut Body<'a>, saved: UiNode<'a>) {
     for input in inputs {
         let is_known = body.inputs.iter().take(known).any(|slot| slot.name == input.name);
         if !is_known {
-            body.inputs.push(extra_slot(input));
+            body.inputs.push(sockets.slot(input));
         }
     }
-}
-
-/// A slot as the file has it.
-pub(super) fn extra_slot(input: UiInput<'_>) -> Slot<'_> {
-    let socket = Socket {
-        name: Cow::Borrowed(input.name),
-        type_name: input.type_name,
-        widget: input.widget.map(Cow::Borrowed),
-    };
-    Slot { link: input.link, ..Slot::from(socket) }
 }
 
 /// Old files have values for inputs that are sockets by force. Where the count of values says

@@ -10,15 +10,16 @@ use super::{
     renumber::{self, Renumbering},
     scene::{
         Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        Present, ROOT, Scene, Virtual,
+        Present, ROOT, Scene, Slot, Sockets, Virtual,
     },
+    settle,
     table::{Links, NodePlaces},
     virtual_nodes,
 };
 use crate::{
     catalog::NodeCatalog,
     hash::{HashMap, HashSet},
-    ui::{LinkId, Text, UiGraph, UiNode, UiWorkflow},
+    ui::{LinkId, Text, UiGraph, UiMode, UiNode, UiWorkflow},
 };
 
 pub(super) fn load<'a>(
@@ -40,6 +41,7 @@ pub(super) fn load<'a>(
         catalog,
         groups,
         made: HashMap::default(),
+        sockets: Sockets::default(),
         graphs: Vec::new(),
         definitions: HashMap::default(),
         instances: Vec::new(),
@@ -139,20 +141,24 @@ fn load_graph<'a>(
         nodes: Vec::with_capacity(count),
         by_id: NodePlaces::for_count(count),
         links,
+        straight: false,
         inputs: source.inputs().map(boundary).collect(),
         outputs: source.outputs().map(boundary).collect(),
         ..Graph::default()
     };
-    let mut read = links_read;
+    let links = graph.links.len();
+    let (mut read, mut straight) = (links_read, 0);
+    let mut instances = Vec::new();
     for (place, saved) in source.nodes().enumerate() {
         read += 1;
         let id = key(scene, &graph, own.of_node(place, saved.id()));
         let node = load_node(scene, &mut graph.links, id.clone(), saved);
+        straight += straight_links(&node, &graph.links);
         graph.by_id.insert(&id, graph.nodes.len());
-        if let (Kind::Instance(definition), node) = (node.kind, graph.nodes.len())
-            && let Some(instances) = scene.instances.get_mut(definition)
-        {
-            instances.push(Place { graph: at, node });
+        if let Kind::Instance(definition) = node.kind {
+            let place = Place { graph: at, node: graph.nodes.len() };
+            instances.push(place);
+            scene.instances.get_mut(definition).into_iter().for_each(|all| all.push(place));
         }
         graph.nodes.push(node);
     }
@@ -162,14 +168,17 @@ fn load_graph<'a>(
             if at == ROOT { "the workflow".to_owned() } else { format!("subgraph {}", graph.name) };
         scene.findings.push(Finding::Unreadable { graph, count });
     }
-    remove_duplicates(&mut graph);
+    // A link that was dropped on the way may have been counted.
+    graph.straight = straight == links && graph.links.len() == links;
+    if !graph.straight {
+        remove_duplicates(&mut graph);
+    }
     repair_boundaries(&mut graph);
     if let Some(place) = scene.graph_mut(at) {
         *place = graph;
     }
-    let count = scene.graph(at).map_or(0, |graph| graph.nodes.len());
-    for node in 0..count {
-        migrate::promote_shown_widgets(scene, Place { graph: at, node }, all);
+    for instance in instances {
+        migrate::promote_shown_widgets(scene, instance, all);
     }
 }
 
@@ -197,25 +206,49 @@ pub(super) fn load_node<'a>(
     saved: UiNode<'a>,
 ) -> Node<'a> {
     let kind = kind(scene, saved);
+    let mut widgetless = false;
     let (body, mut outputs) = match kind {
         Kind::Class(class) => {
             let made = scene.made.entry(class).or_insert_with(|| class_node::make(class));
-            (class_node::load(class, made, saved, links), class_node::outputs(class, saved))
+            let body = class_node::load(class, &made.body, saved, (links, &mut scene.sockets));
+            widgetless = made.has_widgetless || body.may_have_widgetless(&made.body);
+            (body, Vec::new())
         }
         Kind::Instance(definition) => instance::load(scene, definition, saved),
         Kind::Virtual(_) | Kind::Unknown => {
-            (virtual_nodes::load(saved), saved.output_types().map(Output::new).collect())
+            (virtual_nodes::load(saved, &mut scene.sockets), Vec::new())
         }
     };
-    scene.present.primitives |= kind.is(Virtual::Primitive);
-    scene.present.setters |= kind.is(Virtual::Setter);
+    // Of ten thousand outputs hardly one is asked for: where a node passes something on, sets
+    // widgets, or is about to become an instance.
+    let mode = saved.mode();
+    let asked = mode == UiMode::Bypassed || kind.is(Virtual::Primitive) || !scene.groups.is_empty();
+    if let (true, Kind::Class(class)) = (asked, kind) {
+        outputs = class_node::outputs(class, saved);
+    } else if let (true, Kind::Virtual(_) | Kind::Unknown) = (asked, kind) {
+        outputs = saved.output_types().map(Output::new).collect();
+    }
     let is_group = scene.groups.of_class(saved.class()).is_some();
     if is_group || kind.is(Virtual::Primitive) {
         for (output, saved) in outputs.iter_mut().zip(saved.outputs()) {
             output.links = saved.links;
         }
     }
-    Node { id, kind, mode: saved.mode(), body, outputs, saved }
+    let present = &mut scene.present;
+    present.primitives |= kind.is(Virtual::Primitive);
+    present.setters |= kind.is(Virtual::Setter);
+    present.unsettled |= widgetless || settle::may_choose(kind, &body);
+    Node { id, kind, mode, body, outputs, saved }
+}
+
+/// How many links end in a node just where they say.
+fn straight_links(node: &Node<'_>, links: &Links) -> usize {
+    let ends = node.body.inputs.iter().enumerate();
+    let is_straight = |(at, slot): &(usize, &Slot<'_>)| {
+        let link = slot.link.and_then(|link| links.get(link));
+        link.is_some_and(|link| link.target_slot == *at && link.target == node.id)
+    };
+    ends.filter(is_straight).count()
 }
 
 fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {

@@ -10,7 +10,7 @@ use super::{
     widget::{Widget, WidgetKind, same},
 };
 use crate::{
-    json::{Json, Object},
+    json::{Json, Name, Object},
     ui::{SavedValues, UiMode},
 };
 
@@ -54,7 +54,7 @@ impl<'a> Writer<'_, 'a> {
         if let Kind::Class(_) = node.kind {
             for widget in node.body.widgets.iter().filter(|widget| widget.sent) {
                 if let Some(value) = self.widget(name, node, widget) {
-                    inputs.insert(&*widget.name, value);
+                    inputs.insert(widget.member.clone(), value);
                 }
             }
         } else {
@@ -79,11 +79,13 @@ impl<'a> Writer<'_, 'a> {
                 }
             }
         }
-        Json::object([
-            ("inputs", Json::Object(inputs)),
-            ("class_type", Json::from(node.saved.class())),
-            ("_meta", Json::object([("title", Json::from(node.title()))])),
-        ])
+        let meta = [(Name::new_static("title"), Json::from(node.title()))];
+        let members = [
+            (Name::new_static("inputs"), Json::Object(inputs)),
+            (Name::new_static("class_type"), Json::from(node.saved.class())),
+            (Name::new_static("_meta"), Json::Object(meta.into_iter().collect())),
+        ];
+        Json::Object(members.into_iter().collect())
     }
 
     /// Of a class that the server does not have only what the file names can be known.

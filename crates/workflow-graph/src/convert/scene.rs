@@ -1,7 +1,7 @@
 //! A saved workflow as the front end holds it once it is loaded: every graph with its nodes,
 //! links and widgets, instances of subgraphs bound to their definitions.
 
-use std::{ops::Deref, rc::Rc};
+use std::{borrow::Cow, ops::Deref, rc::Rc};
 
 use super::{
     Finding,
@@ -13,7 +13,7 @@ use crate::{
     catalog::{NodeCatalog, NodeClass},
     hash::HashMap,
     json::{self, Json},
-    ui::{LinkId, Text, UiMode, UiNode},
+    ui::{LinkId, Text, UiInput, UiMode, UiNode},
 };
 
 /// The value of a widget. A value that is not there is left out of a prompt, `null` is not.
@@ -42,7 +42,8 @@ pub(super) struct Scene<'a> {
     pub(super) catalog: &'a NodeCatalog,
     pub(super) groups: &'a Groups<'a>,
     /// A node of each class as it is made, by the place of the class in memory.
-    pub(super) made: HashMap<*const NodeClass, Body<'a>>,
+    pub(super) made: HashMap<*const NodeClass, Made<'a>>,
+    pub(super) sockets: Sockets<'a>,
     pub(super) graphs: Vec<Graph<'a>>,
     /// Which graph is the definition with this id.
     pub(super) definitions: HashMap<Text<'a>, usize>,
@@ -59,6 +60,15 @@ pub(super) struct Scene<'a> {
 pub(super) struct Present {
     pub(super) primitives: bool,
     pub(super) setters: bool,
+    /// Nodes that may need something put right once all are there.
+    pub(super) unsettled: bool,
+}
+
+/// A node of a class before it is filled.
+pub(super) struct Made<'a> {
+    pub(super) body: Body<'a>,
+    /// Whether an input belongs to a widget that the node does not have.
+    pub(super) has_widgetless: bool,
 }
 
 /// The numbers given last, in the graph at the top and all definitions together.
@@ -81,6 +91,8 @@ pub(super) struct Graph<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) by_id: NodePlaces,
     pub(super) links: Links,
+    /// Whether every link ends in the slot that it names, and in no other.
+    pub(super) straight: bool,
     /// What a subgraph takes.
     pub(super) inputs: Vec<Boundary<'a>>,
     /// What a subgraph gives.
@@ -108,6 +120,7 @@ pub(super) struct Node<'a> {
     pub(super) kind: Kind<'a>,
     pub(super) mode: UiMode,
     pub(super) body: Body<'a>,
+    /// Those that somebody may ask for: see `load_node`.
     pub(super) outputs: Vec<Output<'a>>,
     pub(super) saved: UiNode<'a>,
 }
@@ -150,12 +163,32 @@ pub(super) struct Slot<'a> {
     pub(super) socket: Rc<Socket<'a>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Socket<'a> {
     pub(super) name: Text<'a>,
     pub(super) type_name: Text<'a>,
     /// The widget whose value a link here replaces.
     pub(super) widget: Option<Text<'a>>,
+}
+
+/// Sockets that only a file knows. Those of neighbours are mostly alike, as of reroutes in a row,
+/// and then one and the same.
+#[derive(Default)]
+pub(super) struct Sockets<'a> {
+    last: Option<Rc<Socket<'a>>>,
+}
+
+impl<'a> Sockets<'a> {
+    /// A slot as the file has it.
+    pub(super) fn slot(&mut self, input: UiInput<'a>) -> Slot<'a> {
+        let UiInput { name, type_name, link, widget, .. } = input;
+        let (name, widget) = (Cow::Borrowed(name), widget.map(Cow::Borrowed));
+        let socket = Socket { name, type_name, widget };
+        let alike = self.last.take().filter(|last| **last == socket);
+        let socket = alike.unwrap_or_else(|| Rc::new(socket));
+        self.last = Some(Rc::clone(&socket));
+        Slot { link, promoted: None, socket }
+    }
 }
 
 /// The value that an instance of a subgraph has for an input that leads to a widget inside.

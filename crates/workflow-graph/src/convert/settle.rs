@@ -1,23 +1,29 @@
 //! What the front end puts right once all graphs are loaded.
 
 use super::{
+    body::Body,
     migrate::disconnect,
     primitive,
-    scene::{Held, Kind, Place, ROOT, Scene},
+    scene::{Held, Kind, Place, Present, ROOT, Scene},
     widget::{Widget, WidgetKind, truthy},
 };
 use crate::json::Json;
 
 pub(super) fn settle(scene: &mut Scene<'_>) {
     number_link_ends(scene);
-    remove_widgetless_inputs(scene);
+    let Present { unsettled, primitives, .. } = scene.present;
+    if unsettled {
+        remove_widgetless_inputs(scene);
+    }
     primitive::make_widgets(scene);
-    choose_where_null(scene);
+    if unsettled || primitives {
+        choose_where_null(scene);
+    }
 }
 
 /// Links name the slot where they end; what counts is where the slot is now.
 fn number_link_ends(scene: &mut Scene<'_>) {
-    for graph in &mut scene.graphs {
+    for graph in scene.graphs.iter_mut().filter(|graph| !graph.straight) {
         for node in &graph.nodes {
             for (at, slot) in node.body.inputs.iter().enumerate() {
                 if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(link)) {
@@ -53,11 +59,7 @@ fn remove_pass(scene: &mut Scene<'_>, place: Place) -> bool {
     while let Some(node) = scene.node(place) {
         let Kind::Class(_) = node.kind else { return false };
         let Some(slot) = node.body.inputs.get(at) else { break };
-        let stays = match slot.widget.as_deref() {
-            None => true,
-            Some(name) => node.body.widget(name).is_some() || node.body.is_grown(slot),
-        };
-        if !stays {
+        if node.body.is_widgetless(slot) {
             disconnect(scene, place, at);
             if let Some(node) = scene.node_mut(place) {
                 node.body.inputs.remove(at);
@@ -94,17 +96,30 @@ fn choose_where_null(scene: &mut Scene<'_>) {
                 node.body.set(at, Some(first));
             }
         }
-        if let Kind::Class(class) = node.kind
-            && matches!(&*class.name, "KSampler" | "KSamplerAdvanced")
-            && let Some(at) = node.body.widget_position("sampler_name")
-        {
-            let name = node.body.widgets.get(at).and_then(|widget| widget.value.as_deref());
-            let name = name.and_then(Json::as_str).and_then(|name| name.strip_prefix("sample_"));
-            if let Some(name) = name.map(Json::from) {
-                node.body.set(at, Some(Held::from(name)));
-            }
+        if let Some((at, name)) = renamed_sampler(node.kind, &node.body) {
+            let name = Json::from(name);
+            node.body.set(at, Some(Held::from(name)));
         }
     }
+}
+
+/// The widget that names a sampler as before 2023, and the name without its prefix.
+fn renamed_sampler<'b>(kind: Kind<'_>, body: &'b Body<'_>) -> Option<(usize, &'b str)> {
+    let Kind::Class(class) = kind else { return None };
+    if !matches!(&*class.name, "KSampler" | "KSamplerAdvanced") {
+        return None;
+    }
+    let at = body.widget_position("sampler_name")?;
+    let name = body.widgets.get(at)?.value.as_deref().and_then(Json::as_str)?;
+    Some((at, name.strip_prefix("sample_")?))
+}
+
+/// Whether [`choose_where_null`] may have something to do in a node.
+pub(super) fn may_choose(kind: Kind<'_>, body: &Body<'_>) -> bool {
+    let has_promoted = matches!(kind, Kind::Instance(_));
+    has_promoted
+        || body.widgets.iter().any(|widget| is_null(widget.value.as_deref()))
+        || renamed_sampler(kind, body).is_some()
 }
 
 fn is_null(value: Option<&Json>) -> bool {

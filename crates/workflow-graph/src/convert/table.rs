@@ -120,6 +120,10 @@ impl Links {
         Some(&mut self.entries.get_mut(self.places.get(id)?)?.1)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn contains(&self, id: LinkId) -> bool {
         self.places.get(id).is_some()
     }

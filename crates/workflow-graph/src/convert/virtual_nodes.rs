@@ -1,6 +1,9 @@
 //! Nodes that only the front end knows: its own, and those of well-known packs.
 
-use super::{body::Body, class_node::extra_slot, scene::Virtual};
+use super::{
+    body::Body,
+    scene::{Sockets, Virtual},
+};
 use crate::ui::UiNode;
 
 /// The front end's own; a server's class of the same name is not asked.
@@ -37,8 +40,8 @@ pub(super) fn of_pack(class: &str) -> Option<Virtual> {
 }
 
 /// The slots as the file has them.
-pub(super) fn load(saved: UiNode<'_>) -> Body<'_> {
+pub(super) fn load<'a>(saved: UiNode<'a>, sockets: &mut Sockets<'a>) -> Body<'a> {
     let mut body = Body::default();
-    body.inputs.extend(saved.inputs().map(extra_slot));
+    body.inputs.extend(saved.inputs().map(|input| sockets.slot(input)));
     body
 }

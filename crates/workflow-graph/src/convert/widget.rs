@@ -5,7 +5,7 @@ use std::{borrow::Cow, cmp::Ordering, ops::Deref, rc::Rc};
 use super::scene::{Choices, Held, Value};
 use crate::{
     catalog::{DynamicOption, InputKind, InputSpec},
-    json::Json,
+    json::{self, Json},
     ui::Text,
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Widget<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Field<'a> {
     pub(super) name: Text<'a>,
+    /// The same as the name of a member of a prompt.
+    pub(super) member: json::Name,
     /// Whether it has a place in `widgets_values`.
     pub(super) saved: bool,
     /// Whether its value goes into a prompt.
@@ -145,19 +147,24 @@ impl<'a> Deref for Widget<'a> {
 
 impl<'a> Widget<'a> {
     pub(super) fn new(name: Text<'a>, value: Value<'a>, kind: WidgetKind<'a>) -> Self {
-        Self { value, field: Rc::new(Field { name, saved: true, sent: true, kind }) }
+        let member = json::Name::from(&*name);
+        Self { value, field: Rc::new(Field { name, member, saved: true, sent: true, kind }) }
     }
 
     /// A widget that a file has a value for and a prompt has not: buttons and modes.
     pub(super) fn companion(name: &'static str, value: Json) -> Self {
-        let (name, kind) = (Cow::Borrowed(name), WidgetKind::Other);
-        let field = Field { name, saved: true, sent: false, kind };
-        Self { value: Some(Held::from(value)), field: Rc::new(field) }
+        let own = Self::new(Cow::Borrowed(name), Some(Held::from(value)), WidgetKind::Other);
+        own.unsent()
     }
 
     /// The same without a place in a file.
     pub(super) fn unsaved(mut self) -> Self {
         Rc::make_mut(&mut self.field).saved = false;
+        self
+    }
+
+    fn unsent(mut self) -> Self {
+        Rc::make_mut(&mut self.field).sent = false;
         self
     }
 

@@ -119,6 +119,10 @@ impl Object {
                 if let Some((_, place)) = list.iter_mut().find(|(own, _)| *own == name) {
                     return Some(std::mem::replace(place, value));
                 }
+                if list.len() < FEW_MAX {
+                    list.push((name, value));
+                    return None;
+                }
             }
             Members::Many(table) => return table.insert(name, value),
         }
