@@ -74,6 +74,7 @@ pub use crate::{
     ids::{ClientId, InvalidPromptId, PromptId},
     limits::Limits,
     log::{LogEvent, LogFollower, LogLine},
+    nodes::ModelFile,
     outcome::{ExecutionError, Outcome},
     outputs::{NodeOutput, OutputItem},
     queue::{Free, Queue, QueueItem},

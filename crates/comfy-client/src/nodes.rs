@@ -50,6 +50,46 @@ impl Client {
         let files = texts(&reply.json(&self.http)?);
         files.map(Some).ok_or_else(|| not_a_list(reply.call))
     }
+
+    /// The same with the size of every file, where the server knows it; `None` when it has no such
+    /// folder, or is too old to be asked.
+    pub async fn model_files(&self, folder: &str) -> Result<Option<Vec<ModelFile>>, Error> {
+        if !names_one_segment(folder) {
+            return Ok(None);
+        }
+        let reply = self.http.get(&["experiment", "models", folder], &[]).await?;
+        if reply.status == 404 {
+            return Ok(None);
+        }
+        let reply = reply.success(&self.http)?;
+        let files = reply.json(&self.http)?;
+        let read = |file: &Json| {
+            let name = file.get("name").and_then(Json::as_str)?.to_owned();
+            let bytes = file.get("size").and_then(Json::as_u64);
+            Some(ModelFile { name, bytes })
+        };
+        let files: Option<Vec<ModelFile>> =
+            files.as_array().and_then(|files| files.iter().map(read).collect());
+        files.map(Some).ok_or_else(|| Error::UnexpectedReply {
+            call: reply.call,
+            problem: "a list of files with names is expected".to_owned(),
+        })
+    }
+}
+
+/// A file in a model folder of a server.
+///
+/// ```
+/// use comfy_client::ModelFile;
+/// let file = ModelFile { name: "sdxl/base.safetensors".to_owned(), bytes: None };
+/// assert_ne!(file.bytes, Some(0));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFile {
+    /// Its name as nodes want it, with the folders above it.
+    pub name: String,
+    /// How large it is, where the server says so.
+    pub bytes: Option<u64>,
 }
 
 /// Whether a text can stand as one segment of a path. The other ones would ask for something

@@ -28,6 +28,8 @@ pub struct SimOptions {
     pub storage: Option<PathBuf>,
     /// The longest request body, in bytes; 100 MiB by default.
     pub body_bytes_max: usize,
+    /// How large model files are said to be, in bytes. There are none, so it is 0 by default.
+    pub model_bytes: u64,
 }
 
 impl Default for SimOptions {
@@ -39,6 +41,7 @@ impl Default for SimOptions {
             previews: false,
             storage: None,
             body_bytes_max: 100 * 1024 * 1024,
+            model_bytes: 0,
         }
     }
 }

@@ -33,6 +33,7 @@ mod failure;
 mod follow;
 mod jobs;
 mod listing;
+pub mod models;
 mod nearest;
 mod nodes;
 mod prepare;

@@ -7,6 +7,7 @@ use workflow_graph::{
 
 use crate::{
     family::Family,
+    figure::Source,
     fit::Fit,
     registry::Registry,
     resolve::{How, Resolution, file_name},
@@ -39,6 +40,8 @@ pub struct Advice {
     pub input: String,
     /// What is wrong, what would be right, and where that comes from.
     pub message: String,
+    /// Where the figure comes from that is broken, or else the variants that it is read off.
+    pub source: Source,
 }
 
 /// A rule that advice goes by.
@@ -121,20 +124,25 @@ impl Registry {
             .filter_map(|found| {
                 let file = found.value.as_str()?;
                 let Fit::Foreign { users } = self.fit(family, file) else { return None };
-                let users: Vec<_> = users.iter().map(|user| user.title.as_str()).collect();
+                let titles: Vec<_> = users.iter().map(|user| user.title.as_str()).collect();
                 let message = format!(
                     "the LoRA `{file}` is one of {}, which is built differently from {}",
-                    users.join(" and "),
+                    titles.join(" and "),
                     family.title
                 );
-                Some(advice(Rule::Lora, found, message))
+                let user = users.first()?;
+                let of_file = user.file(file_name(file)).map(|known| &known.source);
+                let of_variant = || user.variants.first().map(|variant| &variant.source);
+                let source = of_file.or_else(of_variant)?;
+                Some(advice(Rule::Lora, found, message, source))
             })
             .collect()
     }
 }
 
-fn advice(rule: Rule, found: &FoundRole, message: String) -> Advice {
-    Advice { rule, node: found.node.clone(), input: found.input.clone(), message }
+fn advice(rule: Rule, found: &FoundRole, message: String, source: &Source) -> Advice {
+    let (node, input) = (found.node.clone(), found.input.clone());
+    Advice { rule, node, input, message, source: source.clone() }
 }
 
 /// A rule that all variants of a family agree on which have one.
@@ -174,7 +182,7 @@ fn wrong_sizes(
                 rule.nearest(pixels),
                 rule.divisor.source.key()
             );
-            advice(Rule::Size, found, message)
+            advice(Rule::Size, found, message, &rule.divisor.source)
         })
         .collect()
 }
@@ -191,7 +199,7 @@ fn wrong_frames(family: &Family, rule: &FramesRule, roles: &Roles) -> Vec<Advice
                 rule.nearest(frames),
                 rule.step.source.key()
             );
-            advice(Rule::Frames, found, message)
+            advice(Rule::Frames, found, message, &rule.step.source)
         })
         .collect()
 }
@@ -222,7 +230,7 @@ fn needless_cfg(family: &Family, example: &Variant, roles: &Roles) -> Vec<Advice
                  costs twice the time, and a negative prompt has an effect only then",
                 found.value, family.title, example.template
             );
-            advice(Rule::Cfg, found, message)
+            advice(Rule::Cfg, found, message, &example.source)
         })
         .collect()
 }
@@ -230,9 +238,8 @@ fn needless_cfg(family: &Family, example: &Variant, roles: &Roles) -> Vec<Advice
 /// Loaders of text encoders have their input `type` in common.
 fn wrong_encoder_types(family: &Family, workflow: &Workflow) -> Vec<Advice> {
     let right = family.encoder_types();
-    if right.is_empty() {
-        return Vec::new();
-    }
+    let known = family.variants.iter().find(|variant| variant.encoder_types().next().is_some());
+    let Some(known) = known else { return Vec::new() };
     let loaders = workflow.nodes().filter(|(_, node)| {
         let class = node.class_type().as_str();
         class.contains("CLIPLoader") && !class.contains("Vision")
@@ -251,6 +258,7 @@ fn wrong_encoder_types(family: &Family, workflow: &Workflow) -> Vec<Advice> {
                 family.title,
                 right.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
             ),
+            source: known.source.clone(),
         })
         .collect()
 }

@@ -42,7 +42,7 @@ const LAYERS: &[Layer] = &[
 
 const SIMULATOR: &[&str] = &["comfy-sim"];
 const BENEATH_THE_FACADE: &[&str] =
-    &["workflow-graph", "comfy-client", "assets", "batch", "store-sqlite"];
+    &["workflow-graph", "model-registry", "comfy-client", "assets", "batch", "store-sqlite"];
 const BINS: &[&str] = &["mcp-tools", "mediafactory", "comfy-sim"];
 
 const fn layer(

@@ -83,13 +83,15 @@ fn models_of(server: &Server, folder: &str) -> Option<Vec<Value>> {
     Some(names)
 }
 
-/// The same with what is known of the files: there are none, and so they are empty and were never changed.
+/// The same with what is known of the files: there are none, and so they were never changed, and are empty unless a
+/// test has said otherwise.
 pub(super) async fn models_in_detail(
     State(server): State<Arc<Server>>,
     Path(folder): Path<String>,
 ) -> Response {
     let Some(names) = models_of(&server, &folder) else { return empty(StatusCode::NOT_FOUND) };
-    let detail = |name: Value| json!({"name": name, "pathIndex": 0, "modified": 0.0, "created": 0.0, "size": 0});
+    let size = server.options.model_bytes;
+    let detail = |name: Value| json!({"name": name, "pathIndex": 0, "modified": 0.0, "created": 0.0, "size": size});
     reply::json(&names.into_iter().map(detail).collect())
 }
 

@@ -42,8 +42,8 @@ impl Rulebook {
         let found = fix::fix(workflow, &self.catalog, Targets::All, self.rules);
         Fixes {
             corrections: found.proposals.iter().map(correction).collect(),
-            before: validation(&found.before),
-            after: validation(&found.after),
+            before: validation(&found.before, workflow),
+            after: validation(&found.after, &found.fixed),
             workflow: found.fixed,
         }
     }
@@ -68,7 +68,7 @@ impl Rulebook {
         })?;
         Ok(Fixes {
             corrections: picked.iter().map(correction).collect(),
-            before: validation(&found.before),
+            before: validation(&found.before, workflow),
             after: self.validate(&changed),
             workflow: changed,
         })

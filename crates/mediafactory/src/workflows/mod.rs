@@ -48,5 +48,5 @@ pub use self::{
     inspect::{Inspection, MissingNode, ModelUse},
     read::{Found, WORKFLOW_BYTES_MAX, WORKFLOW_NODES_MAX, read, recognize},
     rulebook::Rulebook,
-    validate::{Objection, Refused, Validation},
+    validate::{Advice, Objection, Refused, Validation},
 };

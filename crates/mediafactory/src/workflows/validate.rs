@@ -1,11 +1,12 @@
 //! The verdict of a server, foreseen.
 
 use workflow_graph::{
-    Json,
+    Json, Workflow,
     validate::{ErrorKind, Located, Refusal, Targets, Verdict, Warning, validate},
 };
 
 use super::Rulebook;
+use crate::models;
 
 /// What a server would say of a workflow. An invalid workflow is an answer, no error.
 ///
@@ -29,6 +30,8 @@ pub struct Validation {
     pub errors: Vec<Objection>,
     /// What it would accept and that yet is probably not meant.
     pub warnings: Vec<Objection>,
+    /// What the model registry would do otherwise. It never changes the verdict.
+    pub advice: Vec<Advice>,
 }
 
 /// Why a whole workflow is refused.
@@ -66,16 +69,37 @@ pub struct Objection {
     pub alternative: bool,
 }
 
+/// Something that runs and that the makers of the model would do otherwise.
+///
+/// ```
+/// # fn of(advice: &mediafactory::workflows::Advice) {
+/// println!("node {}, input {}: {} [{}]", advice.node, advice.input, advice.told, advice.source);
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// Which rule it breaks: `size`, `frames`, `cfg`, `encoder_type` or `lora`.
+    pub rule: &'static str,
+    /// The node.
+    pub node: String,
+    /// The input.
+    pub input: String,
+    /// What is probably wrong, and what would be right.
+    pub told: String,
+    /// Where the figure comes from.
+    pub source: String,
+}
+
 impl Rulebook {
     /// What the server would say of a workflow with all its outputs. It takes any JSON: the
     /// server has a verdict on what is no workflow at all.
     pub fn validate(&self, workflow: &Json) -> Validation {
-        validation(&self.verdict(workflow, None))
+        validation(&self.verdict(workflow, None), workflow)
     }
 
     /// [`validate`](Self::validate) for some of the outputs.
     pub fn validate_targets(&self, workflow: &Json, targets: &[String]) -> Validation {
-        validation(&self.verdict(workflow, Some(targets)))
+        validation(&self.verdict(workflow, Some(targets)), workflow)
     }
 
     pub(crate) fn verdict(&self, workflow: &Json, targets: Option<&[String]>) -> Verdict {
@@ -85,8 +109,8 @@ impl Rulebook {
 }
 
 impl Validation {
-    /// `{valid, error, message?, choices?, outputs, errors, warnings}`, where `error` is the
-    /// server's name for the refusal or null.
+    /// `{valid, error, message?, choices?, outputs, errors, warnings, advice?}`, where `error` is
+    /// the server's name for the refusal or null.
     pub fn to_json(&self) -> Json {
         let error = self.error.as_ref();
         let refused = error.into_iter().flat_map(Refused::members);
@@ -101,7 +125,27 @@ impl Validation {
             ("errors", list(&self.errors)),
             ("warnings", list(&self.warnings)),
         ];
-        Json::object(first.into_iter().chain(refused).chain(rest))
+        let advice = self.advice.iter().map(Advice::to_json).collect();
+        let advice = (!self.advice.is_empty()).then_some(("advice", Json::Array(advice)));
+        Json::object(first.into_iter().chain(refused).chain(rest).chain(advice))
+    }
+}
+
+impl Advice {
+    /// It in one line.
+    pub fn sentence(&self) -> String {
+        format!("node {}, input `{}`: {}", self.node, self.input, self.told)
+    }
+
+    /// `{rule, node, input, told, source}`.
+    pub fn to_json(&self) -> Json {
+        Json::object([
+            ("rule", Json::from(self.rule)),
+            ("node", Json::from(self.node.as_str())),
+            ("input", Json::from(self.input.as_str())),
+            ("told", Json::from(self.told.as_str())),
+            ("source", Json::from(self.source.as_str())),
+        ])
     }
 }
 
@@ -170,14 +214,32 @@ fn cut(details: &str) -> String {
     }
 }
 
-pub(super) fn validation(verdict: &Verdict) -> Validation {
+pub(super) fn validation(verdict: &Verdict, workflow: &Json) -> Validation {
     Validation {
         valid: verdict.is_accepted(),
         error: verdict.refusal().map(refused),
         outputs: verdict.outputs().to_vec(),
         errors: verdict.errors().flat_map(|error| objections(verdict, error)).collect(),
         warnings: verdict.warnings().iter().map(warning).collect(),
+        advice: advice(workflow),
     }
+}
+
+/// What is no workflow, or of no model that is known, is given no advice.
+fn advice(workflow: &Json) -> Vec<Advice> {
+    let (Ok(workflow), Ok(registry)) = (Workflow::from_json(workflow), models::registry()) else {
+        return Vec::new();
+    };
+    let advice = registry.advise(&workflow).into_iter();
+    advice
+        .map(|advice| Advice {
+            rule: advice.rule.as_str(),
+            node: advice.node.to_string(),
+            input: advice.input,
+            told: advice.message,
+            source: advice.source.text().to_owned(),
+        })
+        .collect()
 }
 
 fn refused(refusal: &Refusal) -> Refused {

@@ -1,6 +1,7 @@
 //! The plan of a variant, as its official template runs it.
 
 use super::{
+    Asked,
     bytes::whole,
     estimate::StageKind,
     plan::{Canvas, ModelUse, Notes, Plan, PlannedStage},
@@ -18,13 +19,13 @@ pub(super) const MEGAPIXEL: f64 = 1_048_576.0;
 
 /// The stages of a variant: its encoders, its sampling, its VAE. Two samplers with two models are
 /// two stages, however often they run.
-pub(super) fn plan<'r>(family: &'r Family, variant: &'r Variant) -> Plan<'r> {
+pub(super) fn plan<'r>(family: &'r Family, variant: &'r Variant, asked: &Asked) -> Plan<'r> {
     let mut plan = Plan::default();
     if family.runs == Runs::Api {
         plan.notes.miss(format!("{} runs at a service: it needs no memory here", family.title));
         return plan;
     }
-    let canvas = canvas(family, variant, &mut plan.notes);
+    let canvas = canvas(family, variant, asked, &mut plan.notes);
     let stage = |kind| PlannedStage { family: Some(family), ..PlannedStage::new(kind, None) };
     for load in variant.loads.iter().filter(|load| loads(load, Loader::Encoder)) {
         let models = uses(family, load, Part::TextEncoder).collect();
@@ -110,15 +111,20 @@ pub(super) fn requested(word: &str) -> Option<Dtype> {
     word.starts_with("fp8").then_some(Dtype::F8)
 }
 
-/// What a variant makes by itself.
-pub(super) fn canvas(family: &Family, variant: &Variant, notes: &mut Notes) -> Option<Canvas> {
+/// What a variant makes by itself, but for what was asked for.
+pub(super) fn canvas(
+    family: &Family,
+    variant: &Variant,
+    asked: &Asked,
+    notes: &mut Notes,
+) -> Option<Canvas> {
     let latent = variant.latent.as_ref()?;
     let has_pixels = family.geometry.as_ref().is_some_and(|geometry| geometry.spatial.is_some());
     let (width, height) = match &latent.extent {
         Some(Extent::Pixels { width, height }) => (u64::from(*width), u64::from(*height)),
         Some(Extent::Megapixels { megapixels, .. }) => square(*megapixels),
         Some(Extent::Input) | None => {
-            if has_pixels {
+            if has_pixels && (asked.width.is_none() || asked.height.is_none()) {
                 notes.assume(format!(
                     "what {} makes is as large as what it reads: computed for 1024x1024",
                     family.title
@@ -127,11 +133,20 @@ pub(super) fn canvas(family: &Family, variant: &Variant, notes: &mut Notes) -> O
             (1024, 1024)
         }
     };
-    if latent.frames_of_input {
+    if latent.frames_of_input && asked.frames.is_none() {
         notes.miss(format!("how many frames {} makes: as many as it reads", family.title));
         return None;
     }
-    Some(Canvas { width, height, ..rest(latent) })
+    let rest = rest(latent);
+    // What has no frames, or no pixels, has none however many are asked for.
+    let has_frames = rest.frames.is_some() || latent.frames_of_input;
+    Some(Canvas {
+        width: asked.width.filter(|_| has_pixels).map_or(width, u64::from),
+        height: asked.height.filter(|_| has_pixels).map_or(height, u64::from),
+        frames: asked.frames.filter(|_| has_frames).map(u64::from).or(rest.frames),
+        batch: asked.batch.map_or(rest.batch, u64::from),
+        ..rest
+    })
 }
 
 fn rest(latent: &Latent) -> Canvas {

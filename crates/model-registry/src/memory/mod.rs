@@ -97,8 +97,52 @@ impl Registry {
         device: &Device,
         files: &WeightFiles,
     ) -> Estimate {
-        of(&default::plan(family, variant), device, files)
+        self.estimate_variant_at(family, variant, &Asked::default(), device, files)
     }
+
+    /// The same with another size, length or number than the template's.
+    ///
+    /// ```
+    /// use model_registry::{Registry, memory::{Asked, Device, Report, WeightFiles}};
+    /// # let texts = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/texts.rs"));
+    /// let registry = Registry::load(texts)?;
+    /// let fox = registry.family("fox-1").unwrap();
+    /// let report = Report { vram_total: 24e9, vram_free: 24e9, ..Report::new("linux", "cuda", "cuda:0 NVIDIA L4") };
+    /// let device = Device::new(&report, &[])?;
+    /// let small = Asked { width: Some(512), height: Some(512), ..Asked::default() };
+    /// let estimate = registry.estimate_variant_at(fox, &fox.variants[0], &small, &device, &WeightFiles::default());
+    /// assert_eq!(estimate.stages[1].latent.as_ref().unwrap().to_string(), "[1, 16, 64, 64]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn estimate_variant_at(
+        &self,
+        family: &Family,
+        variant: &Variant,
+        asked: &Asked,
+        device: &Device,
+        files: &WeightFiles,
+    ) -> Estimate {
+        of(&default::plan(family, variant, asked), device, files)
+    }
+}
+
+/// What shall be made, where it is not what the official template makes.
+///
+/// ```
+/// use model_registry::memory::Asked;
+/// let four = Asked { batch: Some(4), ..Asked::default() };
+/// assert_eq!(four.width, None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// From left to right, in pixels.
+    pub width: Option<u32>,
+    /// From top to bottom, in pixels.
+    pub height: Option<u32>,
+    /// How many frames.
+    pub frames: Option<u32>,
+    /// How many at once.
+    pub batch: Option<u32>,
 }
 
 fn of(plan: &Plan<'_>, device: &Device, files: &WeightFiles) -> Estimate {

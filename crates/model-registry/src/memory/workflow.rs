@@ -8,6 +8,7 @@ use workflow_graph::{
 };
 
 use super::{
+    Asked,
     default::{self, requested},
     estimate::StageKind,
     graph::{Graph, Named, carries_conditioning, carries_model, is_choice, shapes},
@@ -138,7 +139,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
                     "node {id} makes what the template {} does: no size is written for it",
                     variant.template
                 ));
-                default::canvas(found.family, variant, &mut self.notes)
+                default::canvas(found.family, variant, &Asked::default(), &mut self.notes)
             }
         }
     }
