@@ -217,7 +217,7 @@ fn of_latent(latent: &Latent, sources: &mut Sources) -> Value {
             (json!({"aspect": aspect, "megapixels": megapixels}), false)
         }
         Some(Extent::Input) => (Value::Null, true),
-        None => (Value::Null, false),
+        Some(_) | None => (Value::Null, false),
     };
     json!({
         "node": latent.node,
