@@ -44,7 +44,7 @@ pub(crate) enum Task {
     /// List, show, watch or cancel jobs, whichever process runs them
     #[command(subcommand)]
     Jobs(JobsTask),
-    /// List what the server has
+    /// Say what models there are, how they are run and what fits; or list what the server has
     Models(Models),
     /// Show what a server writes to its log, or follow it
     Logs(Logs),

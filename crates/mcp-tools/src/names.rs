@@ -23,7 +23,7 @@ const fn drawn_in(name: &'static str, format: &'static str) -> Alias {
     Alias { name, tool: "visualize_workflow", fixed: Some(("format", format)) }
 }
 
-const ALIASES: [Alias; 16] = [
+const ALIASES: [Alias; 17] = [
     alias("generate_image", "generate"),
     alias("execute_workflow_with_progress", "execute_workflow"),
     alias("query_job_status", "get_workflow_status"),
@@ -31,6 +31,7 @@ const ALIASES: [Alias; 16] = [
     alias("view_image", "view_output"),
     alias("list_templates", "list_workflow_templates"),
     alias("get_workflow_template", "get_template"),
+    alias("get_model_constraints", "get_model_settings"),
     alias("comfyui_status", "comfyui_health_check"),
     alias("health_check", "comfyui_health_check"),
     models_of("list_checkpoints", "checkpoints"),

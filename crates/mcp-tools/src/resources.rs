@@ -1,9 +1,9 @@
-//! Assets, jobs, templates and workflows as resources.
+//! Assets, jobs, models, templates and workflows as resources.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use mediafactory::{AssetFilter, Error, Factory, FailureCode};
+use mediafactory::{AssetFilter, Error, Factory, FailureCode, models};
 use rmcp::model::{
-    ErrorData, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult,
+    ErrorData, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
     ResourceContents, ResourceTemplate,
 };
 use serde::Serialize;
@@ -45,29 +45,54 @@ pub(crate) fn templates() -> ListResourceTemplatesResult {
         "Template",
         "One ready workflow and its parameters",
     );
+    let model = template(
+        "mediafactory://model/{family}",
+        "model",
+        "Model",
+        "How one model is run, every figure with its source",
+    );
     let workflow = template(
         "mediafactory://workflow/{digest}",
         "workflow",
         "Workflow",
         "A workflow, or a drawing of one, that a tool answered; kept in memory",
     );
-    let written = [job, ready].map(|template| template.with_mime_type("application/json"));
+    let written = [job, ready, model].map(|template| template.with_mime_type("application/json"));
     ListResourceTemplatesResult::with_all_items(
         [asset].into_iter().chain(written).chain([preview, workflow]).collect(),
     )
 }
 
-/// The newest assets.
+/// The cursor of the page after the last asset: the templates and the models.
+const READY_MADE: &str = "ready-made";
+
+/// The newest assets, then the templates and the models.
 pub(crate) async fn list(
     factory: &Factory,
     cursor: Option<String>,
 ) -> Result<ListResourcesResult, ErrorData> {
+    if cursor.as_deref() == Some(READY_MADE) {
+        return ready_made(factory).map_err(|error| told(&error));
+    }
     let filter = AssetFilter { limit: Some(PAGE_ITEMS), cursor, ..AssetFilter::default() };
     let page = factory.assets(filter).await.map_err(|error| told(&error))?;
     let resources = page.items.iter().map(results::resource).collect();
     let mut list = ListResourcesResult::with_all_items(resources);
-    list.next_cursor = page.next_cursor;
+    list.next_cursor = page.next_cursor.or_else(|| Some(READY_MADE.to_owned()));
     Ok(list)
+}
+
+fn ready_made(factory: &Factory) -> Result<ListResourcesResult, Error> {
+    let resource = |uri: ResourceUri, name: &str, title: &str| {
+        Resource::new(uri.to_string(), name).with_title(title).with_mime_type("application/json")
+    };
+    let templates = factory.templates().all().iter().map(|template| {
+        resource(ResourceUri::Template(template.name.clone()), &template.name, &template.title)
+    });
+    let models = models::registry()?.families().map(|family| {
+        resource(ResourceUri::Model(family.name.clone()), &family.name, &family.title)
+    });
+    Ok(ListResourcesResult::with_all_items(templates.chain(models).collect()))
 }
 
 /// The contents at one address.
@@ -80,6 +105,7 @@ pub(crate) async fn read(
         Some(ResourceUri::Asset(id)) => asset(factory, &id, uri).await,
         Some(ResourceUri::Job(id)) => job(factory, &id, uri).await,
         Some(ResourceUri::JobPreview(id)) => preview(factory, &id, uri).await,
+        Some(ResourceUri::Model(name)) => model(factory, &name, uri).await,
         Some(ResourceUri::Template(name)) => factory
             .templates()
             .get(&name)
@@ -129,6 +155,13 @@ async fn asset(factory: &Factory, id: &str, uri: &str) -> Result<ResourceContent
 async fn job(factory: &Factory, id: &str, uri: &str) -> Result<ResourceContents, Error> {
     let report = factory.job(&job_id(id)?).await?;
     Ok(written(&JobResult::new(factory, &report), uri))
+}
+
+/// What is known of it, and which of its files the first server has, where that answers.
+async fn model(factory: &Factory, name: &str, uri: &str) -> Result<ResourceContents, Error> {
+    let settings = factory.model_settings(name, None, None).await?;
+    let told = settings.to_json().to_string();
+    Ok(ResourceContents::text(told, uri).with_mime_type("application/json"))
 }
 
 async fn preview(factory: &Factory, id: &str, uri: &str) -> Result<ResourceContents, Error> {

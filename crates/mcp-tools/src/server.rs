@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     assets, backends,
     definition::{Call, Definition, Ending},
-    discovery, execution, jobs,
+    discovery, execution, jobs, models,
     offer::{NotOffered, Offer, Services},
     progress::Reporter,
     router, services,
@@ -85,6 +85,7 @@ pub(crate) fn definitions() -> Vec<Definition> {
         jobs::tools(),
         templates::tools(),
         assets::tools(),
+        models::tools(),
     ];
     sets.into_iter().flatten().collect()
 }
@@ -227,7 +228,10 @@ impl Server {
     fn find(&self, name: &str) -> Result<Arc<Definition>, NotOffered> {
         let found = self.shared.offer.find(name)?;
         match found.toolset {
-            Some(toolset) if !self.session.is_on(Some(toolset)) => {
+            // What `core` leaves out of the list can be called: only an operator's choice is a limit.
+            Some(toolset)
+                if !self.session.is_on(Some(toolset)) && self.shared.selection.is_limited() =>
+            {
                 Err(NotOffered::Off { name: name.to_owned(), toolset })
             }
             Some(_) | None => Ok(found),

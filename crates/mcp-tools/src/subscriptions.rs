@@ -76,7 +76,12 @@ pub(crate) async fn subject(factory: &Factory, uri: &str) -> Result<Option<Subje
     let (id, subject): (String, fn(JobId) -> Subject) = match ResourceUri::parse(uri) {
         Some(ResourceUri::Job(id)) => (id, Subject::Job),
         Some(ResourceUri::JobPreview(id)) => (id, Subject::Preview),
-        Some(ResourceUri::Asset(_) | ResourceUri::Template(_) | ResourceUri::Workflow(_)) => {
+        Some(
+            ResourceUri::Asset(_)
+            | ResourceUri::Model(_)
+            | ResourceUri::Template(_)
+            | ResourceUri::Workflow(_),
+        ) => {
             return Ok(None);
         }
         None => return Err(resources::not_ours(uri)),

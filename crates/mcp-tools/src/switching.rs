@@ -81,7 +81,8 @@ pub(crate) fn tool(tools: &[Definition]) -> Definition {
         title: "Switch a toolset on",
         description: "List and offer the tools of one more set for the rest of this session: \
                       discovery (models, nodes, health), workflow (check, edit, convert, compare, \
-                      draw), execution (make things, follow jobs), templates, assets.",
+                      draw), execution (make things, follow jobs), templates, assets, models \
+                      (current ones, settings, what fits).",
     };
     let named: Vec<(Option<Toolset>, String)> =
         tools.iter().map(|tool| (tool.toolset, tool.tool.name.to_string())).collect();

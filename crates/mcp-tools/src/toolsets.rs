@@ -33,6 +33,8 @@ pub enum Toolset {
     Templates,
     /// What was made.
     Assets,
+    /// What models are known, how they are run, and what fits.
+    Models,
 }
 
 /// The toolset that services belong to.
@@ -48,7 +50,8 @@ pub(crate) const SERVICES_TOOLSET: Toolset = Toolset::Execution;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Profile {
-    /// Every tool, without the schemas of results.
+    /// The tools that most sessions need, without the schemas of results. The others are switched
+    /// on with `enable_toolset`, and can be called without.
     #[default]
     Core,
     /// Every tool with everything that is known of it.
@@ -57,7 +60,7 @@ pub enum Profile {
     Router,
 }
 
-/// Which tools are offered: all of them by default.
+/// Which tools are offered: all of them by default, whatever is listed.
 ///
 /// ```
 /// use mcp_tools::{Selection, Toolset};
@@ -68,8 +71,8 @@ pub enum Profile {
 pub struct Selection {
     /// How they are listed. It does not change what can be called.
     pub profile: Profile,
-    /// The toolsets with which a session begins; all when empty. A client may switch on more with
-    /// `enable_toolset`, unless that is denied or the profile is the router.
+    /// The toolsets with which a session begins; when empty, those of the profile. A client may
+    /// switch on more with `enable_toolset`, unless that is denied or the profile is the router.
     pub toolsets: Vec<Toolset>,
     /// Only tools that change nothing.
     pub read_only: bool,
@@ -99,8 +102,24 @@ fn suggestion(nearest: Option<&str>) -> String {
 
 impl Toolset {
     /// Every toolset, in the order in which an agent meets them.
-    pub const ALL: [Self; 5] =
-        [Self::Discovery, Self::Workflow, Self::Execution, Self::Templates, Self::Assets];
+    pub const ALL: [Self; 6] = [
+        Self::Discovery,
+        Self::Workflow,
+        Self::Execution,
+        Self::Templates,
+        Self::Assets,
+        Self::Models,
+    ];
+
+    /// Whether a session of the profile `core` begins with it: the list has a limit.
+    fn is_core(self) -> bool {
+        match self {
+            Self::Discovery | Self::Workflow | Self::Execution | Self::Templates | Self::Assets => {
+                true
+            }
+            Self::Models => false,
+        }
+    }
 
     /// The name as it is given on the command line.
     pub fn as_str(self) -> &'static str {
@@ -110,6 +129,7 @@ impl Toolset {
             Self::Execution => "execution",
             Self::Templates => "templates",
             Self::Assets => "assets",
+            Self::Models => "models",
         }
     }
 }
@@ -123,6 +143,7 @@ pub(crate) enum ToolsetName {
     Execution,
     Templates,
     Assets,
+    Models,
 }
 
 impl From<ToolsetName> for Toolset {
@@ -133,6 +154,7 @@ impl From<ToolsetName> for Toolset {
             ToolsetName::Execution => Self::Execution,
             ToolsetName::Templates => Self::Templates,
             ToolsetName::Assets => Self::Assets,
+            ToolsetName::Models => Self::Models,
         }
     }
 }
@@ -236,7 +258,16 @@ impl Selection {
 
     /// Whether a session begins with a toolset.
     pub(crate) fn begins_with(&self, toolset: Toolset) -> bool {
-        self.toolsets.is_empty() || self.toolsets.contains(&toolset)
+        match self.profile {
+            _ if self.is_limited() => self.toolsets.contains(&toolset),
+            Profile::Core => toolset.is_core(),
+            Profile::Full | Profile::Router => true,
+        }
+    }
+
+    /// Whether whoever runs the server has chosen toolsets.
+    pub(crate) fn is_limited(&self) -> bool {
+        !self.toolsets.is_empty()
     }
 }
 

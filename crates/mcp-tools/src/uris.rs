@@ -14,6 +14,7 @@ pub(crate) enum ResourceUri {
     Job(String),
     /// The picture that a running job showed last.
     JobPreview(String),
+    Model(String),
     Template(String),
     /// A workflow or a drawing of one that a tool answered.
     Workflow(String),
@@ -35,6 +36,7 @@ impl ResourceUri {
             "job preview" => Some(Self::JobPreview(name)),
             "asset" => Some(Self::Asset(name)),
             "job" => Some(Self::Job(name)),
+            "model" => Some(Self::Model(name)),
             "template" => Some(Self::Template(name)),
             "workflow" => Some(Self::Workflow(name)),
             _ => None,
@@ -48,6 +50,7 @@ impl fmt::Display for ResourceUri {
             Self::JobPreview(name) => return write!(f, "{SCHEME}job/{name}{PREVIEW}"),
             Self::Asset(name) => ("asset", name),
             Self::Job(name) => ("job", name),
+            Self::Model(name) => ("model", name),
             Self::Template(name) => ("template", name),
             Self::Workflow(name) => ("workflow", name),
         };
@@ -65,6 +68,7 @@ mod tests {
             "mediafactory://asset/a1",
             "mediafactory://job/j",
             "mediafactory://job/j/preview",
+            "mediafactory://model/wan-2.2-14b",
             "mediafactory://template/t-1",
         ] {
             assert_eq!(ResourceUri::parse(uri).map(|uri| uri.to_string()).as_deref(), Some(uri));

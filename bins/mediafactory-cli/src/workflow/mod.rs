@@ -1,10 +1,12 @@
-//! `mediafactory workflow`: checking, correcting, converting, editing, comparing and drawing.
+//! `mediafactory workflow`: checking, correcting, converting, estimating, editing, comparing and
+//! drawing.
 //!
 //! Nothing here runs a workflow. What depends on node classes takes them from `--object-info`, and
 //! then needs neither server nor configuration, or else from the server.
 
 mod convert;
 mod edit;
+mod estimate;
 mod inspect;
 mod rulebook;
 mod validate;
@@ -27,6 +29,8 @@ pub(crate) enum WorkflowTask {
     Lift(convert::Lift),
     /// List the inputs, outputs and models of a workflow, and what the server lacks of them
     Inspect(inspect::Inspect),
+    /// Say whether a workflow fits into memory, and what would make it fit
+    Estimate(estimate::Estimate),
     /// Apply a patch, all of it or nothing
     Edit(edit::Edit),
     /// Tell what is different between two workflows
@@ -47,6 +51,7 @@ pub(crate) async fn perform(
         WorkflowTask::Convert(task) => convert::convert(task, settings).await,
         WorkflowTask::Lift(task) => convert::lift(task, settings).await,
         WorkflowTask::Inspect(task) => inspect::inspect(task, settings).await,
+        WorkflowTask::Estimate(task) => estimate::estimate(task, settings).await,
         WorkflowTask::Edit(task) => edit::edit(task).await,
         WorkflowTask::Diff(task) => edit::diff(task).await,
         WorkflowTask::Merge(task) => edit::merge(task).await,

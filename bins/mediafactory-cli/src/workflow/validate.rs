@@ -167,9 +167,11 @@ fn shown(verdict: &Validation) -> String {
     let errors = verdict.errors.iter().filter(|error| !error.alternative);
     let errors = errors.map(|error| row("error", error));
     let warnings = verdict.warnings.iter().map(|warning| row("warning", warning));
+    let advice = verdict.advice.iter().map(|advice| ["advice".to_owned(), advice.sentence()]);
     let outputs =
         (!verdict.outputs.is_empty()).then(|| ["outputs".to_owned(), verdict.outputs.join(", ")]);
-    let rows: Vec<_> = near.into_iter().chain(errors).chain(warnings).chain(outputs).collect();
+    let rows: Vec<_> =
+        near.into_iter().chain(errors).chain(warnings).chain(advice).chain(outputs).collect();
     format!("{verdict_line}\n{}", output::aligned(&rows))
 }
 

@@ -11,6 +11,7 @@ mod doctor;
 mod generate;
 mod jobs;
 mod logs;
+mod models;
 mod process;
 mod run;
 mod services;

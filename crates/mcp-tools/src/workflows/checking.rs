@@ -2,7 +2,8 @@
 
 use mediafactory::{
     Error, FailureCode,
-    workflows::{Correction, Inspection, MissingNode, ModelUse, Objection, Validation},
+    models::OnDevice,
+    workflows::{Advice, Correction, Inspection, MissingNode, ModelUse, Objection, Validation},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use super::given::{FindingResult, judged, lines, show, whole};
 use crate::{
     arguments::ObjectArgument,
     definition::{Answer, Call},
+    models::MemoryResult,
     schema,
     shelf::INLINE_BYTES_MAX,
 };
@@ -46,9 +48,23 @@ pub(super) struct VerdictResult {
     warning_count: usize,
     /// At most 100. What would be taken, but is probably not meant.
     warnings: Vec<ObjectionResult>,
+    /// At most 100. What the makers of the model would do otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    advice: Vec<AdviceResult>,
     /// What the conversion from UI format could not carry over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<FindingResult>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct AdviceResult {
+    /// size, frames, cfg, `encoder_type` or lora
+    rule: &'static str,
+    node: String,
+    input: String,
+    told: String,
+    /// Where the figure comes from.
+    source: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -107,7 +123,20 @@ impl VerdictResult {
             errors: list(&verdict.errors),
             warning_count: verdict.warnings.len(),
             warnings: list(&verdict.warnings),
+            advice: verdict.advice.iter().take(FINDINGS_MAX).map(AdviceResult::new).collect(),
             findings: Vec::new(),
+        }
+    }
+}
+
+impl AdviceResult {
+    fn new(advice: &Advice) -> Self {
+        Self {
+            rule: advice.rule,
+            node: advice.node.clone(),
+            input: advice.input.clone(),
+            told: advice.told.clone(),
+            source: advice.source.clone(),
         }
     }
 }
@@ -162,6 +191,8 @@ fn describe(verdict: &Validation, result: &VerdictResult) -> String {
     text.push_str(&lines(errors.iter().map(|error| format!("\n- {}", error.sentence()))));
     let warned = |warning: &Objection| format!("\n- warning: {}", warning.sentence());
     text.push_str(&lines(verdict.warnings.iter().map(warned)));
+    let advised = |advice: &Advice| format!("\n- advice: {}", advice.sentence());
+    text.push_str(&lines(verdict.advice.iter().map(advised)));
     text
 }
 
@@ -392,4 +423,28 @@ fn describe_inspection(inspection: &Inspection) -> String {
     ));
     text.push_str(&lines(inspection.problems.iter().map(|problem| format!("\n- {problem}"))));
     text
+}
+
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct EstimateVram {
+    /// API or UI format: an object, JSON text, or a `workflow_uri` of another answer.
+    workflow: ObjectArgument,
+    /// A card with so many GiB, instead of the server's.
+    #[schemars(range(min = 0, max = 65536))]
+    total_vram_gb: Option<f64>,
+    /// So many GiB are free.
+    #[schemars(range(min = 0, max = 65536))]
+    free_vram_gb: Option<f64>,
+    /// Whose device and files, by name or tag; the first when absent.
+    backend: Option<String>,
+}
+
+pub(super) async fn estimate_vram(
+    call: Call,
+    arguments: EstimateVram,
+) -> Result<Answer<MemoryResult>, Error> {
+    let EstimateVram { workflow, total_vram_gb, free_vram_gb, backend } = arguments;
+    let json = whole(&call, workflow, "workflow")?;
+    let on = OnDevice { backend, total_vram_gb, free_vram_gb };
+    call.factory.estimate_vram(json, &on).await.map(MemoryResult::answer)
 }

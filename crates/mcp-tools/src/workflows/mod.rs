@@ -42,10 +42,18 @@ fn checking() -> Vec<Definition> {
                       (prompt, seed, steps, size, …), its models, and the nodes and models that \
                       the server lacks.",
     };
+    let estimate = Words {
+        name: "estimate_vram",
+        title: "Estimate the memory of a workflow",
+        description: "Whether a workflow fits into the memory of the server or of a given card, \
+                      stage by stage, and what would make it fit. Computed as ComfyUI does, not \
+                      measured.",
+    };
     vec![
         Definition::new(SET, Effect::ReadsServer, validate, checking::validate_workflow),
         Definition::new(SET, Effect::ReadsServer, fix, checking::validate_and_fix_workflow),
         Definition::new(SET, Effect::ReadsServer, inspect, checking::inspect_workflow),
+        Definition::new(SET, Effect::ReadsServer, estimate, checking::estimate_vram),
     ]
 }
 

@@ -38,8 +38,8 @@ async fn every_tool_has_its_snapshot() {
 }
 
 #[tokio::test]
-async fn every_tool_is_listed_unless_the_router_stands_before_them() {
-    let expected = [
+async fn core_lists_what_most_sessions_need_and_full_everything() {
+    let everywhere = [
         "apply_lora",
         "cancel_job",
         "comfyui_health_check",
@@ -47,6 +47,7 @@ async fn every_tool_is_listed_unless_the_router_stands_before_them() {
         "create_workflow_from_template",
         "diff_workflows",
         "edit_workflow",
+        "estimate_vram",
         "execute_workflow",
         "free_memory",
         "generate",
@@ -72,9 +73,21 @@ async fn every_tool_is_listed_unless_the_router_stands_before_them() {
         "visualize_workflow",
         "wait_for_completion",
     ];
-    for profile in [Profile::Core, Profile::Full] {
-        assert_eq!(listed(&Selection { profile, ..Selection::default() }).await, expected);
-    }
+    let models = [
+        "check_model_fits",
+        "check_model_freshness",
+        "get_model_settings",
+        "get_sota_models",
+        "search_models",
+    ];
+    let sorted = |more: &[&'static str]| {
+        let mut names = [&everywhere[..], more].concat();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(listed(&Selection::default()).await, sorted(&["enable_toolset"]));
+    let full = Selection { profile: Profile::Full, ..Selection::default() };
+    assert_eq!(listed(&full).await, sorted(&models));
     let router = Selection { profile: Profile::Router, ..Selection::default() };
     assert_eq!(listed(&router).await, ["call_tool", "describe_tool", "list_tools"]);
 }

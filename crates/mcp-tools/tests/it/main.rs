@@ -14,6 +14,8 @@ mod failing;
 mod following;
 mod generating;
 mod listing;
+mod models;
+mod prompting;
 mod protocol;
 mod routing;
 mod running;

@@ -56,7 +56,7 @@ async fn the_client_library_gets_along_in_both_generations() {
         let stop = CancellationToken::new();
         serving.spawn(mcp_tools::serve_pipes(bench.server.clone(), reader, writer, stop));
         let client = ().serve_with_lifecycle(ours, lifecycle).await.expect("a session");
-        assert_eq!(client.list_all_tools().await.expect("tools").len(), 31);
+        assert_eq!(client.list_all_tools().await.expect("tools").len(), 33);
         let request = CallToolRequestParams::new("comfyui_health_check");
         let result = client.call_tool(request).await.expect("a result");
         assert_eq!(result.structured_content.expect("there is some")["simulated"], true);
@@ -95,6 +95,7 @@ async fn resources_are_listed_and_read() {
             "mediafactory://asset/{id}",
             "mediafactory://job/{id}",
             "mediafactory://template/{name}",
+            "mediafactory://model/{family}",
             "mediafactory://job/{id}/preview",
             "mediafactory://workflow/{digest}"
         ]
@@ -102,10 +103,18 @@ async fn resources_are_listed_and_read() {
     let list = wire.request("resources/list", json!({})).await;
     assert_eq!(list["result"]["resources"][0]["uri"], made["assets"][0]["uri"]);
 
+    let cursor = &list["result"]["nextCursor"];
+    let ready = wire.request("resources/list", json!({"cursor": cursor})).await;
+    let ready = ready["result"]["resources"].as_array().expect("a list").clone();
+    let has = |uri: &str| ready.iter().any(|resource| resource["uri"] == uri);
+    assert!(has("mediafactory://template/sd15_txt2img") && has("mediafactory://model/flux1-dev"));
+
     let job = made["job_id"].as_str().expect("an id");
-    for uri in
-        [format!("mediafactory://job/{job}"), "mediafactory://template/sd15_txt2img".to_owned()]
-    {
+    for uri in [
+        format!("mediafactory://job/{job}"),
+        "mediafactory://template/sd15_txt2img".to_owned(),
+        "mediafactory://model/wan-2.2-14b".to_owned(),
+    ] {
         let read = wire.request("resources/read", json!({"uri": uri})).await;
         let contents = &read["result"]["contents"][0];
         assert_eq!(contents["mimeType"], "application/json", "{read}");
@@ -121,6 +130,7 @@ async fn an_absent_resource_is_told_in_the_way_of_each_generation() {
     let mut new = Wire::new(server);
     for uri in [
         "mediafactory://template/none",
+        "mediafactory://model/none",
         "mediafactory://job/0197f1ce-3c5a-7000-8000-00000000002a",
         "mediafactory://asset/none",
         "mediafactory://workflow/none",

@@ -3,7 +3,10 @@
 use mcp_tools::{Profile, Selection, Server};
 use serde_json::{Value, json};
 
-use crate::{bench::Bench, wire::Wire};
+use crate::{
+    bench::{Bench, telling_all},
+    wire::Wire,
+};
 
 async fn routed(bench: &Bench, selection: Selection) -> Wire {
     let selection = Selection { profile: Profile::Router, ..selection };
@@ -20,8 +23,11 @@ async fn tools_are_found_described_and_called() {
     let bench = Bench::start().await;
     let mut wire = routed(&bench, Selection::default()).await;
     let list = wire.succeed("list_tools", json!({"limit": 100})).await;
-    let listed: Vec<String> =
-        bench.server.tools().iter().map(|tool| tool.name.to_string()).collect();
+    let listed: Vec<String> = telling_all(bench.factory.clone())
+        .tools()
+        .iter()
+        .map(|tool| tool.name.to_string())
+        .collect();
     assert_eq!(names(&list), listed);
     let templates = wire.succeed("list_tools", json!({"toolset": "templates", "limit": 1})).await;
     assert_eq!((&templates["total"], names(&templates).len()), (&json!(3), 1));
@@ -94,7 +100,7 @@ async fn wrong_names_and_arguments_are_told() {
     let failure = wire.fail("list_tools", json!({"toolset": "asets"})).await;
     assert_eq!(
         failure["message"],
-        "argument `toolset` has to be one of discovery, workflow, execution, templates, assets, not \"asets\""
+        "argument `toolset` has to be one of discovery, workflow, execution, templates, assets, models, not \"asets\""
     );
     let params = json!({"name": "generate_image", "arguments": {"prompt": "x"}});
     let answer = wire.request("tools/call", params).await;

@@ -85,7 +85,8 @@ async fn what_is_denied_or_routed_is_not_switched() {
     assert_eq!(denied, ["get_asset_metadata", "list_assets", "view_output"]);
     let routed = tools(Selection { profile: Profile::Router, ..begins_with_assets() });
     assert_eq!(routed, ["call_tool", "describe_tool", "list_tools"]);
-    assert!(!tools(Selection::default()).contains(&"enable_toolset".to_owned()), "all are on");
+    let full = Selection { profile: Profile::Full, ..Selection::default() };
+    assert!(!tools(full).contains(&"enable_toolset".to_owned()), "all are on");
 
     let read_only = Selection { read_only: true, ..begins_with_assets() };
     let mut wire = Wire::open(Server::new(factory.clone(), &read_only).expect("no names")).await;

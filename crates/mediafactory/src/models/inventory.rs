@@ -82,11 +82,6 @@ impl Inventory {
         self.folders.get(folder)?.iter().find(|file| base_name(&file.name) == name)
     }
 
-    /// Whether it has every file that a variant cannot run without.
-    pub(super) fn has_all(&self, family: &model_registry::Family, variant: &Variant) -> bool {
-        self.lacks(family, variant).next().is_none()
-    }
-
     /// The files that a variant cannot run without and that are not there. What is no file of the
     /// family, such as a VAE that is none, is not looked for.
     pub(super) fn lacks<'f>(

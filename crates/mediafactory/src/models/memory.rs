@@ -44,9 +44,8 @@ pub struct OnDevice {
 /// nobody records the peaks of finished jobs yet.
 ///
 /// ```
-/// use model_registry::memory::Verdict;
 /// # fn of(answer: &mediafactory::models::MemoryAnswer) {
-/// if answer.estimate.verdict() == Verdict::Fails {
+/// if answer.fails() {
 ///     println!("{}", answer.summary());
 /// }
 /// # }
@@ -239,9 +238,9 @@ impl MemoryAnswer {
         }))
     }
 
-    /// Whether all weights can be loaded.
-    pub fn fits(&self) -> bool {
-        self.estimate.verdict() == Verdict::Fits
+    /// Whether it runs out of memory, as far as that can be computed.
+    pub fn fails(&self) -> bool {
+        self.estimate.verdict() == Verdict::Fails
     }
 }
 

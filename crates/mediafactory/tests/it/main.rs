@@ -10,6 +10,7 @@ mod failures;
 mod faults;
 mod generate;
 mod jobs;
+mod models;
 mod results;
 mod server;
 mod services;
