@@ -25,7 +25,7 @@ pub(crate) fn perform(task: &TemplatesTask) -> Result<ExitCode, Failure> {
     let templates = Templates::own()?;
     let text = match task {
         TemplatesTask::List => list(templates.all()),
-        TemplatesTask::Show { name, workflow: false } => shown(templates.get(name)?),
+        TemplatesTask::Show { name, workflow: false } => shown(templates.get(name)?)?,
         TemplatesTask::Show { name, workflow: true } => {
             templates.get(name)?.workflow().to_json().to_string()
         }
@@ -42,7 +42,7 @@ fn list(templates: &[Template]) -> String {
     output::aligned(&rows)
 }
 
-fn shown(template: &Template) -> String {
+fn shown(template: &Template) -> Result<String, Failure> {
     let models: Vec<_> = template
         .models
         .iter()
@@ -54,15 +54,17 @@ fn shown(template: &Template) -> String {
         (Some(family), None) => format!("family {family}\n"),
         (None, _) => String::new(),
     };
-    format!(
-        "{}\n{}\n\n{model}task {}, needs ComfyUI {} or newer\n\nmodels\n{}\nparameters\n{}",
+    Ok(format!(
+        "{}\n{}\n\n{model}task {}, needs ComfyUI {} or newer\nmemory of an NVIDIA card: {}\n\n\
+         models\n{}\nparameters\n{}",
         template.title,
         template.description,
         template.task,
         template.minimum_version,
+        template.memory()?.summary(),
         output::aligned(&models),
         output::aligned(&parameters)
-    )
+    ))
 }
 
 fn row(parameter: &Parameter) -> [String; 5] {

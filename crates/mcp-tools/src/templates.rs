@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mediafactory::{Error, Parameter, Template, TemplateModel};
+use mediafactory::{Error, Parameter, Template, TemplateMemory, TemplateModel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(crate) fn tools() -> Vec<Definition> {
         name: "get_template",
         title: "Describe a template",
         description: "The parameters of a template with their kinds, bounds and defaults, and \
-                      the model files it needs.",
+                      the model files and the memory it needs.",
     };
     let create = Words {
         name: "create_workflow_from_template",
@@ -71,6 +71,39 @@ struct TemplateEntry {
     models: Vec<String>,
     /// Parameters that must be given.
     required: Vec<String>,
+    memory: MemoryResult,
+}
+
+/// What an NVIDIA card must have free at the defaults: computed, not measured.
+#[derive(Serialize, JsonSchema)]
+struct MemoryResult {
+    /// For all weights to be loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fully_bytes: Option<u64>,
+    /// Whether `fully_bytes` is only a bound.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    at_most: bool,
+    /// To run, with weights streamed where they have no room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_all_bytes: Option<u64>,
+    /// Model files that come on top.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_counted: Vec<String>,
+    /// What lacks for an answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<String>,
+}
+
+impl From<TemplateMemory> for MemoryResult {
+    fn from(memory: TemplateMemory) -> Self {
+        Self {
+            fully_bytes: memory.needs.map(|needs| needs.fully),
+            at_most: memory.is_bound,
+            at_all_bytes: memory.needs.map(|needs| needs.at_all),
+            not_counted: memory.not_counted,
+            unknown: memory.unknown,
+        }
+    }
 }
 
 async fn list_workflow_templates(
@@ -79,18 +112,19 @@ async fn list_workflow_templates(
 ) -> Result<Answer<TemplateList>, Error> {
     let is_wanted =
         |template: &&Template| arguments.task.as_ref().is_none_or(|task| *task == template.task);
-    let entries = call.factory.templates().all().iter().filter(is_wanted).map(TemplateEntry::new);
-    let part = paging::cut(entries.collect(), arguments.limit, arguments.cursor.as_deref())?;
+    let wanted: Vec<&Template> = call.factory.templates().all().iter().filter(is_wanted).collect();
+    let part = paging::cut(wanted, arguments.limit, arguments.cursor.as_deref())?;
     let headline = format!("{} templates; {} shown", part.total, part.items.len());
     let lines = part.items.iter().map(|entry| format!("\n- {}: {}", entry.name, entry.title));
     let text: String = std::iter::once(headline).chain(lines).collect();
-    let (items, total, next_cursor) = (part.items, part.total, part.next_cursor);
+    let (total, next_cursor) = (part.total, part.next_cursor);
+    let items = part.items.into_iter().map(TemplateEntry::new).collect::<Result<_, Error>>()?;
     Ok(Answer::new(text, TemplateList { items, total, next_cursor }))
 }
 
 impl TemplateEntry {
-    fn new(template: &Template) -> Self {
-        Self {
+    fn new(template: &Template) -> Result<Self, Error> {
+        Ok(Self {
             name: template.name.clone(),
             title: template.title.clone(),
             description: template.description.clone(),
@@ -98,7 +132,8 @@ impl TemplateEntry {
             tags: template.tags.clone(),
             models: template.models.iter().map(|model| model.file.clone()).collect(),
             required: template.required().map(|parameter| parameter.name.clone()).collect(),
-        }
+            memory: template.memory()?.into(),
+        })
     }
 }
 
@@ -122,6 +157,7 @@ pub(crate) struct TemplateResult {
     variant: Option<String>,
     tags: Vec<String>,
     minimum_version: String,
+    memory: MemoryResult,
     models: Vec<ModelResult>,
     parameters: Vec<ParameterResult>,
 }
@@ -167,18 +203,19 @@ async fn get_template(call: Call, arguments: GetTemplate) -> Result<Answer<Templ
         template.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     let required: Vec<&str> = template.required().map(|parameter| &*parameter.name).collect();
     let text = format!(
-        "{}: {}\nparameters: {}\nmust be given: {}",
+        "{}: {}\nparameters: {}\nmust be given: {}\nmemory of an NVIDIA card: {}",
         template.name,
         template.title,
         names.join(", "),
-        required.join(", ")
+        required.join(", "),
+        template.memory()?.summary()
     );
-    Ok(Answer::new(text, TemplateResult::new(template)))
+    Ok(Answer::new(text, TemplateResult::new(template)?))
 }
 
 impl TemplateResult {
-    pub(crate) fn new(template: &Template) -> Self {
-        Self {
+    pub(crate) fn new(template: &Template) -> Result<Self, Error> {
+        Ok(Self {
             name: template.name.clone(),
             title: template.title.clone(),
             description: template.description.clone(),
@@ -187,9 +224,10 @@ impl TemplateResult {
             variant: template.variant.clone(),
             tags: template.tags.clone(),
             minimum_version: template.minimum_version.clone(),
+            memory: template.memory()?.into(),
             models: template.models.iter().map(ModelResult::new).collect(),
             parameters: template.parameters.iter().map(ParameterResult::new).collect(),
-        }
+        })
     }
 }
 

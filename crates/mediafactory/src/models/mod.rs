@@ -34,7 +34,6 @@ pub use model_registry::{
     Family, Found, Freshness, How, Licence, Medium, Runs, State, Task, Variant,
 };
 
-pub(crate) use self::inventory::FileCache;
 pub use self::{
     current::{CurrentModels, ModelQuery, ModelToday},
     fits::FitQuestion,
@@ -42,6 +41,7 @@ pub use self::{
     search::{ModelHit, ModelHits},
     settings::{FileState, ModelSettings},
 };
+pub(crate) use self::{inventory::FileCache, memory::in_gib};
 use crate::{
     error::{Error, FailureCode},
     failure, nearest,
