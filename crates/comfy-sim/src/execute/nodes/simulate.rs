@@ -192,13 +192,24 @@ pub(super) fn compress(inputs: &Inputs, _: &Context) -> Result<Produced, Excepti
 
 fn marked(inputs: &Inputs, mark: &str) -> Result<Produced, Exception> {
     let mut pictures = images(inputs, "image")?.to_vec();
-    pictures.iter_mut().for_each(|picture| picture::stamp(picture, mark));
+    for picture in &mut pictures {
+        picture::stamp(picture, mark);
+    }
     Ok(Produced::of(NodeValue::Image(Arc::new(pictures))))
 }
 
 /// The notes of a start for VACE, and how much of it is to be cut off at the end: the frame of
 /// the reference.
 pub(super) fn begin_vace(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    vace(inputs)
+}
+
+fn vace(inputs: &Inputs) -> Result<Produced, Exception> {
+    if let Some(lacks) =
+        ["positive", "negative", "vae"].iter().find(|it| input(inputs, it).is_none())
+    {
+        return Err(Exception::missing_input(lacks));
+    }
     let outputs =
         [("CONDITIONING", "positive"), ("CONDITIONING", "negative"), ("LATENT", "latent")];
     let notes =
@@ -265,6 +276,26 @@ mod tests {
         let marked = produced.outputs[0].as_images().unwrap();
         assert_eq!(marked[0].dimensions(), image.dimensions());
         assert_ne!(marked[0], image);
+    }
+
+    #[test]
+    fn vace_cuts_off_the_frame_of_a_reference_only_where_there_is_one() {
+        let class = |name: &str| first(run(name, &vec![literal("text", json!("a fox"))]));
+        let mut inputs = vec![
+            ("positive".to_owned(), class("CLIPTextEncode")),
+            ("negative".to_owned(), class("CLIPTextEncode")),
+            ("vae".to_owned(), class("VAELoader")),
+        ];
+        let trimmed = |inputs: &Inputs| {
+            let outputs = vace(inputs).unwrap().outputs;
+            outputs.last().unwrap().as_plain().cloned()
+        };
+        assert_eq!(trimmed(&inputs), Some(json!(0)));
+        let picture = NodeValue::Image(Arc::new(vec![image::RgbImage::new(8, 8)]));
+        inputs.push(("reference_image".to_owned(), picture));
+        assert_eq!(trimmed(&inputs), Some(json!(1)));
+        inputs.remove(0);
+        assert_eq!(vace(&inputs).unwrap_err(), Exception::missing_input("positive"));
     }
 
     #[test]
