@@ -98,11 +98,8 @@ impl TemplateMemory {
 /// Whether weights are counted larger than they are: what several files take together for each
 /// of them, or a whole checkpoint for each of its parts.
 fn is_larger(model: &ModelMemory) -> bool {
-    match model.basis {
-        Basis::DownloadTotal => true,
-        Basis::Header => false,
-        _ => model.folder == "checkpoints",
-    }
+    let is_one_of_several = model.basis == Basis::DownloadTotal;
+    is_one_of_several || (model.folder == "checkpoints" && model.basis != Basis::Header)
 }
 
 #[cfg(test)]
