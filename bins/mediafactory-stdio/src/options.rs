@@ -29,8 +29,8 @@ pub(crate) struct Options {
     /// through which all others are called)
     #[arg(long, value_name = "NAME", default_value_t)]
     profile: Profile,
-    /// Begin with only these toolsets: discovery, workflow, execution, templates, assets. The client
-    /// can switch on the others, unless `enable_toolset` is denied
+    /// Begin with only these toolsets: discovery, workflow, execution, templates, assets, models. The
+    /// client can switch on the others, unless `enable_toolset` is denied
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     toolsets: Vec<Toolset>,
     /// Offer only tools that change nothing

@@ -105,10 +105,10 @@ fn matching(known: Vec<(String, String)>, typed: &str) -> Vec<String> {
     let typed = typed.trim().to_lowercase();
     let rank = |(name, words): &(String, String)| {
         let (name, words) = (name.to_lowercase(), words.to_lowercase());
-        match () {
-            () if name.starts_with(&typed) => Some(0),
-            () if name.contains(&typed) || words.contains(&typed) => Some(1),
-            () => None,
+        if name.starts_with(&typed) {
+            Some(0)
+        } else {
+            (name.contains(&typed) || words.contains(&typed)).then_some(1)
         }
     };
     let mut found: Vec<(u8, String)> =

@@ -330,7 +330,7 @@ pub(crate) struct MemoryResult {
 }
 
 impl MemoryResult {
-    pub(crate) fn answer(answer: MemoryAnswer) -> Answer<Self> {
+    pub(crate) fn answer(answer: &MemoryAnswer) -> Answer<Self> {
         let told = answer.to_json();
         let part = |name| told.get(name).map(mediafactory::Json::to_serde).unwrap_or_default();
         let result = Self {
@@ -358,7 +358,7 @@ async fn check_model_fits(call: Call, given: CheckFits) -> Result<Answer<MemoryR
         free_vram_gb: given.free_vram_gb,
     };
     let question = FitQuestion { model, variant, on, width, height, frames, batch };
-    call.factory.check_model_fits(&question).await.map(MemoryResult::answer)
+    Ok(MemoryResult::answer(&call.factory.check_model_fits(&question).await?))
 }
 
 #[derive(Deserialize, JsonSchema)]

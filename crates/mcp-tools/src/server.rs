@@ -60,6 +60,10 @@ taken by the others in place of the workflow. `list_models`, \
 `search_nodes` and `get_node_info` say what the server has; `comfyui_health_check` says whether \
 it answers, and whether it is a simulator whose pictures are drawn, not generated.
 
+`get_sota_models`, `get_model_settings` and `check_model_fits` say what models are current, how \
+they are run and what fits (`enable_toolset` lists them where they are not listed); \
+`estimate_vram` says it of a workflow.
+
 Jobs survive this server: an answer with `timed_out: true` names the job, and \
 `wait_for_completion` or `get_workflow_status` follow it. A failed call carries `code`, \
 `message`, `hint`, `details` and `retry`: `safe` means try again, `check_first` means look at \

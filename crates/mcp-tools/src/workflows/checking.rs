@@ -446,5 +446,5 @@ pub(super) async fn estimate_vram(
     let EstimateVram { workflow, total_vram_gb, free_vram_gb, backend } = arguments;
     let json = whole(&call, workflow, "workflow")?;
     let on = OnDevice { backend, total_vram_gb, free_vram_gb };
-    call.factory.estimate_vram(json, &on).await.map(MemoryResult::answer)
+    Ok(MemoryResult::answer(&call.factory.estimate_vram(json, &on).await?))
 }

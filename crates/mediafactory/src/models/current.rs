@@ -83,7 +83,7 @@ impl Factory {
         let medium = query.medium.as_deref();
         let medium = medium.map(|medium| word("category", medium, Medium::ALL, Medium::as_str));
         let runs = query.runs.as_deref();
-        let runs = runs.map(|runs| word("place to run", runs, Runs::ALL, Runs::as_str));
+        let runs = runs.map(|runs| word("place", runs, Runs::ALL, Runs::as_str));
         let (task, medium, runs) = (task.transpose()?, medium.transpose()?, runs.transpose()?);
         let tasks: Vec<Task> = task.map_or_else(|| Task::ALL.to_vec(), |task| vec![task]);
         let is_meant = |family: &Family| {

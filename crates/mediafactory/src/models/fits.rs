@@ -5,7 +5,7 @@ use model_registry::memory::Asked;
 use super::{
     Variant, find,
     memory::{MemoryAnswer, OnDevice, device},
-    registry, variants,
+    variants,
 };
 use crate::{error::Error, factory::Factory, failure};
 
@@ -74,7 +74,7 @@ impl Factory {
         let files = self.sizes(on, &mut notes).await?;
         let asked = Asked { width, height, frames, batch };
         let family = found.family;
-        let estimate = registry()?.estimate_variant_at(family, variant, &asked, &device, &files);
+        let estimate = family.estimate(variant, &asked, &device, &files);
         Ok(MemoryAnswer { estimate, device, model: Some((family, variant)), notes })
     }
 }

@@ -279,7 +279,7 @@ fn basis(basis: Basis) -> &'static str {
         Basis::Size => "size of the file",
         Basis::Data => "data",
         Basis::DownloadTotal => "download total",
-        _ => "nothing",
+        Basis::Unknown | _ => "nothing",
     }
 }
 

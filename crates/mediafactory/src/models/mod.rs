@@ -53,7 +53,7 @@ static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../model-regis
 static OWN: LazyLock<Result<Registry, model_registry::Error>> = LazyLock::new(|| {
     let texts =
         FILES.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)));
-    Registry::load(texts.filter(|(name, _)| name.ends_with(".toml")))
+    Registry::load(texts)
 });
 
 /// The models that this program knows. The data is read once; that it can be read is tested, so
@@ -87,7 +87,6 @@ pub fn find(name: &str) -> Result<Found<'static>, Error> {
             Err(failure::argument(message).with_hint("name one of them").with_details(details))
         }
         Resolution::Unknown { near } => Err(unknown(name, &near)),
-        // `Resolution` may grow.
         _ => Err(unknown(name, &[])),
     }
 }

@@ -1,8 +1,9 @@
 //! Finding models by words: those that are known and the files that servers have.
 
+use model_registry::Registry;
 use workflow_graph::Json;
 
-use super::{Family, How, inventory::base_name, registry};
+use super::{Family, inventory::base_name, registry};
 use crate::{error::Error, factory::Factory, failure};
 
 /// How many words of a query count.
@@ -62,15 +63,16 @@ impl Factory {
         if words.is_empty() {
             return Err(failure::argument("the query must have at least one word"));
         }
+        let registry = registry()?;
         let mut hits = ModelHits { items: Vec::new(), notes: Vec::new() };
-        hits.items.extend(registry()?.families().filter_map(|family| of_family(family, &words)));
+        hits.items.extend(registry.families().filter_map(|family| of_family(family, &words)));
         for server in self.placed(backend)? {
             match server.inventory().await {
                 Ok(files) => {
                     for (folder, file) in
                         files.all().filter(|(_, file)| has_all(&file.name, &words))
                     {
-                        hits.add_file(folder, &file.name, &server.name)?;
+                        hits.add_file(registry, folder, &file.name, &server.name);
                     }
                 }
                 Err(error) => {
@@ -85,21 +87,18 @@ impl Factory {
 }
 
 impl ModelHits {
-    fn add_file(&mut self, folder: &str, name: &str, server: &str) -> Result<(), Error> {
+    fn add_file(&mut self, registry: &Registry, folder: &str, name: &str, server: &str) {
         let is_same = |hit: &&mut ModelHit| {
             hit.file.as_ref().is_some_and(|(in_folder, known)| in_folder == folder && known == name)
         };
         if let Some(hit) = self.items.iter_mut().find(is_same) {
             hit.backends.push(server.to_owned());
-            return Ok(());
+            return;
         }
-        let model = match registry()?.resolve(base_name(name)) {
-            // What only looks like a file of a family, or of several, is not said to be one.
-            model_registry::Resolution::Found(found) if found.how <= How::File => {
-                Some(found.family.name.clone())
-            }
-            _ => None,
-        };
+        // Of a file that several use it is not said whose it is, nor of one that only looks like theirs.
+        let mut users = registry.users(base_name(name));
+        let model = users.next().filter(|_| users.next().is_none());
+        let model = model.map(|family| family.name.clone());
         self.items.push(ModelHit {
             model,
             title: name.to_owned(),
@@ -108,7 +107,6 @@ impl ModelHits {
             backends: vec![server.to_owned()],
             rank: RANK_OF_INSTALLED,
         });
-        Ok(())
     }
 }
 

@@ -68,9 +68,10 @@ impl Factory {
         let found = find(name)?;
         let variants = variants(&found, variant)?;
         let family = found.family;
-        let (inventory, notes) = match family.files.is_empty() {
-            true => (None, Vec::new()),
-            false => self.files_if_any(backend).await?,
+        let (inventory, notes) = if family.files.is_empty() {
+            (None, Vec::new())
+        } else {
+            self.files_if_any(backend).await?
         };
         let sizes = inventory.as_ref().map_or_else(WeightFiles::default, |files| files.weights());
         let used =

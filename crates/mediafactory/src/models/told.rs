@@ -19,7 +19,7 @@ pub(super) fn without_nulls(value: Value) -> Value {
             Value::Object(there.map(|(name, member)| (name, without_nulls(member))).collect())
         }
         Value::Array(items) => items.into_iter().map(without_nulls).collect(),
-        other => other,
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
     }
 }
 

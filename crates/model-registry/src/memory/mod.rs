@@ -97,10 +97,13 @@ impl Registry {
         device: &Device,
         files: &WeightFiles,
     ) -> Estimate {
-        self.estimate_variant_at(family, variant, &Asked::default(), device, files)
+        family.estimate(variant, &Asked::default(), device, files)
     }
+}
 
-    /// The same with another size, length or number than the template's.
+impl Family {
+    /// What a variant of it needs of a device, with another size, length or number than its
+    /// official template has.
     ///
     /// ```
     /// use model_registry::{Registry, memory::{Asked, Device, Report, WeightFiles}};
@@ -110,19 +113,18 @@ impl Registry {
     /// let report = Report { vram_total: 24e9, vram_free: 24e9, ..Report::new("linux", "cuda", "cuda:0 NVIDIA L4") };
     /// let device = Device::new(&report, &[])?;
     /// let small = Asked { width: Some(512), height: Some(512), ..Asked::default() };
-    /// let estimate = registry.estimate_variant_at(fox, &fox.variants[0], &small, &device, &WeightFiles::default());
+    /// let estimate = fox.estimate(&fox.variants[0], &small, &device, &WeightFiles::default());
     /// assert_eq!(estimate.stages[1].latent.as_ref().unwrap().to_string(), "[1, 16, 64, 64]");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn estimate_variant_at(
+    pub fn estimate(
         &self,
-        family: &Family,
         variant: &Variant,
         asked: &Asked,
         device: &Device,
         files: &WeightFiles,
     ) -> Estimate {
-        of(&default::plan(family, variant, asked), device, files)
+        of(&default::plan(self, variant, asked), device, files)
     }
 }
 
