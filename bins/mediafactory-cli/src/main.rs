@@ -9,6 +9,7 @@ mod display;
 mod doctor;
 mod failure;
 mod follow;
+mod gallery;
 mod generate;
 mod input;
 mod jobs;
@@ -59,7 +60,7 @@ async fn perform(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Arguments { task, settings } = arguments;
     // These need no configuration, or not always, so a broken one does not stand in their way.
     match task {
-        Task::Templates(templates) => return templates::perform(&templates),
+        Task::Templates(templates) => return templates::perform(&templates, settings).await,
         Task::Sim(sim) => return sim::perform(&sim).await,
         Task::Config(config) => return config::perform(&config, settings),
         Task::Workflow(task) => return workflow::perform(task, settings).await,

@@ -8,7 +8,7 @@ use mediafactory::{
     config::Resolved,
     models::{
         self, FileState, FitQuestion, ModelHit, ModelQuery, ModelSettings, ModelToday, OnDevice,
-        Variant,
+        Variant, Wish,
     },
 };
 
@@ -65,6 +65,8 @@ enum ModelsTask {
         #[arg(long)]
         json: bool,
     },
+    /// The model to take for what is to be made, and why
+    Recommend(Recommend),
     /// Whether a model is current, and what took its place
     Freshness {
         /// A name, an alias, an official template or a file
@@ -109,6 +111,33 @@ struct Fits {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct Recommend {
+    /// What is to be made, in English
+    description: Vec<String>,
+    /// The task, such as text-to-image, instead of what the description says
+    #[arg(long)]
+    task: Option<String>,
+    /// quality, speed or balanced
+    #[arg(long)]
+    priority: Option<String>,
+    /// Free memory in GiB, instead of what the description or the server says
+    #[arg(long, value_name = "GB", allow_negative_numbers = true)]
+    vram: Option<f64>,
+    /// There is a picture to start from
+    #[arg(long)]
+    with_picture: bool,
+    /// Models of paid services may be named
+    #[arg(long)]
+    services: bool,
+    /// The results are for business
+    #[arg(long)]
+    commercial: bool,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
 impl Card {
     pub(crate) fn on(&self, backend: Option<&str>) -> OnDevice {
         OnDevice {
@@ -146,9 +175,37 @@ async fn tell(factory: &Factory, models: &Models) -> Result<ExitCode, Failure> {
         Some(ModelsTask::Search { text, json }) => {
             search(factory, &text.join(" "), backend, *json).await?;
         }
+        Some(ModelsTask::Recommend(task)) => recommend(factory, task, backend).await?,
         Some(ModelsTask::Freshness { name }) => freshness(factory, name)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn recommend(
+    factory: &Factory,
+    task: &Recommend,
+    backend: Option<&str>,
+) -> Result<(), Failure> {
+    let description = task.description.join(" ");
+    let wish = Wish {
+        description: (!description.is_empty()).then_some(description),
+        task: task.task.clone(),
+        priority: task.priority.clone(),
+        has_reference_image: task.with_picture,
+        available_vram_gb: task.vram,
+        services_allowed: task.services,
+        commercial: task.commercial,
+        alternatives: None,
+        backend: backend.map(str::to_owned),
+    };
+    let advice = factory.recommend_model(&wish).await?;
+    for note in &advice.notes {
+        output::note(note);
+    }
+    if task.json {
+        return output::result(&advice.to_json().to_string());
+    }
+    output::result(&advice.recommended.to_string())
 }
 
 async fn files(

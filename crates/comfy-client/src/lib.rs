@@ -45,6 +45,7 @@ mod client;
 mod error;
 mod excerpt;
 mod files;
+mod gallery;
 mod history;
 mod http;
 mod ids;
@@ -70,6 +71,9 @@ pub use crate::{
     client::{Client, ClientOptions},
     error::{BoxError, Call, Error, Method, Retry},
     files::{FileRef, Folder, OnConflict, Upload, View},
+    gallery::{
+        Blueprint, BlueprintEntry, GalleryCategory, GalleryIndex, GalleryItem, PackExamples,
+    },
     history::{HistoryEntry, HistoryMessage},
     ids::{ClientId, InvalidPromptId, PromptId},
     limits::Limits,

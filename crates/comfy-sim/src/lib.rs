@@ -47,6 +47,7 @@ mod cut;
 mod execute;
 mod flac_file;
 mod folders;
+mod gallery;
 mod hub;
 mod listener;
 mod log;
@@ -60,6 +61,7 @@ mod validate;
 
 pub use crate::error::SimError;
 pub use crate::fault::{Fault, Gate, Moment};
+pub use crate::gallery::Gallery;
 pub use crate::options::SimOptions;
 pub use crate::server::ReceivedPrompt;
 pub use crate::sim::Sim;

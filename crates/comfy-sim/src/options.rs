@@ -2,6 +2,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Gallery;
+
 /// How a simulated server is set up.
 ///
 /// ```
@@ -28,6 +30,8 @@ pub struct SimOptions {
     pub storage: Option<PathBuf>,
     /// The longest request body, in bytes; 100 MiB by default.
     pub body_bytes_max: usize,
+    /// The workflows it offers; by default a few of its own.
+    pub gallery: Gallery,
     /// How large model files are said to be, in bytes. There are none, so it is 0 by default.
     pub model_bytes: u64,
 }
@@ -41,6 +45,7 @@ impl Default for SimOptions {
             previews: false,
             storage: None,
             body_bytes_max: 100 * 1024 * 1024,
+            gallery: Gallery::default(),
             model_bytes: 0,
         }
     }

@@ -1,5 +1,6 @@
 //! The HTTP face: every route with and without `/api`, and the answers of the real server where there is no route.
 
+mod gallery;
 mod history;
 mod info;
 mod jobs;
@@ -54,9 +55,9 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         ("/users", get(info::users)),
         ("/settings", get(info::settings)),
         ("/userdata", get(info::userdata)),
-        ("/global_subgraphs", get(info::none_of_these)),
-        ("/global_subgraphs/{id}", get(info::no_subgraph)),
-        ("/workflow_templates", get(info::none_of_these)),
+        ("/global_subgraphs", get(gallery::blueprints)),
+        ("/global_subgraphs/{id}", get(gallery::blueprint)),
+        ("/workflow_templates", get(gallery::pack_examples)),
         ("/i18n", get(info::none_of_these)),
     ];
     let mut router = Router::new();
@@ -65,9 +66,12 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     }
     // These exist only outside of `/api`.
     router = router
+        .route("/templates/{*file}", get(gallery::template))
         .route("/internal/logs", get(logs::text))
         .route("/internal/logs/raw", get(logs::raw))
         .route("/internal/logs/subscribe", patch(logs::subscribe));
+    // This exists only below `/api`.
+    router = router.route("/api/workflow_templates/{pack}/{file}", get(gallery::pack_example));
     // These exist only below `/api`, and say that they are switched off.
     for path in ["/api/assets", "/api/assets/{*rest}", "/api/tags"] {
         router = router.route(path, axum::routing::any(info::assets));

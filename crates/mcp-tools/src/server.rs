@@ -30,7 +30,7 @@ use crate::{
     discovery, execution, jobs, models,
     offer::{NotOffered, Offer, Services},
     progress::Reporter,
-    router, services,
+    recommending, router, services,
     shelf::Shelf,
     subscriptions::{self, Changes, Listener, Subscriptions},
     switching::{ENABLE_TOOLSET, Session},
@@ -90,6 +90,7 @@ pub(crate) fn definitions() -> Vec<Definition> {
         templates::tools(),
         assets::tools(),
         models::tools(),
+        recommending::tools(),
     ];
     sets.into_iter().flatten().collect()
 }

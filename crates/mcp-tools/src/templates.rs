@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mediafactory::{Error, Parameter, Template, TemplateMemory, TemplateModel};
+use mediafactory::{
+    Error, GalleryFilter, GallerySource, GalleryTemplate, Parameter, Template, TemplateMemory,
+    TemplateModel,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +14,7 @@ use crate::{
     arguments::ObjectArgument,
     definition::{Answer, Call, Definition, Effect, Words},
     execution::members,
+    gallery::{self, Here, Source, TemplateEntry},
     paging, schema,
     toolsets::Toolset,
 };
@@ -21,7 +25,7 @@ pub(crate) fn tools() -> Vec<Definition> {
         name: "list_workflow_templates",
         title: "List workflow templates",
         description: "The ready workflows, of every task. Of those of text-to-image, generate \
-                      tries the first ones first.",
+                      tries the first ones first. A server offers hundreds more.",
     };
     let get = Words {
         name: "get_template",
@@ -36,9 +40,9 @@ pub(crate) fn tools() -> Vec<Definition> {
                       execute_workflow. Nothing is run.",
     };
     vec![
-        Definition::new(SET, Effect::ReadsHere, list, list_workflow_templates),
-        Definition::new(SET, Effect::ReadsHere, get, get_template),
-        Definition::new(SET, Effect::ReadsHere, create, create_workflow_from_template),
+        Definition::new(SET, Effect::ReadsServer, list, list_workflow_templates),
+        Definition::new(SET, Effect::ReadsServer, get, get_template),
+        Definition::new(SET, Effect::ReadsServer, create, create_workflow_from_template),
     ]
 }
 
@@ -46,6 +50,14 @@ pub(crate) fn tools() -> Vec<Definition> {
 struct ListTemplates {
     /// Only those of one task, such as text-to-image.
     task: Option<String>,
+    /// Own unless given; the others are a server's.
+    source: Option<Source>,
+    /// Only those with all of these words.
+    query: Option<String>,
+    /// Only those of one category of the server.
+    category: Option<String>,
+    /// A server's name or tag.
+    backend: Option<String>,
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -58,25 +70,31 @@ struct TemplateList {
     total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    /// What could not be listed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
-#[derive(Serialize, JsonSchema)]
-struct TemplateEntry {
-    name: String,
-    title: String,
-    description: String,
-    task: String,
-    tags: Vec<String>,
-    /// Model files that the server has to have.
-    models: Vec<String>,
-    /// Parameters that must be given.
-    required: Vec<String>,
-    memory: MemoryResult,
+async fn list_workflow_templates(
+    call: Call,
+    arguments: ListTemplates,
+) -> Result<Answer<TemplateList>, Error> {
+    let ListTemplates { task, source, query, category, backend, limit, cursor } = arguments;
+    let source = source.map_or(Some(GallerySource::Own), Source::only);
+    let filter = GalleryFilter { source, query, category, task, backend };
+    let (entries, notes) = gallery::list(&call.factory, &filter).await?;
+    let part = paging::cut(entries, limit, cursor.as_deref())?;
+    let headline = format!("{} templates; {} shown", part.total, part.items.len());
+    let lines = part.items.iter().map(|entry| format!("\n- {}: {}", entry.name, entry.title));
+    let told = notes.iter().map(|note| format!("\n{note}"));
+    let text: String = std::iter::once(headline).chain(lines).chain(told).collect();
+    let (items, total, next_cursor) = (part.items, part.total, part.next_cursor);
+    Ok(Answer::new(text, TemplateList { items, total, next_cursor, notes }))
 }
 
 /// What an NVIDIA card must have free at the defaults: computed, not measured.
 #[derive(Serialize, JsonSchema)]
-struct MemoryResult {
+pub(crate) struct MemoryResult {
     /// For all weights to be loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     fully_bytes: Option<u64>,
@@ -106,41 +124,12 @@ impl From<TemplateMemory> for MemoryResult {
     }
 }
 
-async fn list_workflow_templates(
-    call: Call,
-    arguments: ListTemplates,
-) -> Result<Answer<TemplateList>, Error> {
-    let is_wanted =
-        |template: &&Template| arguments.task.as_ref().is_none_or(|task| *task == template.task);
-    let wanted: Vec<&Template> = call.factory.templates().all().iter().filter(is_wanted).collect();
-    let part = paging::cut(wanted, arguments.limit, arguments.cursor.as_deref())?;
-    let headline = format!("{} templates; {} shown", part.total, part.items.len());
-    let lines = part.items.iter().map(|entry| format!("\n- {}: {}", entry.name, entry.title));
-    let text: String = std::iter::once(headline).chain(lines).collect();
-    let (total, next_cursor) = (part.total, part.next_cursor);
-    let items = part.items.into_iter().map(TemplateEntry::new).collect::<Result<_, Error>>()?;
-    Ok(Answer::new(text, TemplateList { items, total, next_cursor }))
-}
-
-impl TemplateEntry {
-    fn new(template: &Template) -> Result<Self, Error> {
-        Ok(Self {
-            name: template.name.clone(),
-            title: template.title.clone(),
-            description: template.description.clone(),
-            task: template.task.clone(),
-            tags: template.tags.clone(),
-            models: template.models.iter().map(|model| model.file.clone()).collect(),
-            required: template.required().map(|parameter| parameter.name.clone()).collect(),
-            memory: template.memory()?.into(),
-        })
-    }
-}
-
 #[derive(Deserialize, JsonSchema)]
 struct GetTemplate {
     /// From `list_workflow_templates`.
     name: String,
+    /// A server's name or tag: also tells what it lacks to run it.
+    backend: Option<String>,
 }
 
 /// A template without its workflow.
@@ -149,6 +138,7 @@ pub(crate) struct TemplateResult {
     name: String,
     title: String,
     description: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     task: String,
     /// The family of models and its variant whose settings these are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,10 +146,14 @@ pub(crate) struct TemplateResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     variant: Option<String>,
     tags: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     minimum_version: String,
     memory: MemoryResult,
     models: Vec<ModelResult>,
     parameters: Vec<ParameterResult>,
+    /// Whether the server asked would run it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    here: Option<Here>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -198,22 +192,35 @@ struct ParameterResult {
 }
 
 async fn get_template(call: Call, arguments: GetTemplate) -> Result<Answer<TemplateResult>, Error> {
-    let template = call.factory.templates().get(&arguments.name)?;
+    let GetTemplate { name, backend } = arguments;
+    if gallery::is_served(&name) || backend.is_some() {
+        let found = call.factory.gallery_template(&name, backend.as_deref()).await?;
+        let text = format!("{}\n{}", outline(&found.template)?, gallery::verdict(&found.needs));
+        return Ok(Answer::new(text, TemplateResult::on_server(&found)?));
+    }
+    let template = call.factory.templates().get(&name)?;
+    Ok(Answer::new(outline(template)?, TemplateResult::new(template)?))
+}
+
+fn outline(template: &Template) -> Result<String, Error> {
     let names: Vec<&str> =
         template.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     let required: Vec<&str> = template.required().map(|parameter| &*parameter.name).collect();
-    let text = format!(
+    Ok(format!(
         "{}: {}\nparameters: {}\nmust be given: {}\nmemory of an NVIDIA card: {}",
         template.name,
         template.title,
         names.join(", "),
         required.join(", "),
         template.memory()?.summary()
-    );
-    Ok(Answer::new(text, TemplateResult::new(template)?))
+    ))
 }
 
 impl TemplateResult {
+    fn on_server(found: &GalleryTemplate) -> Result<Self, Error> {
+        Ok(Self { here: Some(Here::new(found)), ..Self::new(&found.template)? })
+    }
+
     pub(crate) fn new(template: &Template) -> Result<Self, Error> {
         Ok(Self {
             name: template.name.clone(),
@@ -227,6 +234,7 @@ impl TemplateResult {
             memory: template.memory()?.into(),
             models: template.models.iter().map(ModelResult::new).collect(),
             parameters: template.parameters.iter().map(ParameterResult::new).collect(),
+            here: None,
         })
     }
 }
@@ -261,6 +269,8 @@ struct CreateWorkflow {
     template: String,
     /// Values by name, as `get_template` describes them.
     parameters: Option<ObjectArgument>,
+    /// A server's name or tag, for a template of a server.
+    backend: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -280,14 +290,21 @@ async fn create_workflow_from_template(
     call: Call,
     arguments: CreateWorkflow,
 ) -> Result<Answer<FilledResult>, Error> {
-    let parameters = match arguments.parameters {
+    let CreateWorkflow { template, parameters, backend } = arguments;
+    let parameters = match parameters {
         Some(given) => members(given, "parameters")?,
         None => BTreeMap::new(),
     };
-    let filled = call.factory.workflow_from_template(&arguments.template, &parameters)?;
+    let (filled, verdict) = if gallery::is_served(&template) {
+        let backend = backend.as_deref();
+        let made = call.factory.fill_gallery_template(&template, &parameters, backend).await?;
+        (made.filled, format!("\n{}", gallery::verdict(&made.needs)))
+    } else {
+        (call.factory.workflow_from_template(&template, &parameters)?, String::new())
+    };
     let text = format!(
-        "the workflow of {} is in the structured content; parameters in force: {}",
-        arguments.template, filled.parameters
+        "the workflow of {template} is in the structured content; parameters in force: {}{verdict}",
+        filled.parameters
     );
     let result = FilledResult {
         workflow: filled.workflow.to_json().to_serde(),

@@ -12,6 +12,7 @@
 mod simulator;
 
 use std::{
+    fmt,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -33,6 +34,12 @@ use self::simulator::Simulator;
 
 /// As many as the floor of the issue has.
 const MANY: u64 = 200;
+
+/// The bare client sends all at once, so the factory may as well.
+const SEATS: u32 = 256;
+
+/// How often so many are measured.
+const ROUNDS: usize = 20;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -63,8 +70,11 @@ impl Bench {
         let session = client.open_session().await.expect("a server");
         let folder = tempfile::tempdir().expect("a folder");
         let server = NamedServer::new("the one", url.parse().expect("a URL"));
-        let config =
-            Config { servers: vec![server], max_concurrent_jobs: 64, ..Config::new(folder.path()) };
+        let config = Config {
+            servers: vec![server],
+            max_concurrent_jobs: SEATS,
+            ..Config::new(folder.path())
+        };
         let factory = Factory::open(config).await.expect("an empty folder");
         // Another start of this benchmark finds other numbers free.
         let next = AtomicU64::new(u64::from(std::process::id()) * 10_000);
@@ -146,30 +156,63 @@ fn trivial(criterion: &mut Criterion) {
         });
         group.finish();
     }
+}
+
+/// Many at once, through the factory and through the bare client in turn: whatever else this machine
+/// does for some seconds, both have to bear it.
+fn many() {
+    let runtime = Runtime::new().expect("a runtime");
+    let bench = runtime.block_on(Bench::start());
     for (name, made) in [("texts", Made::Text), ("pictures", Made::Picture)] {
-        let mut group = criterion.benchmark_group(format!("{MANY} {name}"));
-        group.sample_size(10).measurement_time(Duration::from_secs(10));
-        group.bench_function("floor", |bencher| {
-            bencher.iter_custom(|times| repeat(&runtime, times, || bench.floor(made)));
-        });
-        if let Made::Picture = made {
-            group.bench_function("floor and fetching", |bencher| {
-                bencher.iter_custom(|times| repeat(&runtime, times, || bench.fetching_floor()));
-            });
+        let mut floors = Vec::new();
+        let mut factories = Vec::new();
+        for round in 0..=ROUNDS {
+            let floor = match made {
+                Made::Text => together(&runtime, || bench.floor(made)),
+                Made::Picture => together(&runtime, || bench.fetching_floor()),
+            };
+            let factory = together(&runtime, || bench.job(made));
+            // The first round warms up.
+            if round > 0 {
+                floors.push(floor);
+                factories.push(factory);
+            }
         }
-        group.bench_function("factory", |bencher| {
-            bencher.iter_custom(|times| repeat(&runtime, times, || bench.job(made)));
-        });
-        group.finish();
+        let (floor, factory) = (Quartiles::of(floors), Quartiles::of(factories));
+        let ratio = factory.middle / floor.middle;
+        println!("{MANY} {name}: floor {floor}, factory {factory}, {ratio:.2} times the floor");
     }
 }
 
-/// So many at once, so many times.
-fn repeat<F: Future>(runtime: &Runtime, times: u64, work: impl Fn() -> F) -> Duration {
-    let began = Instant::now();
-    for _ in 0..times {
-        runtime.block_on(join_all((0..MANY).map(|_| work())));
+/// Between which times the middle half of all rounds lies, and the median, in milliseconds.
+struct Quartiles {
+    low: f64,
+    middle: f64,
+    high: f64,
+}
+
+impl Quartiles {
+    fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |quarter: usize| {
+            let time = times.get(quarter * (times.len() - 1) / 4).expect("a round");
+            time.as_secs_f64() * 1000.0
+        };
+        Self { low: at(1), middle: at(2), high: at(3) }
     }
+}
+
+impl fmt::Display for Quartiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { low, middle, high } = self;
+        write!(f, "{middle:.0} ms ({low:.0} to {high:.0})")
+    }
+}
+
+/// How long so many take that begin at once.
+fn together<F: Future>(runtime: &Runtime, work: impl Fn() -> F) -> Duration {
+    let began = Instant::now();
+    runtime.block_on(join_all((0..MANY).map(|_| work())));
     began.elapsed()
 }
 
@@ -177,6 +220,7 @@ criterion_group!(benches, trivial);
 
 fn main() {
     if !simulator::was_served(SimOptions::default()) {
+        many();
         benches();
         Criterion::default().configure_from_args().final_summary();
     }

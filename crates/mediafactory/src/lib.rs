@@ -31,6 +31,7 @@ mod error;
 mod factory;
 mod failure;
 mod follow;
+mod gallery;
 mod jobs;
 mod listing;
 pub mod models;
@@ -60,6 +61,10 @@ pub use crate::{
     error::{Error, FailureCode, Retry},
     factory::Factory,
     follow::{Follower, News},
+    gallery::{
+        GalleryEntry, GalleryFilled, GalleryFilter, GalleryList, GallerySource, GalleryTemplate,
+        MissingModel, Needs,
+    },
     listing::{JobFilter, JobSummary},
     queue::{BackendQueue, Forget, Freed, Interrupted, QueueEntry, QueueReport},
     requests::{

@@ -112,7 +112,8 @@ impl Server {
         self.rulebook_within(Duration::ZERO).await
     }
 
-    async fn rulebook_within(&self, age_max: Duration) -> Result<Rulebook, Error> {
+    /// The rulebook, at most so old.
+    pub(crate) async fn rulebook_within(&self, age_max: Duration) -> Result<Rulebook, Error> {
         let mut latest = self.nodes.latest.lock().await;
         let fetched = self.fetched(&mut latest, age_max).await?;
         if let Some(rulebook) = &fetched.rulebook {

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, FailureCode},
     factory::Factory,
     failure::{self, with_causes},
+    gallery::GalleryCache,
     models::FileCache,
     nearest,
     nodes::NodeCache,
@@ -37,6 +38,7 @@ pub(crate) struct Server {
     tags: Vec<String>,
     gpu_id: u32,
     pub(crate) nodes: NodeCache,
+    pub(crate) gallery: GalleryCache,
     pub(crate) files: FileCache,
     /// Whether it is our simulator, and on which connection that was asked.
     simulated: Mutex<Option<(u64, bool)>>,
@@ -51,6 +53,7 @@ impl Server {
             tags: named.tags.clone(),
             gpu_id: named.gpu_id.unwrap_or(place),
             nodes: NodeCache::default(),
+            gallery: GalleryCache::default(),
             files: FileCache::default(),
             simulated: Mutex::default(),
         })

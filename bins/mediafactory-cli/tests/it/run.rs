@@ -66,6 +66,24 @@ fn models_and_templates_are_listed() {
     assert!(workflow.as_object().is_some_and(|nodes| nodes.len() > 3), "{workflow}");
 }
 
+#[test]
+fn templates_of_a_server_are_listed_and_shown() {
+    let (home, server) = (Home::new(), Simulator::start());
+    let list = |words: &[&str]| home.run_at(&server, &[&["templates", "list"], words].concat());
+    let told = [
+        list(&["--source", "server"]),
+        list(&["--source", "all", "--query", "invert scale"]),
+        list(&["--source", "server", "--category", "Vidoe"]),
+        home.run_at(&server, &["templates", "show", "server:sim_missing_model"]),
+        home.run_at(&server, &["templates", "show", "server:sim_missing_nodes"]),
+    ]
+    .map(|ended| ended.told(&[]));
+    insta::assert_snapshot!(told.join("\n"));
+    let name = "pack:comfy-sim-example-pack/one_color";
+    let workflow = home.run_at(&server, &["templates", "show", name, "--workflow"]).json();
+    assert_eq!(workflow["1"]["class_type"], "EmptyImage");
+}
+
 #[cfg(unix)]
 #[test]
 fn the_simulator_serves_until_ctrl_c() {

@@ -11,6 +11,7 @@
 
 mod cancel;
 mod faults;
+mod gallery;
 mod logs;
 mod recordings;
 mod requests;

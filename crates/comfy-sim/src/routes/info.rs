@@ -124,13 +124,9 @@ pub(super) async fn settings() -> Response {
     reply::json(&json!({}))
 }
 
-/// Blueprints, templates and translations come with the frontend and with custom nodes, of which there are none.
+/// Translations come with custom nodes, of which there are none.
 pub(super) async fn none_of_these() -> Response {
     reply::json(&json!({}))
-}
-
-pub(super) async fn no_subgraph() -> Response {
-    reply::json(&Value::Null)
 }
 
 /// No user files are kept.

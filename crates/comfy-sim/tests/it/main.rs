@@ -12,6 +12,7 @@
 mod client;
 mod executing;
 mod faults;
+mod gallery;
 mod recordings;
 mod routes;
 mod traps;

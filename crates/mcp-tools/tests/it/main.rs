@@ -12,6 +12,7 @@ mod bench;
 mod discovering;
 mod failing;
 mod following;
+mod gallery;
 mod generating;
 mod listing;
 mod models;

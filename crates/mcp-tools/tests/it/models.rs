@@ -36,6 +36,8 @@ async fn every_tool_answers_on_the_real_data_as_its_schema_says() {
         ("check_model_fits", json!({"model": "flux1-dev", "total_vram_gb": 24})),
         ("check_model_fits", json!({"model": "kling", "total_vram_gb": 24})),
         ("search_models", json!({"query": "wan 2.2"})),
+        ("recommend_model", json!({"task_description": "a portrait in oil, 8 GB"})),
+        ("recommend_model", json!({"task": "image-to-video", "alternatives": 10})),
         ("estimate_vram", json!({"workflow": sampling_workflow(), "total_vram_gb": "8"})),
     ];
     for (name, arguments) in calls {

@@ -105,11 +105,7 @@ pub(super) async fn device(server: &Server, on: &OnDevice) -> Result<Device, Err
     let total = on.total_vram_gb.map(|gb| bytes("total_vram_gb", gb)).transpose()?;
     let free = on.free_vram_gb.map(|gb| bytes("free_vram_gb", gb)).transpose()?;
     let device = match (total, &on.backend) {
-        (Some(total), None) => {
-            let card = Report::new("linux", "cuda", "NVIDIA card");
-            Device::new(&Report { vram_total: total, vram_free: total, ..card }, &[])
-                .map_err(impossible)?
-        }
+        (Some(total), None) => of_size(total)?,
         (total, _) => of_server(server, total).await?,
     };
     let Some(free) = free else { return Ok(device) };
@@ -124,6 +120,17 @@ pub(super) async fn device(server: &Server, on: &OnDevice) -> Result<Device, Err
         return Err(failure::argument(message));
     }
     Ok(device.with_free(free))
+}
+
+/// A card that somebody thinks of, with so many bytes, all of them free.
+pub(super) fn card(bytes: u64) -> Result<Device, Error> {
+    of_size(workflow_graph::Json::from(bytes).as_f64().unwrap_or_default())
+}
+
+fn of_size(bytes: f64) -> Result<Device, Error> {
+    let card = Report::new("linux", "cuda", "NVIDIA card");
+    let card = Report { vram_total: bytes, vram_free: bytes, ..card };
+    Device::new(&card, &[]).map_err(impossible)
 }
 
 /// The first device of a server, with other memory where that was asked for.

@@ -22,6 +22,7 @@ mod current;
 mod fits;
 mod inventory;
 mod memory;
+mod recommend;
 mod search;
 mod settings;
 mod told;
@@ -38,6 +39,7 @@ pub use self::{
     current::{CurrentModels, ModelQuery, ModelToday},
     fits::FitQuestion,
     memory::{MemoryAnswer, OnDevice},
+    recommend::{ModelAdvice, Wish},
     search::{ModelHit, ModelHits},
     settings::{FileState, ModelSettings},
 };

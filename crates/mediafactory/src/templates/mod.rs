@@ -58,7 +58,7 @@ pub struct Template {
     pub models: Vec<TemplateModel>,
     /// What may be changed.
     pub parameters: Vec<Parameter>,
-    workflow: Workflow,
+    pub(crate) workflow: Workflow,
 }
 
 /// A model file that a template loads.

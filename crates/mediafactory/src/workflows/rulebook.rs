@@ -57,6 +57,10 @@ impl Rulebook {
         Self { catalog: self.catalog.with_replacements(replacements), rules: self.rules }
     }
 
+    pub(crate) fn catalog(&self) -> &NodeCatalog {
+        &self.catalog
+    }
+
     /// How many node classes it knows.
     pub fn class_count(&self) -> usize {
         self.catalog.classes().len()

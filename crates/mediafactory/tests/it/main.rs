@@ -8,6 +8,7 @@
 mod crash;
 mod failures;
 mod faults;
+mod gallery;
 mod generate;
 mod jobs;
 mod models;

@@ -4,7 +4,7 @@ use comfy_sim::{Sim, SimOptions};
 use mediafactory::{
     Factory, FailureCode, Json,
     config::{Backend, Config},
-    models::{FitQuestion, ModelQuery, OnDevice},
+    models::{FitQuestion, ModelQuery, OnDevice, Wish},
 };
 
 use crate::stage::Stage;
@@ -91,5 +91,42 @@ async fn what_the_caller_did_not_choose_is_said() {
     let on = OnDevice { backend: Some("nowhere".to_owned()), ..card(24.0) };
     let elsewhere = FitQuestion { on, ..question };
     assert!(stage.factory.check_model_fits(&elsewhere).await.is_err());
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_recommended_for_a_small_card_fits_into_it() {
+    let stage = Stage::new().await;
+    let advice = stage.factory.recommend_model(&Wish::new("portrait, 8 GB")).await.unwrap();
+    let best = &advice.recommended.best;
+    let memory = best.memory.unwrap();
+    assert_eq!(advice.recommended.task.as_str(), "text-to-image");
+    assert!(memory.fits_fully_bytes <= 8 << 30, "{}: {memory:?}", best.name());
+    assert!(best.missing.is_some(), "the server says which files it has");
+    assert_eq!(best.estimated_seconds(), None, "no job has been counted");
+    // A picture to start from makes another task of the same words.
+    let wish = Wish { has_reference_image: true, ..Wish::new("make it move gently") };
+    let moving = stage.factory.recommend_model(&wish).await.unwrap();
+    assert_eq!(moving.recommended.task.as_str(), "image-to-video");
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_wish_that_nobody_can_read_is_refused_with_what_would_help() {
+    let stage = Stage::new().await;
+    let factory = &stage.factory;
+    let words = |wish: Wish| async move {
+        let error = factory.recommend_model(&wish).await.unwrap_err();
+        assert_eq!(error.code(), FailureCode::ValidationError);
+        error.to_string()
+    };
+    let task = Wish { task: Some("txt-to-video".to_owned()), ..Wish::default() };
+    assert!(words(task).await.contains("did you mean `text-to-video`"));
+    let priority = Wish { priority: Some("sped".to_owned()), ..Wish::new("a cat") };
+    assert!(words(priority).await.contains("`speed`"));
+    let memory = Wish { available_vram_gb: Some(-1.0), ..Wish::new("a cat") };
+    assert!(words(memory).await.starts_with("there is no memory of -1 GB"));
+    assert!(words(Wish::default()).await.starts_with("neither a description nor a task"));
+    assert!(words(Wish::new("make something nice")).await.starts_with("it is not clear"));
     stage.factory.shutdown().await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfy_sim::{Sim, SimOptions};
+use comfy_sim::{Gallery, Sim, SimOptions};
 use mediafactory::{
     Factory, Json, RunWorkflow,
     config::{Backend, Config},
@@ -20,8 +20,17 @@ impl Stage {
         Self::with(|_| {}).await
     }
 
+    /// On a server that offers these workflows.
+    pub(crate) async fn offering(gallery: Gallery) -> Self {
+        Self::set_up(gallery, |_| {}).await
+    }
+
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let options = SimOptions { step_time: Duration::ZERO, ..SimOptions::default() };
+        Self::set_up(Gallery::default(), change).await
+    }
+
+    async fn set_up(gallery: Gallery, change: impl FnOnce(&mut Config)) -> Self {
+        let options = SimOptions { step_time: Duration::ZERO, gallery, ..SimOptions::default() };
         let sim = Sim::start(options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::new(folder.path());

@@ -41,6 +41,13 @@ pub(super) const SUPERSEDED: f64 = -20.0;
 /// It fits into the free memory whole. Otherwise parts are moved in and out, which takes time.
 pub(super) const FITS_FULLY: f64 = 10.0;
 
+/// It does not fit whole where little memory is asked for or there: who says `8 GB` wants what fits
+/// into it, however good a larger model that waits for its parts at each step.
+pub(super) const SPILLS_WHERE_SMALL: f64 = -60.0;
+
+/// Up to how much memory is little.
+pub(super) const SMALL_BYTES: u64 = 12 << 30;
+
 /// What it takes is not known while what is free is: it may not run.
 pub(super) const MEMORY_UNKNOWN: f64 = -15.0;
 
@@ -63,8 +70,8 @@ pub(super) const STYLE_FITS: f64 = 32.0;
 /// It is made for other styles than the one that is asked for.
 pub(super) const STYLE_OTHER: f64 = -20.0;
 
-/// It is made for some styles, and none is asked for.
-pub(super) const STYLE_SPECIAL: f64 = -6.0;
+/// It is made for some styles, and none is asked for: it gives everything that look.
+pub(super) const STYLE_SPECIAL: f64 = -15.0;
 
 /// It meets a need that is asked for, and the data says so.
 pub(super) const MEETS: f64 = 10.0;

@@ -128,7 +128,9 @@ impl<'a, 'r> Weigher<'a, 'r> {
     }
 
     fn memory(&self, fit: MemoryFit, memory: Option<MemoryNeed>) -> Option<Reason> {
-        let free = told_memory(self.free_bytes?);
+        let free_bytes = self.free_bytes?;
+        let free = told_memory(free_bytes);
+        let is_small = self.wish.asks_for(Need::Small) || free_bytes <= points::SMALL_BYTES;
         let Some(need) = memory else {
             let text = format!("whether it fits into {free} is not known");
             return (fit == MemoryFit::Unknown)
@@ -145,7 +147,8 @@ impl<'a, 'r> Weigher<'a, 'r> {
                 let text = format!(
                     "runs in {free} with parts moved in and out: whole it takes {whole}, at least {least}"
                 );
-                reason(Term::Memory, 0.0, text)
+                let points = if is_small { points::SPILLS_WHERE_SMALL } else { 0.0 };
+                reason(Term::Memory, points, text)
             }
             MemoryFit::Not => {
                 let text = format!("does not run in {free}: it takes at least {least}");

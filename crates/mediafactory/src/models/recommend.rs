@@ -1,0 +1,250 @@
+//! Which model to take for what somebody wants, with what the server has.
+
+use std::sync::LazyLock;
+
+use model_registry::{
+    AskError, Choice, Lexicon, MemoryFit, MemoryNeed, ModelFile, Priority, Recommended, Request,
+    Surroundings, Understanding, gigabytes,
+    memory::{Asked, Device},
+};
+use serde_json::{Value, json};
+use workflow_graph::Json;
+
+use super::{
+    Task,
+    memory::{OnDevice, card, device},
+    registry,
+    told::told,
+};
+use crate::{
+    error::{Error, FailureCode},
+    factory::Factory,
+    failure,
+};
+
+/// The words by which sentences are read.
+const WORDS: &str = include_str!("../../../../recommendation/words.toml");
+
+static LEXICON: LazyLock<Result<Lexicon, model_registry::Error>> =
+    LazyLock::new(|| Lexicon::load("words.toml", WORDS));
+
+/// More alternatives than anybody reads.
+const ALTERNATIVES_MAX: usize = 10;
+
+/// What somebody wants a model for. Either the description or the task is needed.
+///
+/// ```
+/// use mediafactory::models::Wish;
+/// let wish = Wish { available_vram_gb: Some(8.0), ..Wish::new("a portrait, quickly") };
+/// assert!(wish.task.is_none());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wish {
+    /// What is to be made, in words.
+    pub description: Option<String>,
+    /// The task, such as `text-to-image`, instead of what the description says.
+    pub task: Option<String>,
+    /// `quality`, `speed` or `balanced`.
+    pub priority: Option<String>,
+    /// Whether there is a picture to start from.
+    pub has_reference_image: bool,
+    /// Free memory in GiB, instead of what the description or the server says.
+    pub available_vram_gb: Option<f64>,
+    /// Whether models may be named that run at paid services.
+    pub services_allowed: bool,
+    /// Whether the results are for business.
+    pub commercial: bool,
+    /// How many other models are told; three when not given.
+    pub alternatives: Option<usize>,
+    /// The server whose files and memory count, by name or tag; the first when not given.
+    pub backend: Option<String>,
+}
+
+impl Wish {
+    /// A local model for what a sentence says, with the files and the memory of the first server.
+    pub fn new(description: impl Into<String>) -> Self {
+        Self { description: Some(description.into()), ..Self::default() }
+    }
+}
+
+/// The model to take, why, and what there is to download.
+///
+/// ```
+/// # fn of(answer: &mediafactory::models::ModelAdvice) {
+/// println!("{} ({:.2})", answer.recommended.best.name(), answer.recommended.confidence);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ModelAdvice {
+    /// What was read in the description.
+    pub understood: Understanding,
+    /// The answer, with reasons and alternatives.
+    pub recommended: Recommended<'static>,
+    /// What could not be found out.
+    pub notes: Vec<String>,
+}
+
+impl Factory {
+    /// The model to take for a wish: of all that can do the task the one for which most speaks,
+    /// what the server has and what fits into its memory included. Times are not told: past jobs
+    /// are not counted by model yet.
+    pub async fn recommend_model(&self, wish: &Wish) -> Result<ModelAdvice, Error> {
+        let registry = registry()?;
+        let understood = understood(wish)?;
+        let priority = wish.priority.as_deref().map(Priority::named).transpose();
+        let priority = priority.map_err(refused)?.unwrap_or(Priority::Balanced);
+        let (inventory, mut notes) = self.files_if_any(wish.backend.as_deref()).await?;
+        let device = self.device_of(wish, &understood, &mut notes).await?;
+        let files = inventory.as_ref().map(|files| files.weights()).unwrap_or_default();
+        let installed = inventory
+            .as_ref()
+            .map(|inventory| |file: &ModelFile| inventory.file(&file.folder, &file.name).is_some());
+        let memory = |family: &super::Family, variant: &super::Variant| {
+            let needs =
+                family.estimate(variant, &Asked::default(), device.as_ref()?, &files).needs()?;
+            Some(MemoryNeed { fits_fully_bytes: needs.fully, runs_at_all_bytes: needs.at_all })
+        };
+        let here = Surroundings {
+            free_bytes: device.as_ref().map(Device::free),
+            installed: installed.as_ref().map(|there| there as &dyn Fn(&ModelFile) -> bool),
+            memory: &memory,
+            ..Surroundings::unknown()
+        };
+        let request = Request {
+            priority,
+            services_allowed: wish.services_allowed,
+            commercial: wish.commercial,
+            alternatives_at_most: wish.alternatives.unwrap_or(3).min(ALTERNATIVES_MAX),
+            ..Request::new(&understood)
+        };
+        let recommended = registry.recommend(&request, &here).map_err(refused)?;
+        Ok(ModelAdvice { understood, recommended, notes })
+    }
+
+    /// The memory that counts: what is given, else what the sentence names, else the server's.
+    async fn device_of(
+        &self,
+        wish: &Wish,
+        understood: &Understanding,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Device>, Error> {
+        let given = wish.available_vram_gb.map(gigabytes).transpose().map_err(refused)?;
+        let server = self.asked(wish.backend.as_deref())?;
+        if let Some(free) = given.or(understood.memory_bytes) {
+            return card(free).map(Some);
+        }
+        Ok(match device(server, &OnDevice::default()).await {
+            Ok(device) => Some(device),
+            Err(error) => {
+                notes.push(format!("how much memory is free is not known: {error}"));
+                None
+            }
+        })
+    }
+}
+
+fn understood(wish: &Wish) -> Result<Understanding, Error> {
+    let task = wish.task.as_deref().map(Task::named).transpose().map_err(refused)?;
+    let sentence = wish.description.as_deref().filter(|words| !words.trim().is_empty());
+    let Some(sentence) = sentence else {
+        return task.map(Understanding::of_task).ok_or_else(|| {
+            failure::argument("neither a description nor a task is given")
+                .with_hint("say what is to be made, such as `a portrait in oil`, or give `task`")
+        });
+    };
+    let lexicon = LEXICON.as_ref().map_err(|error| {
+        Error::new(FailureCode::StorageFailed, format!("the words are wrong: {error}"))
+            .with_hint("the program was built with data that no test has seen")
+    })?;
+    let read = if wish.has_reference_image {
+        lexicon.understand_with_picture(sentence)
+    } else {
+        lexicon.understand(sentence)
+    };
+    let mut understood = read.map_err(refused)?;
+    if let Some(task) = task {
+        let told = Understanding::of_task(task);
+        (understood.task, understood.clarity) = (told.task, told.clarity);
+    }
+    Ok(understood)
+}
+
+fn refused(error: AskError) -> Error {
+    let nearest = match &error {
+        AskError::Unknown { near, .. } => near.clone(),
+        AskError::Unclear { candidates } => candidates.iter().map(|task| task.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    let refusal = failure::argument(error.to_string()).with_source(error);
+    if nearest.is_empty() {
+        return refusal;
+    }
+    refusal.with_details(Json::object([("nearest", failure::list(nearest))]))
+}
+
+impl ModelAdvice {
+    /// `{model, variant, title, task, confidence, reasoning, fit, memory?, missing_files?,
+    /// download_bytes?, alternatives, understood, notes}`; amounts in bytes.
+    pub fn to_json(&self) -> Json {
+        let Recommended { task, best, alternatives, confidence, notes, .. } = &self.recommended;
+        let Value::Object(mut members) = of_choice(best) else { return Json::Null };
+        let style = self.understood.style.as_ref().map(|style| style.value.as_str());
+        let needs: Vec<&str> =
+            self.understood.needs.iter().map(|need| need.value.as_str()).collect();
+        let rest = json!({
+            "task": task.as_str(),
+            "confidence": confidence,
+            "alternatives": alternatives.iter().map(of_choice).collect::<Vec<_>>(),
+            "understood": {
+                "style": style,
+                "needs": needs,
+                "memory_bytes": self.understood.memory_bytes,
+                "clarity": self.understood.clarity,
+            },
+            "notes": notes.iter().chain(&self.notes).collect::<Vec<_>>(),
+        });
+        if let Value::Object(rest) = rest {
+            members.extend(rest);
+        }
+        told(Value::Object(members))
+    }
+}
+
+fn of_choice(choice: &Choice<'_>) -> Value {
+    let reasons: Vec<Value> = choice
+        .reasons
+        .iter()
+        .map(|reason| json!({"points": reason.points, "text": reason.text}))
+        .collect();
+    let memory = choice.memory.map(|need| {
+        json!({"fully_bytes": need.fits_fully_bytes, "at_all_bytes": need.runs_at_all_bytes})
+    });
+    let missing = choice.missing.as_ref().map(|files| {
+        let file = |file: &model_registry::MissingFile<'_>| {
+            json!({"folder": file.folder, "name": file.name, "url": file.url, "bytes": file.bytes})
+        };
+        files.iter().map(file).collect::<Vec<_>>()
+    });
+    json!({
+        "model": choice.family.name,
+        "variant": choice.variant.name,
+        "title": choice.family.title,
+        "points": choice.points,
+        "reasoning": reasons,
+        "fit": fit(choice.fit),
+        "memory": memory,
+        "missing_files": missing,
+        "download_bytes": choice.download_bytes,
+        "estimated_seconds": choice.estimated_seconds(),
+    })
+}
+
+fn fit(fit: MemoryFit) -> &'static str {
+    match fit {
+        MemoryFit::Fully => "fully",
+        MemoryFit::Partly => "partly",
+        MemoryFit::Not => "not",
+        MemoryFit::Elsewhere => "elsewhere",
+        _ => "unknown",
+    }
+}
