@@ -31,7 +31,7 @@ pub(crate) fn tools() -> Vec<Definition> {
         name: "get_template",
         title: "Describe a template",
         description: "The parameters of a template with their kinds, bounds and defaults, and \
-                      the model files and the memory it needs.",
+                      the model files it needs.",
     };
     let create = Words {
         name: "create_workflow_from_template",
