@@ -40,10 +40,10 @@ pub(crate) async fn perform(
             if *workflow {
                 found.template.workflow().to_json().to_string()
             } else {
-                format!("{}\n{}", shown(&found.template), gallery::needs(&found))
+                format!("{}\n{}", shown(&found.template)?, gallery::needs(&found))
             }
         }
-        TemplatesTask::Show { name, workflow: false, .. } => shown(templates.get(name)?),
+        TemplatesTask::Show { name, workflow: false, .. } => shown(templates.get(name)?)?,
         TemplatesTask::Show { name, workflow: true, .. } => {
             templates.get(name)?.workflow().to_json().to_string()
         }
@@ -60,7 +60,7 @@ fn list(templates: &[Template]) -> String {
     output::aligned(&rows)
 }
 
-fn shown(template: &Template) -> String {
+fn shown(template: &Template) -> Result<String, Failure> {
     let models: Vec<_> = template
         .models
         .iter()
@@ -77,12 +77,16 @@ fn shown(template: &Template) -> String {
     };
     let sections = [
         format!("{}\n{}\n", template.title, template.description),
-        format!("{model}{}\n", facts(template)),
+        format!(
+            "{model}{}\nmemory of an NVIDIA card: {}\n",
+            facts(template),
+            template.memory()?.summary()
+        ),
         section("models", output::aligned(&models)),
         section("parameters", output::aligned(&parameters)),
     ];
     let sections = sections.iter().filter(|section| !section.trim().is_empty());
-    sections.map(String::as_str).collect::<Vec<_>>().join("\n")
+    Ok(sections.map(String::as_str).collect::<Vec<_>>().join("\n"))
 }
 
 /// What it is for and on what it runs, as far as that is known: servers do not say all of it.

@@ -13,7 +13,8 @@
 //!
 //! It imitates ComfyUI 0.33.0: routes, validation, queue, history, cache, events and their order. Nodes that compute
 //! with pixels, text and files really do so. Models, samplers and latents are simulated: they take their steps, and
-//! `VAEDecode` draws a placeholder that says on its face that it is one. Videos and animations are made of such
+//! `VAEDecode` draws a placeholder that says on its face that it is one; a picture that a few other nodes would have
+//! changed (`Canny`, `LTXVPreprocess`, `ImageUpscaleWithModel`) has a mark that they did not. Videos and animations are made of such
 //! pictures, and sound is silence; an MP4 file is Motion JPEG instead of H.264 and says so. What could be taken for
 //! real (models of video, sound and 3D, paid services) is refused with an `execution_error`.
 //!

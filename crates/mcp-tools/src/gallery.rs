@@ -3,10 +3,12 @@
 
 use mediafactory::{
     Error, Factory, GalleryEntry, GalleryFilter, GallerySource, GalleryTemplate, MissingModel,
-    Needs, workflows::MissingNode,
+    Needs, Template, workflows::MissingNode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::templates::MemoryResult;
 
 /// Where templates come from.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -51,6 +53,8 @@ pub(crate) struct TemplateEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<MemoryResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<String>,
     /// Of all its model files.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,9 +66,10 @@ pub(crate) struct TemplateEntry {
 }
 
 impl TemplateEntry {
-    pub(crate) fn new(entry: &GalleryEntry, factory: &Factory) -> Self {
+    pub(crate) fn new(entry: &GalleryEntry, factory: &Factory) -> Result<Self, Error> {
         let own = factory.templates().all().iter().find(|template| template.name == entry.id);
-        Self {
+        let memory = own.map(Template::memory).transpose()?;
+        Ok(Self {
             name: entry.id.clone(),
             title: entry.title.clone(),
             description: shortened(&entry.description),
@@ -74,11 +79,12 @@ impl TemplateEntry {
             required: own.map(|template| {
                 template.required().map(|parameter| parameter.name.clone()).collect()
             }),
+            memory: memory.map(MemoryResult::from),
             category: entry.category.clone(),
             size_bytes: entry.size_bytes.filter(|bytes| *bytes > 0),
             date: entry.date.clone(),
             backend: entry.backend.clone(),
-        }
+        })
     }
 }
 
@@ -164,7 +170,7 @@ pub(crate) async fn list(
 ) -> Result<(Vec<TemplateEntry>, Vec<String>), Error> {
     let list = factory.gallery(filter).await?;
     let entries = list.entries.iter().map(|entry| TemplateEntry::new(entry, factory));
-    Ok((entries.collect(), list.notes))
+    Ok((entries.collect::<Result<_, Error>>()?, list.notes))
 }
 
 /// Whether a template is a server's.

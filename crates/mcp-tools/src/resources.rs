@@ -109,7 +109,7 @@ pub(crate) async fn read(
         Some(ResourceUri::Template(name)) => factory
             .templates()
             .get(&name)
-            .map(|template| written(&TemplateResult::new(template), uri)),
+            .and_then(|template| Ok(written(&TemplateResult::new(template)?, uri))),
         Some(ResourceUri::Workflow(name)) => shelf.find(&name).map(|found| {
             ResourceContents::text(&*found.text, uri).with_mime_type(found.media_type)
         }),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use mediafactory::{
-    Error, GalleryFilter, GallerySource, GalleryTemplate, Parameter, Template, TemplateModel,
+    Error, GalleryFilter, GallerySource, GalleryTemplate, Parameter, Template, TemplateMemory,
+    TemplateModel,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,38 @@ async fn list_workflow_templates(
     Ok(Answer::new(text, TemplateList { items, total, next_cursor, notes }))
 }
 
+/// What an NVIDIA card must have free at the defaults: computed, not measured.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MemoryResult {
+    /// For all weights to be loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fully_bytes: Option<u64>,
+    /// Whether `fully_bytes` is only a bound.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    at_most: bool,
+    /// To run, with weights streamed where they have no room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_all_bytes: Option<u64>,
+    /// Model files that come on top.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_counted: Vec<String>,
+    /// What lacks for an answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<String>,
+}
+
+impl From<TemplateMemory> for MemoryResult {
+    fn from(memory: TemplateMemory) -> Self {
+        Self {
+            fully_bytes: memory.needs.map(|needs| needs.fully),
+            at_most: memory.is_bound,
+            at_all_bytes: memory.needs.map(|needs| needs.at_all),
+            not_counted: memory.not_counted,
+            unknown: memory.unknown,
+        }
+    }
+}
+
 #[derive(Deserialize, JsonSchema)]
 struct GetTemplate {
     /// From `list_workflow_templates`.
@@ -115,6 +148,7 @@ pub(crate) struct TemplateResult {
     tags: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     minimum_version: String,
+    memory: MemoryResult,
     models: Vec<ModelResult>,
     parameters: Vec<ParameterResult>,
     /// Whether the server asked would run it.
@@ -161,33 +195,34 @@ async fn get_template(call: Call, arguments: GetTemplate) -> Result<Answer<Templ
     let GetTemplate { name, backend } = arguments;
     if gallery::is_served(&name) || backend.is_some() {
         let found = call.factory.gallery_template(&name, backend.as_deref()).await?;
-        let text = format!("{}\n{}", outline(&found.template), gallery::verdict(&found.needs));
-        return Ok(Answer::new(text, TemplateResult::on_server(&found)));
+        let text = format!("{}\n{}", outline(&found.template)?, gallery::verdict(&found.needs));
+        return Ok(Answer::new(text, TemplateResult::on_server(&found)?));
     }
     let template = call.factory.templates().get(&name)?;
-    Ok(Answer::new(outline(template), TemplateResult::new(template)))
+    Ok(Answer::new(outline(template)?, TemplateResult::new(template)?))
 }
 
-fn outline(template: &Template) -> String {
+fn outline(template: &Template) -> Result<String, Error> {
     let names: Vec<&str> =
         template.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
     let required: Vec<&str> = template.required().map(|parameter| &*parameter.name).collect();
-    format!(
-        "{}: {}\nparameters: {}\nmust be given: {}",
+    Ok(format!(
+        "{}: {}\nparameters: {}\nmust be given: {}\nmemory of an NVIDIA card: {}",
         template.name,
         template.title,
         names.join(", "),
-        required.join(", ")
-    )
+        required.join(", "),
+        template.memory()?.summary()
+    ))
 }
 
 impl TemplateResult {
-    fn on_server(found: &GalleryTemplate) -> Self {
-        Self { here: Some(Here::new(found)), ..Self::new(&found.template) }
+    fn on_server(found: &GalleryTemplate) -> Result<Self, Error> {
+        Ok(Self { here: Some(Here::new(found)), ..Self::new(&found.template)? })
     }
 
-    pub(crate) fn new(template: &Template) -> Self {
-        Self {
+    pub(crate) fn new(template: &Template) -> Result<Self, Error> {
+        Ok(Self {
             name: template.name.clone(),
             title: template.title.clone(),
             description: template.description.clone(),
@@ -196,10 +231,11 @@ impl TemplateResult {
             variant: template.variant.clone(),
             tags: template.tags.clone(),
             minimum_version: template.minimum_version.clone(),
+            memory: template.memory()?.into(),
             models: template.models.iter().map(ModelResult::new).collect(),
             parameters: template.parameters.iter().map(ParameterResult::new).collect(),
             here: None,
-        }
+        })
     }
 }
 

@@ -75,6 +75,7 @@ pub use crate::{
     server_log::LogFollower,
     services::{Service, ServiceKind, ServiceOrigin, ServiceParameter, ServiceProblem, ServiceSet},
     templates::{
-        FilledTemplate, Parameter, ParameterKind, Target, Template, TemplateModel, Templates,
+        FilledTemplate, Parameter, ParameterKind, Target, Template, TemplateMemory, TemplateModel,
+        Templates,
     },
 };

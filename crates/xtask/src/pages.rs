@@ -48,9 +48,9 @@ fn pages(root: &Path) -> Result<Vec<Page>, Error> {
         // A page that cannot be read is written anew, like one that is not there.
         let now = fs::read_to_string(root.join(&document)).ok();
         let family = template.family.as_deref().and_then(|name| registry.family(name));
-        Page { document, now, then: render(template, family) }
+        Ok(Page { document, now, then: render(template, family)? })
     };
-    Ok(templates.all().iter().map(page).collect())
+    templates.all().iter().map(page).collect()
 }
 
 fn registry(folder: &Path) -> Result<Registry, Error> {
@@ -71,15 +71,15 @@ fn registry(folder: &Path) -> Result<Registry, Error> {
 }
 
 /// The sections of a page, from what it is to how it is run.
-fn render(template: &Template, family: Option<&Family>) -> String {
+fn render(template: &Template, family: Option<&Family>) -> Result<String, Error> {
     let sections = [
         head(template),
-        facts(template, family),
+        facts(template, family)?,
         files(template, family),
         parameters(template),
         running(template),
     ];
-    sections.join("\n")
+    Ok(sections.join("\n"))
 }
 
 fn head(template: &Template) -> String {
@@ -90,13 +90,14 @@ fn head(template: &Template) -> String {
     )
 }
 
-fn facts(template: &Template, family: Option<&Family>) -> String {
+fn facts(template: &Template, family: Option<&Family>) -> Result<String, Error> {
+    let memory = template.memory().map_err(|source| Error::Templates { source })?;
     let model = match (family, &template.variant) {
         (Some(family), Some(variant)) => format!("{}, variant `{variant}`", link(family)),
         (Some(family), None) => link(family),
         (None, _) => "any of its kind".to_owned(),
     };
-    table(
+    Ok(table(
         ["", ""],
         [
             ["name".to_owned(), code(&template.name)],
@@ -104,8 +105,9 @@ fn facts(template: &Template, family: Option<&Family>) -> String {
             ["model".to_owned(), model],
             ["licence of the model".to_owned(), licence(family)],
             ["ComfyUI".to_owned(), format!("{} or newer", template.minimum_version)],
+            ["memory of an NVIDIA card, computed".to_owned(), memory.summary()],
         ],
-    )
+    ))
 }
 
 fn link(family: &Family) -> String {
@@ -268,6 +270,7 @@ mod tests {
         let of = |name: &str| {
             let template = template(name);
             render(&template, template.family.as_deref().and_then(|family| registry.family(family)))
+                .unwrap()
         };
         let turbo = of("z_image_turbo_txt2img");
         assert!(turbo.contains("[Z-Image"), "{turbo}");
@@ -290,7 +293,7 @@ mod tests {
     #[test]
     fn every_row_of_a_page_has_the_cells_of_its_table() {
         for template in Templates::own().unwrap().all() {
-            let page = render(template, None);
+            let page = render(template, None).unwrap();
             let mut columns = None;
             for line in page.lines() {
                 let cells = line.replace(r"\|", "").matches('|').count();

@@ -4,6 +4,7 @@ mod files;
 mod font;
 mod images;
 mod media;
+mod padding;
 mod plain;
 mod resizing;
 mod simulate;
@@ -95,6 +96,9 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "SaveImageWebsocket" => return Work::SendPictures,
         "VAEDecode" | "VAEDecodeTiled" => simulate::decode,
         "ImageUpscaleWithModel" => simulate::upscale,
+        "Canny" => simulate::find_edges,
+        "LTXVPreprocess" => simulate::compress,
+        "WanVaceToVideo" => simulate::begin_vace,
         "LoadImage" | "LoadImageOutput" => files::load_image,
         "LoadImageMask" => files::load_image_mask,
         "SaveImage" => files::save_image,
@@ -113,6 +117,7 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "ImageScaleToTotalPixels" => resizing::scale_to_total_pixels,
         "ImageScaleToMaxDimension" => resizing::scale_to_max_dimension,
         "ResizeImageMaskNode" => resizing::resize_image_or_mask,
+        "ImagePadForOutpaint" => padding::for_outpainting,
         "FluxKontextImageScale" => resizing::scale_for_kontext,
         "ResolutionSelector" => resizing::select_resolution,
         "ImageInvert" => images::invert,

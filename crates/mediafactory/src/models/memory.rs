@@ -177,7 +177,7 @@ fn impossible(error: MemoryError) -> Error {
 }
 
 /// An amount for people, in tenths of a GiB.
-fn in_gib(bytes: u64) -> String {
+pub(crate) fn in_gib(bytes: u64) -> String {
     let tenths = bytes.saturating_mul(10).saturating_add(1 << 29) >> 30;
     format!("{}.{} GiB", tenths / 10, tenths % 10)
 }

@@ -35,7 +35,6 @@ pub use model_registry::{
     Family, Found, Freshness, How, Licence, Medium, Runs, State, Task, Variant,
 };
 
-pub(crate) use self::inventory::FileCache;
 pub use self::{
     current::{CurrentModels, ModelQuery, ModelToday},
     fits::FitQuestion,
@@ -44,6 +43,7 @@ pub use self::{
     search::{ModelHit, ModelHits},
     settings::{FileState, ModelSettings},
 };
+pub(crate) use self::{inventory::FileCache, memory::in_gib};
 use crate::{
     error::{Error, FailureCode},
     failure, nearest,

@@ -5,11 +5,13 @@
 //! `docs/formats.md`). Parameters are set on the tree, never in the text.
 
 mod fill;
+mod memory;
 mod numbers;
 mod read;
 
 use std::collections::BTreeMap;
 
+pub use self::memory::TemplateMemory;
 use include_dir::{Dir, include_dir};
 use workflow_graph::{Input, Json, NodeId, Workflow};
 

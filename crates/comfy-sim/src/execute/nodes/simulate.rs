@@ -180,6 +180,45 @@ pub(super) fn upscale(inputs: &Inputs, _: &Context) -> Result<Produced, Exceptio
     Ok(Produced::of(NodeValue::Image(Arc::new(batch.iter().map(enlarged).collect()))))
 }
 
+/// Only marks the picture: what is computed from it here is simulated anyway.
+pub(super) fn find_edges(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    marked(inputs, "SIMULATED EDGES - comfy-sim")
+}
+
+/// The same for the losses of a video that a model is used to.
+pub(super) fn compress(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    marked(inputs, "SIMULATED LOSS - comfy-sim")
+}
+
+fn marked(inputs: &Inputs, mark: &str) -> Result<Produced, Exception> {
+    let mut pictures = images(inputs, "image")?.to_vec();
+    for picture in &mut pictures {
+        picture::stamp(picture, mark);
+    }
+    Ok(Produced::of(NodeValue::Image(Arc::new(pictures))))
+}
+
+/// The notes of a start for VACE, and how much of it is to be cut off at the end: the frame of
+/// the reference.
+pub(super) fn begin_vace(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    vace(inputs)
+}
+
+fn vace(inputs: &Inputs) -> Result<Produced, Exception> {
+    if let Some(lacks) =
+        ["positive", "negative", "vae"].iter().find(|it| input(inputs, it).is_none())
+    {
+        return Err(Exception::missing_input(lacks));
+    }
+    let outputs =
+        [("CONDITIONING", "positive"), ("CONDITIONING", "negative"), ("LATENT", "latent")];
+    let notes =
+        outputs.map(|(kind, output)| NodeValue::Simulated(Arc::new(note(kind, output, inputs))));
+    let trimmed = u32::from(input(inputs, "reference_image").is_some());
+    let outputs = notes.into_iter().chain([NodeValue::Plain(Value::from(trimmed))]);
+    Ok(Produced { outputs: outputs.collect(), ui: None })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -227,6 +266,36 @@ mod tests {
             steps: Some(7),
         };
         assert_eq!(as_note(&sampled), Some(&expected));
+    }
+
+    #[test]
+    fn a_picture_whose_edges_are_not_looked_for_says_so() {
+        let image = image::RgbImage::new(320, 64);
+        let inputs = vec![("image".to_owned(), NodeValue::Image(Arc::new(vec![image.clone()])))];
+        let produced = marked(&inputs, "SIMULATED EDGES - comfy-sim").unwrap();
+        let marked = produced.outputs[0].as_images().unwrap();
+        assert_eq!(marked[0].dimensions(), image.dimensions());
+        assert_ne!(marked[0], image);
+    }
+
+    #[test]
+    fn vace_cuts_off_the_frame_of_a_reference_only_where_there_is_one() {
+        let class = |name: &str| first(run(name, &vec![literal("text", json!("a fox"))]));
+        let mut inputs = vec![
+            ("positive".to_owned(), class("CLIPTextEncode")),
+            ("negative".to_owned(), class("CLIPTextEncode")),
+            ("vae".to_owned(), class("VAELoader")),
+        ];
+        let trimmed = |inputs: &Inputs| {
+            let outputs = vace(inputs).unwrap().outputs;
+            outputs.last().unwrap().as_plain().cloned()
+        };
+        assert_eq!(trimmed(&inputs), Some(json!(0)));
+        let picture = NodeValue::Image(Arc::new(vec![image::RgbImage::new(8, 8)]));
+        inputs.push(("reference_image".to_owned(), picture));
+        assert_eq!(trimmed(&inputs), Some(json!(1)));
+        inputs.remove(0);
+        assert_eq!(vace(&inputs).unwrap_err(), Exception::missing_input("positive"));
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use mediafactory::{ParameterKind, Templates};
+use mediafactory::{ParameterKind, Target, Template, TemplateModel, Templates};
 use model_registry::Task;
 use workflow_graph::Input;
 
 use super::{assert_only_known, registry};
 
 /// Files that the registry does not have: those for any model of a kind, and examples that stand
-/// for a file of the caller's own.
+/// for a file of the caller's own. Their addresses are those that several public installers load
+/// them from.
 const NOT_IN_THE_REGISTRY: &[(&str, &str)] = &[
     ("flux1_dev_lora: flux_realism_lora.safetensors", "an example; `lora` must be given"),
     (
@@ -74,6 +75,20 @@ fn files_and_addresses_are_those_of_the_registry() {
     assert_only_known(&Vec::from_iter(unknown), NOT_IN_THE_REGISTRY);
 }
 
+/// The file that a template names for a place. One that several nodes load is named once, for the
+/// first of the places that a parameter sets together.
+fn named<'a>(template: &'a Template, place: &Target) -> Option<&'a str> {
+    let together = template.parameters.iter().find(|found| found.targets.contains(place));
+    let first = together.and_then(|found| found.targets.first());
+    let is_at = |model: &TemplateModel, place: &Target| {
+        model.node == place.node && model.input == place.input
+    };
+    let mut models = template.models.iter();
+    let found =
+        models.find(|model| is_at(model, place) || first.is_some_and(|first| is_at(model, first)));
+    found.map(|model| model.file.as_str())
+}
+
 #[test]
 fn every_file_that_a_workflow_loads_is_named() {
     for template in Templates::own().unwrap().all() {
@@ -84,14 +99,8 @@ fn every_file_that_a_workflow_loads_is_named() {
                 let is_weights = [".safetensors", ".pth", ".ckpt", ".gguf", ".pt"]
                     .iter()
                     .any(|ending| text.ends_with(ending));
-                let named =
-                    template.models.iter().find(|model| model.node == *id && model.input == input);
-                assert_eq!(
-                    named.map(|model| model.file.as_str()),
-                    is_weights.then_some(text),
-                    "{}: {id}",
-                    template.name
-                );
+                let named = named(template, &Target { node: id.clone(), input: input.to_owned() });
+                assert_eq!(named, is_weights.then_some(text), "{}: {id}", template.name);
             }
         }
         for parameter in
