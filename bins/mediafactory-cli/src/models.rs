@@ -112,6 +112,7 @@ struct Fits {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Recommend {
     /// What is to be made, in English
     description: Vec<String>,

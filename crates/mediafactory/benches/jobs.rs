@@ -7,7 +7,12 @@
 //! too, is measured on its own. With `COMFYUI_URL` the server is that one; otherwise it is comfy-sim
 //! in a process of its own, which answers at once, so that there is nothing to hide behind.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking and says what it measured"
+)]
 
 mod simulator;
 

@@ -96,9 +96,12 @@ impl Factory {
         let (inventory, mut notes) = self.files_if_any(wish.backend.as_deref()).await?;
         let device = self.device_of(wish, &understood, &mut notes).await?;
         let files = inventory.as_ref().map(|files| files.weights()).unwrap_or_default();
-        let installed = inventory
-            .as_ref()
-            .map(|inventory| |file: &ModelFile| inventory.file(&file.folder, &file.name).is_some());
+        let is_there = |file: &ModelFile| {
+            let inventory = inventory.as_ref();
+            inventory.is_some_and(|files| files.file(&file.folder, &file.name).is_some())
+        };
+        let installed: Option<&dyn Fn(&ModelFile) -> bool> =
+            if inventory.is_some() { Some(&is_there) } else { None };
         let memory = |family: &super::Family, variant: &super::Variant| {
             let needs =
                 family.estimate(variant, &Asked::default(), device.as_ref()?, &files).needs()?;
@@ -106,7 +109,7 @@ impl Factory {
         };
         let here = Surroundings {
             free_bytes: device.as_ref().map(Device::free),
-            installed: installed.as_ref().map(|there| there as &dyn Fn(&ModelFile) -> bool),
+            installed,
             memory: &memory,
             ..Surroundings::unknown()
         };
@@ -173,7 +176,9 @@ fn refused(error: AskError) -> Error {
     let nearest = match &error {
         AskError::Unknown { near, .. } => near.clone(),
         AskError::Unclear { candidates } => candidates.iter().map(|task| task.as_str()).collect(),
-        _ => Vec::new(),
+        AskError::Memory { .. } | AskError::TooLong { .. } | AskError::NoModel { .. } | _ => {
+            Vec::new()
+        }
     };
     let refusal = failure::argument(error.to_string()).with_source(error);
     if nearest.is_empty() {
@@ -245,6 +250,6 @@ fn fit(fit: MemoryFit) -> &'static str {
         MemoryFit::Partly => "partly",
         MemoryFit::Not => "not",
         MemoryFit::Elsewhere => "elsewhere",
-        _ => "unknown",
+        MemoryFit::Unknown | _ => "unknown",
     }
 }
