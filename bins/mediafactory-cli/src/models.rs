@@ -15,7 +15,6 @@ use mediafactory::{
 use crate::{failure::Failure, output, server::Workplace};
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Models {
     #[command(subcommand)]
     task: Option<ModelsTask>,
@@ -157,6 +156,9 @@ pub(crate) async fn perform(task: &Models, resolved: &Resolved) -> Result<ExitCo
 
 async fn tell(factory: &Factory, models: &Models) -> Result<ExitCode, Failure> {
     let backend = models.backend.as_deref();
+    if let (Some(_), Some(kind)) = (&models.task, &models.kind) {
+        return Err(Failure::usage(format!("`{kind}` stands before a task, which takes no kind")));
+    }
     match &models.task {
         None => files(factory, models.kind.as_deref(), backend).await?,
         Some(ModelsTask::List { task, makes, runs, json }) => {

@@ -58,10 +58,28 @@ fn what_is_wrong_is_told_with_what_would_work() {
         (vec!["models", "list", "--makes", "vidio"], "did you mean `video`?"),
         (vec!["models", "fits", "sdxl", "--vram", "-3"], "`total_vram_gb` is -3"),
         (vec!["models", "fits", "sdxl"], "total_vram_gb"),
+        (vec!["models", "recommend", "make something nice"], "it is not clear what is to be made"),
+        (vec!["models", "recommend", "a cat", "--priority", "sped"], "`speed`"),
+        (vec!["models", "checkpoints", "show", "sdxl"], "`checkpoints` stands before a task"),
     ];
     for (words, told) in wrong {
         let ended = home.run_at(&server, &words);
         assert_ne!(ended.code, Some(0), "{ended:?}");
         assert!(ended.stderr.contains(told), "no `{told}` in {ended:?}");
     }
+}
+
+#[test]
+fn what_to_take_is_recommended_with_reasons() {
+    let (home, server) = (Home::new(), Simulator::start());
+    // Settings may stand before the task as well.
+    let words = ["models", "--comfyui-url", &server.url, "recommend", "portrait,", "8", "GB"];
+    let told = home.run(&words);
+    assert!(told.stdout.contains(" for text-to-image, confidence 0."), "{told:?}");
+    assert!(told.stdout.contains("fits whole into 8.0 GB"), "{told:?}");
+    let moving =
+        ["models", "recommend", "make it move", "--with-picture", "--vram", "24", "--json"];
+    let moving = home.run_at(&server, &moving).json();
+    assert_eq!(moving["task"], "image-to-video", "{moving}");
+    assert!(moving["missing_files"].is_array() && moving["reasoning"].is_array(), "{moving}");
 }
