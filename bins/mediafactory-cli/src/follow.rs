@@ -2,7 +2,7 @@
 
 use std::{future, pin::pin, time::Duration};
 
-use mediafactory::{Error, Factory, JobId, JobReport, Progress, Waited};
+use mediafactory::{Error, Factory, JobId, JobReport, Progress, State, Waited};
 use tokio::{signal::ctrl_c, sync::watch};
 
 use crate::{display::Display, failure::Failure, output};
@@ -21,7 +21,13 @@ pub(crate) async fn to_the_end(factory: &Factory, job: &JobId) -> Result<JobRepo
     let mut interrupted = pin!(interrupted());
     loop {
         tokio::select! {
-            report = &mut finished => return Ok(report?),
+            report = &mut finished => {
+                let report = report?;
+                if let Some(receiver) = &progress {
+                    display.show(&at_the_end(&receiver.borrow(), &report));
+                }
+                return Ok(report);
+            }
             now = next(&mut progress) => display.show(&now),
             () = &mut interrupted => break,
         }
@@ -39,6 +45,12 @@ pub(crate) async fn to_the_end(factory: &Factory, job: &JobId) -> Result<JobRepo
         () = interrupted => Err(Failure::Left),
         report = cancelled => Ok(report?),
     }
+}
+
+/// Where the job is now that it has ended: the news of it may come later than the end itself.
+fn at_the_end(last: &Progress, report: &JobReport) -> Progress {
+    let percent = if report.state == State::Succeeded { 100.0 } else { last.percent };
+    Progress { state: report.state, percent, node: None, queue_position: None, ..last.clone() }
 }
 
 async fn finished(factory: &Factory, job: &JobId) -> Result<JobReport, Error> {
