@@ -2,7 +2,11 @@
 //!
 //! Claim: both together in at most 1 ms, on the data of this repository.
 
-use std::{fs, hint::black_box, path::Path};
+#![expect(clippy::expect_used, reason = "a bench without its data has nothing to measure")]
+
+mod data;
+
+use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use model_registry::{History, Lexicon, MemoryNeed, Registry, Request, Surroundings};
@@ -12,12 +16,12 @@ const CLIP: &str = "turn this old photo of my grandmother into a 12 second video
                     the likeness as good as possible, it is for my company's anniversary";
 
 fn recommend(criterion: &mut Criterion) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let texts = texts(&root.join("model-registry"));
+    let texts = data::texts("model-registry");
     let pairs = texts.iter().map(|(file, text)| (file.as_str(), text.as_str()));
-    let Ok(registry) = Registry::load(pairs) else { return };
-    let words = fs::read_to_string(root.join("recommendation/words.toml")).unwrap_or_default();
-    let Ok(lexicon) = Lexicon::load("words.toml", &words) else { return };
+    let registry = Registry::load(pairs).expect("the data is sound");
+    let words = data::texts("recommendation");
+    let (_, words) = words.first().expect("the words");
+    let lexicon = Lexicon::load("words.toml", words).expect("the words are sound");
     let here = Surroundings {
         free_bytes: Some(8 << 30),
         installed: Some(&|file| file.name.len() % 2 == 0),
@@ -27,7 +31,7 @@ fn recommend(criterion: &mut Criterion) {
         },
     };
     criterion.bench_function("lexicon/load", |bencher| {
-        bencher.iter(|| black_box(Lexicon::load("words.toml", black_box(&words))));
+        bencher.iter(|| black_box(Lexicon::load("words.toml", black_box(words))));
     });
     for (name, sentence) in [("portrait", SENTENCE), ("clip", CLIP)] {
         criterion.bench_function(&format!("understand/{name}"), |bencher| {
@@ -35,22 +39,11 @@ fn recommend(criterion: &mut Criterion) {
         });
         criterion.bench_function(&format!("understand and recommend/{name}"), |bencher| {
             bencher.iter(|| {
-                let Ok(wish) = lexicon.understand(black_box(sentence)) else { return };
+                let wish = lexicon.understand(black_box(sentence)).expect("a sentence");
                 drop(black_box(registry.recommend(&Request::new(&wish), &here)));
             });
         });
     }
-}
-
-/// Every file of a folder with its text.
-fn texts(folder: &Path) -> Vec<(String, String)> {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    files
-        .filter_map(|file| {
-            let text = fs::read_to_string(file.path()).ok()?;
-            Some((file.file_name().into_string().ok()?, text))
-        })
-        .collect()
 }
 
 criterion_group!(benches, recommend);

@@ -7,7 +7,7 @@ use model_registry::{
     Surroundings, Understanding, gigabytes,
     memory::{Asked, Device},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use workflow_graph::Json;
 
 use super::{
@@ -192,30 +192,31 @@ impl ModelAdvice {
     /// download_bytes?, alternatives, understood, notes}`; amounts in bytes.
     pub fn to_json(&self) -> Json {
         let Recommended { task, best, alternatives, confidence, notes, .. } = &self.recommended;
-        let Value::Object(mut members) = of_choice(best) else { return Json::Null };
         let style = self.understood.style.as_ref().map(|style| style.value.as_str());
         let needs: Vec<&str> =
             self.understood.needs.iter().map(|need| need.value.as_str()).collect();
-        let rest = json!({
-            "task": task.as_str(),
-            "confidence": confidence,
-            "alternatives": alternatives.iter().map(of_choice).collect::<Vec<_>>(),
-            "understood": {
-                "style": style,
-                "needs": needs,
-                "memory_bytes": self.understood.memory_bytes,
-                "clarity": self.understood.clarity,
-            },
-            "notes": notes.iter().chain(&self.notes).collect::<Vec<_>>(),
-        });
-        if let Value::Object(rest) = rest {
-            members.extend(rest);
-        }
+        let others = alternatives.iter().map(|other| Value::Object(of_choice(other)));
+        let mut members = of_choice(best);
+        members.extend(named([
+            ("task", json!(task.as_str())),
+            ("confidence", json!(confidence)),
+            ("alternatives", others.collect()),
+            (
+                "understood",
+                json!({
+                    "style": style,
+                    "needs": needs,
+                    "memory_bytes": self.understood.memory_bytes,
+                    "clarity": self.understood.clarity,
+                }),
+            ),
+            ("notes", json!(notes.iter().chain(&self.notes).collect::<Vec<_>>())),
+        ]));
         told(Value::Object(members))
     }
 }
 
-fn of_choice(choice: &Choice<'_>) -> Value {
+fn of_choice(choice: &Choice<'_>) -> Map<String, Value> {
     let reasons: Vec<Value> = choice
         .reasons
         .iter()
@@ -230,18 +231,22 @@ fn of_choice(choice: &Choice<'_>) -> Value {
         };
         files.iter().map(file).collect::<Vec<_>>()
     });
-    json!({
-        "model": choice.family.name,
-        "variant": choice.variant.name,
-        "title": choice.family.title,
-        "points": choice.points,
-        "reasoning": reasons,
-        "fit": fit(choice.fit),
-        "memory": memory,
-        "missing_files": missing,
-        "download_bytes": choice.download_bytes,
-        "estimated_seconds": choice.estimated_seconds(),
-    })
+    named([
+        ("model", json!(choice.family.name)),
+        ("variant", json!(choice.variant.name)),
+        ("title", json!(choice.family.title)),
+        ("points", json!(choice.points)),
+        ("reasoning", json!(reasons)),
+        ("fit", json!(fit(choice.fit))),
+        ("memory", json!(memory)),
+        ("missing_files", json!(missing)),
+        ("download_bytes", json!(choice.download_bytes)),
+        ("estimated_seconds", json!(choice.estimated_seconds())),
+    ])
+}
+
+fn named<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn fit(fit: MemoryFit) -> &'static str {
