@@ -1,4 +1,4 @@
-//! `mediafactory generate`: a picture from words.
+//! `mediafactory generate`: a picture, or whatever else is asked for, from words.
 
 use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
@@ -12,17 +12,20 @@ pub(crate) const TIMEOUT_SECONDS_MAX: u64 = 7 * 24 * 3600;
 
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
-    /// What the picture shows; `-` reads it from stdin
+    /// What it shows, or empty where no words are taken; `-` reads it from stdin
     #[arg(value_name = "PROMPT")]
     prompt: String,
     /// What it should not show
     #[arg(long, value_name = "TEXT", visible_alias = "negative-prompt")]
     negative: Option<String>,
-    /// The template to use; without one, the first whose models the server has
+    /// What to do, such as text-to-video; a picture from words when not given
+    #[arg(long)]
+    task: Option<String>,
+    /// The template to use; without one, that of the model that is recommended of those there
     #[arg(long, value_name = "NAME")]
     template: Option<String>,
-    /// The file name of the model, as the server lists it
-    #[arg(long, value_name = "FILE")]
+    /// The model: its file as the server lists it, or its name
+    #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// The seed; a random one when not given
     #[arg(long)]
@@ -96,6 +99,7 @@ impl Generate {
         Ok(GenerateRequest {
             prompt: input::prompt(self.prompt).await?,
             negative_prompt: self.negative,
+            task: self.task,
             template: self.template,
             model: self.model,
             parameters,

@@ -28,10 +28,10 @@ pub(crate) fn tools() -> Vec<Definition> {
     const SET: Toolset = Toolset::Execution;
     let generate = Words {
         name: "generate",
-        title: "Generate a picture",
-        description: "Make a picture from words and wait for it. Takes the first template whose \
-                      models the server has, unless one is named. Cancelling the call cancels \
-                      the job, unless detached.",
+        title: "Generate",
+        description: "Make a picture, video, sound or 3D model and wait for it. Picks the \
+                      recommended model of those there and says why, unless one is named. \
+                      Cancelling the call cancels the job, unless detached.",
     };
     let execute = Words {
         name: "execute_workflow",
@@ -66,13 +66,15 @@ pub(crate) fn tools() -> Vec<Definition> {
 
 #[derive(Deserialize, JsonSchema)]
 struct Generate {
-    /// What the picture shows; empty where a named template takes no words.
+    /// What it shows; empty where no words are taken.
     prompt: String,
     /// What it should not show.
     negative_prompt: Option<String>,
+    /// Such as image-edit; default text-to-image.
+    task: Option<String>,
     /// From `list_workflow_templates`.
     template: Option<String>,
-    /// Checkpoint or diffusion model file, from `list_models`.
+    /// Its file, from `list_models`, or its name.
     model: Option<String>,
     #[schemars(range(min = 16, max = 16384))]
     width: Option<u32>,
@@ -140,6 +142,7 @@ impl Generate {
         Ok(GenerateRequest {
             prompt: self.prompt,
             negative_prompt: self.negative_prompt,
+            task: self.task,
             template: self.template,
             model: self.model,
             parameters,

@@ -9,22 +9,28 @@ use workflow_graph::Json;
 
 use crate::services::ServiceProblem;
 
-/// A picture to be made from words.
+/// Something to be made from words.
 ///
 /// ```
 /// use mediafactory::GenerateRequest;
-/// let request = GenerateRequest::new("a red fox in the snow");
-/// assert!(request.template.is_none());
+/// let picture = GenerateRequest::new("a red fox in the snow");
+/// let video = GenerateRequest { task: Some("text-to-video".to_owned()), ..picture };
+/// assert!(video.template.is_none());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenerateRequest {
-    /// What the picture shows.
+    /// What is to be seen or heard; empty where the template takes no words.
     pub prompt: String,
     /// What it should not show, where the model knows how to use that.
     pub negative_prompt: Option<String>,
-    /// The template to use; without one the first whose models the server has.
+    /// What to do, such as `text-to-video`: a task of the templates. Not given, it is that of the
+    /// template, or `text-to-image`.
+    pub task: Option<String>,
+    /// The template to use, by its name or the id of one that the server offers. Not given, it is
+    /// the one for the task whose model is recommended, of those whose models the server has.
     pub template: Option<String>,
-    /// The file name of the checkpoint or diffusion model to use, as the server lists it.
+    /// The checkpoint or diffusion model to use: its file as the server lists it, or the name of a
+    /// model that the registry has.
     pub model: Option<String>,
     /// Further parameters of the template by name, such as `width`, `steps` or `seed`.
     pub parameters: BTreeMap<String, Json>,
@@ -35,7 +41,7 @@ pub struct GenerateRequest {
 }
 
 impl GenerateRequest {
-    /// A request with nothing but the text.
+    /// A picture, with nothing given but the text.
     pub fn new(prompt: impl Into<String>) -> Self {
         Self { prompt: prompt.into(), ..Self::default() }
     }

@@ -25,12 +25,12 @@ const SIMULATED_NOTE: &str =
     "the server is comfy-sim: where a model would run, the picture is drawn, not generated";
 
 impl Factory {
-    /// Makes a picture from words: picks a template where none is named, sets its parameters and
+    /// Makes what is asked for: picks a template where none is named, sets its parameters and
     /// starts the job. When this answers, the job is recorded and survives a crash.
     pub async fn start_generate(&self, request: GenerateRequest) -> Result<StartedJob, Error> {
         let servers = self.reachable(self.placed(request.placing.backend.as_deref())?).await?;
         let choice = self.choose_for_one_of(&servers, &request).await?;
-        let filled = choice.template.fill(&choice.given, random_seed()?)?;
+        let filled = choice.filled;
         let foreseen = foresee(&servers, &filled.workflow, None).await?;
         let notes = choice.notes.into_iter().chain(foreseen.notes).collect();
         let reuse = request.placing.reuse;
@@ -38,7 +38,7 @@ impl Factory {
             servers: foreseen.servers,
             parameters: filled.parameters.clone(),
             seed: filled.seed,
-            template: Some(choice.template.name.clone()),
+            template: Some(choice.template),
             model: filled.model.clone(),
             tool: "generate".to_owned(),
             notes,

@@ -171,3 +171,17 @@ pub struct ModelFile {
     /// Where all that comes from.
     pub source: Source,
 }
+
+impl ModelFile {
+    /// About how large it is, in bytes, where known.
+    pub fn bytes(&self) -> Option<u64> {
+        let bytes = self.gigabytes.as_ref()?.value * 1e9;
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range is checked"
+        )]
+        (0.0..1e15).contains(&bytes).then_some(bytes as u64)
+    }
+}

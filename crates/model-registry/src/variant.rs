@@ -1,6 +1,7 @@
 //! A variant of a family: one way to run it, with its settings.
 
 use crate::{
+    family::Family,
     figure::{Day, Setting, Source},
     names::{Age, Negative, Recommendation, Task},
 };
@@ -80,6 +81,11 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// The name by which [`crate::Registry::resolve`] finds it: `family/variant`.
+    pub fn name_in(&self, family: &Family) -> String {
+        format!("{}/{}", family.name, self.name)
+    }
+
     /// The files it cannot run without.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
         let loaded = self.loads.iter().flat_map(|load| &load.files);

@@ -27,7 +27,7 @@ fn a_prompt_becomes_a_picture_and_the_simulator_says_that_it_is_one() {
     assert!(!ended.line("asset").is_empty() && !ended.line("model").is_empty());
     assert!(ended.line("time").ends_with(" s"));
     assert!(ended.stderr.contains("using the built-in simulator"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("note: used template"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("note: picked "), "{}", ended.stderr);
     assert!(ended.stderr.contains("KSampler"), "progress is told: {}", ended.stderr);
 }
 

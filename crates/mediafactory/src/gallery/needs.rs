@@ -1,6 +1,6 @@
 //! What a server lacks to run a workflow.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use workflow_graph::{
     Json, Workflow,
@@ -10,6 +10,7 @@ use workflow_graph::{
 
 use super::parameters::{text_of, usual_folder};
 use crate::{
+    error::{Error, FailureCode},
     templates::{Parameter, Target},
     workflows::{ConversionNote, Inspection, MissingNode, Objection, Rulebook},
 };
@@ -51,6 +52,24 @@ pub struct MissingModel {
     pub size_bytes: Option<u64>,
     /// The nearest files that the server has.
     pub nearest: Vec<String>,
+}
+
+impl MissingModel {
+    fn path(&self) -> String {
+        let folder = self.folder.as_ref().map(|folder| format!("{folder}/")).unwrap_or_default();
+        format!("{folder}{}", self.file)
+    }
+
+    fn to_json(&self) -> Json {
+        let text = |text: &Option<String>| text.as_deref().map(Json::from);
+        let members = [
+            ("folder", text(&self.folder)),
+            ("file", Some(Json::from(self.file.as_str()))),
+            ("url", text(&self.url)),
+            ("size_bytes", self.size_bytes.map(Json::from)),
+        ];
+        Json::object(members.into_iter().filter_map(|(name, value)| Some((name, value?))))
+    }
 }
 
 /// What is known of a model file besides what the workflow says.
@@ -127,6 +146,34 @@ impl Needs {
     /// Whether the server would run it.
     pub fn is_runnable(&self) -> bool {
         self.nodes.is_empty() && self.models.is_empty() && self.problems.is_empty()
+    }
+
+    /// Refuses a workflow that was made of this template where the server lacks nodes for it, or
+    /// model files that it still names.
+    pub(crate) fn require(&self, id: &str, workflow: &Workflow) -> Result<(), Error> {
+        let lacks = |what: &[String]| {
+            format!("the server lacks what template `{id}` needs: {}", what.join(", "))
+        };
+        if !self.nodes.is_empty() {
+            let names: BTreeSet<&str> =
+                self.nodes.iter().map(|node| node.class_type.as_str()).collect();
+            let names: Vec<String> = names.into_iter().map(|name| format!("node {name}")).collect();
+            return Err(Error::new(FailureCode::NodesMissing, lacks(&names))
+                .with_hint("install the packs of these nodes, or update the server"));
+        }
+        let still_loads = |model: &&MissingModel| {
+            let mut inputs = workflow.nodes().flat_map(|(_, node)| node.inputs());
+            inputs.any(|(_, input)| input.to_json().as_str() == Some(&*model.file))
+        };
+        let models: Vec<&MissingModel> = self.models.iter().filter(still_loads).collect();
+        if models.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = models.iter().map(|model| model.path()).collect();
+        let details = models.iter().map(|model| model.to_json()).collect();
+        Err(Error::new(FailureCode::ModelsMissing, lacks(&names))
+            .with_details(Json::object([("missing", Json::Array(details))]))
+            .with_hint("put the files into the server's `models` folder, or name others"))
     }
 
     pub(super) fn of(asked: &Asked<'_>, inspection: Inspection) -> Self {

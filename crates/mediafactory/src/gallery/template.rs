@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::{Error, FailureCode},
     factory::Factory,
-    failure, nearest,
+    failure, models, nearest,
     servers::Server,
     start::random_seed,
     templates::{FilledTemplate, Parameter, ParameterKind, Template, TemplateModel},
@@ -67,7 +67,14 @@ impl Factory {
         id: &str,
         backend: Option<&str>,
     ) -> Result<GalleryTemplate, Error> {
-        let server = self.asked(backend)?;
+        self.gallery_template_of(self.asked(backend)?, id).await
+    }
+
+    pub(crate) async fn gallery_template_of(
+        &self,
+        server: &Server,
+        id: &str,
+    ) -> Result<GalleryTemplate, Error> {
         if GallerySource::of_id(id) == GallerySource::Own {
             let template = self.templates().get(id)?.clone();
             let entry = Listed::own(&template).entry;
@@ -95,8 +102,13 @@ impl Factory {
         Ok(GalleryFilled { filled, needs: found.needs })
     }
 
-    /// What our own templates know of a model file.
+    /// What the registry or else our own templates know of a model file.
     fn known_model(&self, file: &str) -> Option<KnownModel> {
+        if let Some(known) = models::known_file(file) {
+            let url = Some(known.url.clone()).filter(|url| !url.is_empty());
+            let size_bytes = known.bytes();
+            return Some(KnownModel { folder: known.folder.clone(), url, size_bytes });
+        }
         let mut models = self.templates().all().iter().flat_map(|template| &template.models);
         let model = models.find(|model| model.file == file)?;
         let (folder, url) = (model.folder.clone(), Some(model.url.clone()));

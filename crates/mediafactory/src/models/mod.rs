@@ -18,6 +18,7 @@
 //! It measures nothing: memory is computed as ComfyUI computes it, and the peaks of finished jobs
 //! are not recorded anywhere yet. It downloads nothing.
 
+mod among;
 mod current;
 mod fits;
 mod inventory;
@@ -30,11 +31,17 @@ mod told;
 use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
-use model_registry::{Day, Registry, Resolution};
+use model_registry::{Day, ModelFile, Registry, Resolution};
 pub use model_registry::{
     Family, Found, Freshness, How, Licence, Medium, Runs, State, Task, Variant,
 };
 
+pub(crate) use self::{
+    among::{Contest, best_of},
+    inventory::FileCache,
+    memory::in_gib,
+    recommend::task_named,
+};
 pub use self::{
     current::{CurrentModels, ModelQuery, ModelToday},
     fits::FitQuestion,
@@ -43,7 +50,6 @@ pub use self::{
     search::{ModelHit, ModelHits},
     settings::{FileState, ModelSettings},
 };
-pub(crate) use self::{inventory::FileCache, memory::in_gib};
 use crate::{
     error::{Error, FailureCode},
     failure, nearest,
@@ -91,6 +97,12 @@ pub fn find(name: &str) -> Result<Found<'static>, Error> {
         Resolution::Unknown { near } => Err(unknown(name, &near)),
         _ => Err(unknown(name, &[])),
     }
+}
+
+/// What is known of a model file by its name, whatever folders are before it.
+pub(crate) fn known_file(path: &str) -> Option<&'static ModelFile> {
+    let name = inventory::base_name(path);
+    registry().ok()?.users(name).find_map(|family| family.file(name))
 }
 
 fn unknown(name: &str, near: &[&str]) -> Error {

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use model_registry::{
-    AskError, Choice, Lexicon, MemoryFit, MemoryNeed, ModelFile, Priority, Recommended, Request,
-    Surroundings, Understanding, gigabytes,
+    AskError, Choice, Evidence, Lexicon, MemoryFit, MemoryNeed, ModelFile, Priority, Recommended,
+    Request, Style, Surroundings, Understanding, gigabytes,
     memory::{Asked, Device},
 };
 use serde_json::{Map, Value, json};
@@ -146,8 +146,29 @@ impl Factory {
     }
 }
 
+/// The looks that a prompt asks for. One that is too long to be read asks for none.
+pub(super) fn looks(prompt: &str) -> Result<Option<Evidence<Style>>, Error> {
+    match lexicon()?.understand(prompt) {
+        Ok(read) => Ok(read.style),
+        Err(AskError::TooLong { .. }) => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// A task by its name.
+pub(crate) fn task_named(word: &str) -> Result<Task, Error> {
+    Task::named(word).map_err(refused)
+}
+
+fn lexicon() -> Result<&'static Lexicon, Error> {
+    LEXICON.as_ref().map_err(|error| {
+        Error::new(FailureCode::StorageFailed, format!("the words are wrong: {error}"))
+            .with_hint("the program was built with data that no test has seen")
+    })
+}
+
 fn understood(wish: &Wish) -> Result<Understanding, Error> {
-    let task = wish.task.as_deref().map(Task::named).transpose().map_err(refused)?;
+    let task = wish.task.as_deref().map(task_named).transpose()?;
     let sentence = wish.description.as_deref().filter(|words| !words.trim().is_empty());
     let Some(sentence) = sentence else {
         return task.map(Understanding::of_task).ok_or_else(|| {
@@ -155,10 +176,7 @@ fn understood(wish: &Wish) -> Result<Understanding, Error> {
                 .with_hint("say what is to be made, such as `a portrait in oil`, or give `task`")
         });
     };
-    let lexicon = LEXICON.as_ref().map_err(|error| {
-        Error::new(FailureCode::StorageFailed, format!("the words are wrong: {error}"))
-            .with_hint("the program was built with data that no test has seen")
-    })?;
+    let lexicon = lexicon()?;
     let read = if wish.has_reference_image {
         lexicon.understand_with_picture(sentence)
     } else {
@@ -172,7 +190,7 @@ fn understood(wish: &Wish) -> Result<Understanding, Error> {
     Ok(understood)
 }
 
-fn refused(error: AskError) -> Error {
+pub(super) fn refused(error: AskError) -> Error {
     let nearest = match &error {
         AskError::Unknown { near, .. } => near.clone(),
         AskError::Unclear { candidates } => candidates.iter().map(|task| task.as_str()).collect(),

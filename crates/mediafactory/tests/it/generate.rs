@@ -14,6 +14,10 @@ fn small(prompt: &str) -> GenerateRequest {
     GenerateRequest { parameters, ..GenerateRequest::new(prompt) }
 }
 
+fn by_sdxl(prompt: &str) -> GenerateRequest {
+    GenerateRequest { template: Some("sdxl_txt2img".to_owned()), ..small(prompt) }
+}
+
 #[track_caller]
 fn check(error: &Error, code: FailureCode, message: &str, hint: &str) {
     assert_eq!(error.code(), code, "{error}");
@@ -24,16 +28,14 @@ fn check(error: &Error, code: FailureCode, message: &str, hint: &str) {
 #[tokio::test]
 async fn a_picture_carries_its_whole_origin() {
     let stage = Stage::new().await;
-    let mut request = small("a red fox");
+    let mut request = by_sdxl("a red fox");
     request.parameters.insert("seed".to_owned(), Json::from(u64::MAX));
     let made = stage.factory.generate(request).await.unwrap();
     assert_eq!((made.state, made.seed), (State::Succeeded, Some(u64::MAX)));
     assert_eq!(made.template.as_deref(), Some("sdxl_txt2img"));
-    let expected = [
-        "used template sdxl_txt2img, the first whose models the server has",
-        "the server is comfy-sim: where a model would run, the picture is drawn, not generated",
-    ];
-    assert_eq!(made.notes, expected);
+    let simulated =
+        "the server is comfy-sim: where a model would run, the picture is drawn, not generated";
+    assert_eq!(made.notes, [simulated]);
 
     let asset = &made.assets[0];
     assert_eq!((asset.width, asset.height, &*asset.media_type), (Some(64), Some(64), "image/png"));
@@ -197,8 +199,10 @@ async fn a_wrong_parameter_starts_nothing() {
         "there is no template `sdxl_txt2image`",
         "did you mean `sdxl_txt2img`?",
     );
-    let error = stage.factory.start_generate(small("")).await.unwrap_err();
+    let error = stage.factory.start_generate(by_sdxl("")).await.unwrap_err();
     assert_eq!(error.to_string(), "template `sdxl_txt2img`: `prompt` must not be empty");
+    let error = stage.factory.start_generate(small("")).await.unwrap_err();
+    assert_eq!(error.to_string(), "text-to-image needs `prompt`, which is not given");
     assert!(stage.sim.received_prompts().is_empty());
     assert_eq!(stage.factory.assets(AssetFilter::default()).await.unwrap().total, 0);
     stage.factory.shutdown().await;
@@ -208,10 +212,10 @@ async fn a_wrong_parameter_starts_nothing() {
 async fn a_long_prompt_arrives_whole_and_one_of_a_megabyte_is_refused() {
     let stage = Stage::new().await;
     let prompt = "fox \u{1f98a}\"{{x}}\n".repeat(6_000);
-    let made = stage.factory.generate(small(&prompt)).await.unwrap();
+    let made = stage.factory.generate(by_sdxl(&prompt)).await.unwrap();
     let sent = made.assets[0].origin.workflow.at(&["6", "inputs", "text"]);
     assert_eq!(sent, Some(&Json::from(prompt)));
-    let error = stage.factory.generate(small(&"f".repeat(1_000_000))).await.unwrap_err();
+    let error = stage.factory.generate(by_sdxl(&"f".repeat(1_000_000))).await.unwrap_err();
     let message =
         "template `sdxl_txt2img`: `prompt` must have at most 100000 bytes, but has 1000000";
     assert_eq!((error.code(), &*error.to_string()), (FailureCode::ValidationError, message));

@@ -5,6 +5,7 @@
     reason = "what sets the stage of a test fails that test; the lints know only #[test] itself"
 )]
 
+mod choosing;
 mod crash;
 mod failures;
 mod faults;

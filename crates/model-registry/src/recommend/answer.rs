@@ -56,7 +56,7 @@ impl Choice<'_> {
 
     /// The name by which [`crate::Registry::resolve`] finds it.
     pub fn name(&self) -> String {
-        format!("{}/{}", self.family.name, self.variant.name)
+        self.variant.name_in(self.family)
     }
 }
 

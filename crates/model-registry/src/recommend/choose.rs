@@ -46,6 +46,8 @@ pub struct Request<'a> {
     pub commercial: bool,
     /// How many other models are told.
     pub alternatives_at_most: usize,
+    /// The models to choose from, by [`Choice::name`]; all that can do the task when not given.
+    pub among: Option<&'a BTreeSet<String>>,
 }
 
 impl<'a> Request<'a> {
@@ -57,6 +59,7 @@ impl<'a> Request<'a> {
             services_allowed: false,
             commercial: false,
             alternatives_at_most: 3,
+            among: None,
         }
     }
 }
@@ -158,7 +161,11 @@ impl Registry {
             let candidates = candidates.map(|candidate| candidate.task).collect();
             return Err(AskError::Unclear { candidates });
         };
-        let able = || self.families().flat_map(move |family| able(family, task));
+        let is_asked = |family: &Family, variant: &Variant| {
+            request.among.is_none_or(|names| names.contains(&variant.name_in(family)))
+        };
+        let all_able = || self.families().flat_map(move |family| able(family, task));
+        let able = || all_able().filter(|(family, variant)| is_asked(family, variant));
         let allowed: Vec<(&Family, &Variant)> = able()
             .filter(|(family, _)| request.services_allowed || family.runs == Runs::Local)
             .collect();

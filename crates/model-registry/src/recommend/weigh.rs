@@ -293,17 +293,7 @@ fn service(family: &Family) -> Option<Reason> {
 }
 
 fn missing_file(file: &ModelFile) -> MissingFile<'_> {
-    let bytes = file.gigabytes.as_ref().and_then(|size| {
-        let bytes = size.value * 1e9;
-        #[expect(
-            clippy::as_conversions,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the range is checked"
-        )]
-        (0.0..1e15).contains(&bytes).then_some(bytes as u64)
-    });
-    MissingFile { name: &file.name, folder: &file.folder, url: &file.url, bytes }
+    MissingFile { name: &file.name, folder: &file.folder, url: &file.url, bytes: file.bytes() }
 }
 
 /// What there is to download: the sum where every file's size is known; the index's sum where
