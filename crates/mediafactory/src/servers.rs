@@ -1,6 +1,7 @@
 //! The ComfyUI servers that there are, and which of them a job may go to.
 
 use std::{
+    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -40,6 +41,8 @@ pub(crate) struct Server {
     pub(crate) nodes: NodeCache,
     pub(crate) gallery: GalleryCache,
     pub(crate) files: FileCache,
+    /// Its `models` folder, where this machine can read it.
+    pub(crate) models_dir: Option<PathBuf>,
     /// Whether it is our simulator, and on which connection that was asked.
     simulated: Mutex<Option<(u64, bool)>>,
 }
@@ -55,6 +58,7 @@ impl Server {
             nodes: NodeCache::default(),
             gallery: GalleryCache::default(),
             files: FileCache::default(),
+            models_dir: named.models_dir.clone(),
             simulated: Mutex::default(),
         })
     }

@@ -54,6 +54,9 @@ pub struct Config {
     /// The ComfyUI server. `None` when nothing names one: [`Config::default_server`] is then used,
     /// and a program may put the simulator in its place.
     pub comfyui: Option<Backend>,
+    /// The `models` folder of that server, where this machine can read it: the headers of files
+    /// then say what they hold.
+    pub models_dir: Option<PathBuf>,
     /// Further ComfyUI servers, or all of them where `comfyui` names none.
     pub servers: Vec<NamedServer>,
     /// The folder of the database and of what was made.
@@ -134,6 +137,8 @@ pub struct NamedServer {
     pub in_flight_max: Option<u32>,
     /// The number by which callers ask for its GPU; its place in the list when not given.
     pub gpu_id: Option<u32>,
+    /// Its `models` folder, where this machine can read it.
+    pub models_dir: Option<PathBuf>,
 }
 
 impl NamedServer {
@@ -146,6 +151,7 @@ impl NamedServer {
             tags: Vec::new(),
             in_flight_max: None,
             gpu_id: None,
+            models_dir: None,
         }
     }
 }
@@ -199,6 +205,7 @@ impl Config {
         let data_dir = data_dir.into();
         Self {
             comfyui: None,
+            models_dir: None,
             servers: Vec::new(),
             output_dir: data_dir.join("output"),
             model_cache_dir: data_dir.join("models"),
@@ -238,7 +245,8 @@ impl Config {
         let first = first.map(|backend| {
             let auth = backend.auth.clone();
             let named = NamedServer::new(DEFAULT_NAME, backend.url);
-            NamedServer { backend: Backend { auth, ..named.backend }, ..named }
+            let backend = Backend { auth, ..named.backend };
+            NamedServer { backend, models_dir: self.models_dir.clone(), ..named }
         });
         Ok(first.into_iter().chain(self.servers.iter().cloned()).collect())
     }

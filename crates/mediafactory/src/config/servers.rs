@@ -1,6 +1,6 @@
 //! Reading the list of further servers: as tables in the file, or as `NAME=URL` anywhere.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use comfy_client::{Auth, Secret, ServerUrl};
 
@@ -8,11 +8,12 @@ use super::{Backend, NamedServer, source::Raw};
 
 /// What the setting takes, for people.
 pub(super) const EXPECTED: &str = "a list of NAME=URL, or tables [[servers]] with `name`, `url` \
-    and, where wanted, `token`, `weight`, `tags`, `max_concurrent_jobs`, `gpu_id`";
+    and, where wanted, `token`, `weight`, `tags`, `max_concurrent_jobs`, `gpu_id`, \
+    `models_dir`";
 
 /// The members of a table, for whoever misspells one.
-const MEMBERS: [&str; 7] =
-    ["name", "url", "token", "weight", "tags", "max_concurrent_jobs", "gpu_id"];
+const MEMBERS: [&str; 8] =
+    ["name", "url", "token", "weight", "tags", "max_concurrent_jobs", "gpu_id", "models_dir"];
 
 /// As many jobs at one server as the general setting allows.
 const IN_FLIGHT_MAX: u32 = 64;
@@ -77,6 +78,7 @@ fn from_table(table: &[(String, Raw)]) -> Result<NamedServer, String> {
     };
     server.in_flight_max = whole("max_concurrent_jobs", IN_FLIGHT_MAX)?;
     server.gpu_id = whole("gpu_id", u32::MAX)?;
+    server.models_dir = text("models_dir")?.map(PathBuf::from);
     Ok(server)
 }
 

@@ -158,6 +158,15 @@ pub static SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "comfyui.models_dir",
+        environment: &["MEDIAFACTORY_COMFYUI_MODELS_DIR"],
+        default: "",
+        description: "The `models` folder of the ComfyUI server, where this machine can read it: \
+                      estimates of memory then rest on the headers of the files.",
+        kind: Kind::Folder { set: |config, path| config.models_dir = Some(path) },
+        show: |config| Some(config.models_dir.as_ref()?.display().to_string()),
+    },
+    Setting {
         key: "comfyui.connect_timeout_seconds",
         environment: &["MEDIAFACTORY_COMFYUI_CONNECT_TIMEOUT_SECONDS"],
         default: "10",

@@ -292,6 +292,7 @@ weight = 2
 tags = ["video", "fast"]
 max_concurrent_jobs = 4
 gpu_id = 7
+models_dir = "/srv/models"
 
 [[servers]]
 name = "gpu-2"
@@ -301,8 +302,9 @@ weight = 0.5
     let resolved = resolve(with_file(text));
     let servers = resolved.unwrap().config.servers;
     let told = servers.iter().map(|server| {
-        let NamedServer { name, weight, tags, in_flight_max, gpu_id, .. } = server;
-        format!("{name} {weight} {tags:?} {in_flight_max:?} {gpu_id:?} {:?}", server.backend)
+        let NamedServer { name, weight, tags, in_flight_max, gpu_id, models_dir, .. } = server;
+        let rest = format!("{in_flight_max:?} {gpu_id:?} {models_dir:?} {:?}", server.backend);
+        format!("{name} {weight} {tags:?} {rest}")
     });
     insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
     let words = "a=http://one:8188, b=http://two:8188";

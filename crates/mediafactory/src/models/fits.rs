@@ -4,6 +4,7 @@ use model_registry::memory::Asked;
 
 use super::{
     Variant, find,
+    inventory::base_name,
     memory::{MemoryAnswer, OnDevice, device},
     variants,
 };
@@ -71,7 +72,8 @@ impl Factory {
         notes.extend(not_made(variant, question));
         let on = &question.on;
         let device = device(self.asked(on.backend.as_deref())?, on).await?;
-        let files = self.sizes(on, &mut notes).await?;
+        let is_loaded = |file: &str| variant.needs().any(|name| name == base_name(file));
+        let files = self.sizes(on, &is_loaded, &mut notes).await?;
         let asked = Asked { width, height, frames, batch };
         let family = found.family;
         let estimate = family.estimate(variant, &asked, &device, &files);

@@ -1,5 +1,7 @@
 //! How much memory a workflow needs, on a server or on a card that somebody thinks of.
 
+use std::collections::BTreeSet;
+
 use model_registry::memory::{
     Basis, Device, Estimate, LatentShape, MemoryError, ModelMemory, Report, StageMemory,
     Suggestion, Verdict, WeightFiles,
@@ -7,7 +9,7 @@ use model_registry::memory::{
 use serde_json::{Value, json};
 use workflow_graph::Json;
 
-use super::{Family, Variant, registry, told::told};
+use super::{Family, Variant, headers, registry, told::told};
 use crate::{
     error::Error,
     factory::Factory,
@@ -63,9 +65,10 @@ pub struct MemoryAnswer {
 }
 
 impl Factory {
-    /// How much memory a workflow of either format needs. Sizes of files are those that the server
-    /// tells, or else those of the data; what neither knows is told as unknown, and then there is
-    /// no promise.
+    /// How much memory a workflow of either format needs. What files hold is what their headers say
+    /// where the server's `models` folder can be read; else their sizes are those that the server
+    /// tells, or those of the data. What none of these knows is told as unknown, and then there is no
+    /// promise.
     pub async fn estimate_vram(
         &self,
         workflow: Json,
@@ -83,20 +86,34 @@ impl Factory {
         };
         let workflow = workflows::api(&json)?;
         let device = device(server, on).await?;
-        let files = self.sizes(on, &mut notes).await?;
+        let names: BTreeSet<&str> = workflow
+            .nodes()
+            .flat_map(|(_, node)| node.inputs())
+            .filter_map(|(_, input)| input.as_literal()?.as_str())
+            .collect();
+        let files = self.sizes(on, &|file| names.contains(file), &mut notes).await?;
         let estimate = registry()?.estimate(&workflow, &device, &files);
         Ok(MemoryAnswer { estimate, device, model: None, notes })
     }
 
-    /// The sizes of files that the server tells, which may be none.
+    /// What is known of the files of a server, which may be nothing. The headers of those that are
+    /// to be loaded are read, where that is possible.
     pub(super) async fn sizes(
         &self,
         on: &OnDevice,
+        is_loaded: &(dyn Fn(&str) -> bool + Sync),
         notes: &mut Vec<String>,
     ) -> Result<WeightFiles, Error> {
         let (files, unknown) = self.files_if_any(on.backend.as_deref()).await?;
         notes.extend(unknown);
-        Ok(files.map(|files| files.weights()).unwrap_or_default())
+        let Some(files) = files else { return Ok(WeightFiles::default()) };
+        let mut weights = files.weights();
+        if let Some(root) = &self.asked(on.backend.as_deref())?.models_dir {
+            let loaded = files.all().filter(|(_, file)| is_loaded(&file.name));
+            let loaded = loaded.map(|(folder, file)| (folder.to_owned(), file.name.clone()));
+            headers::read(root.clone(), loaded.collect(), &mut weights, notes).await?;
+        }
+        Ok(weights)
     }
 }
 

@@ -21,6 +21,7 @@
 mod among;
 mod current;
 mod fits;
+mod headers;
 mod inventory;
 mod memory;
 mod recommend;

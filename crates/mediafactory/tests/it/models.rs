@@ -79,6 +79,33 @@ async fn sizes_come_from_the_server_and_empty_files_have_none() {
 }
 
 #[tokio::test]
+async fn headers_of_files_that_can_be_read_say_what_is_in_them() {
+    let models = tempfile::tempdir().unwrap();
+    let folder = models.path().join("diffusion_models");
+    std::fs::create_dir(&folder).unwrap();
+    let text = br#"{"blocks.0.weight":{"dtype":"F32","shape":[1000],"data_offsets":[0,4000]}}"#;
+    let length = u64::try_from(text.len()).unwrap().to_le_bytes();
+    let file = [&length[..], text, &[0; 4000]].concat();
+    std::fs::write(folder.join("anima-base-v1.0.safetensors"), file).unwrap();
+    let models_dir = Some(models.path().to_owned());
+    let stage = Stage::with(|config| config.models_dir = models_dir).await;
+    let workflow = Json::parse(
+        br#"{"1": {"class_type": "UNETLoader", "inputs": {"unet_name": "anima-base-v1.0.safetensors"}},
+             "2": {"class_type": "KSampler", "inputs": {"model": ["1", 0], "positive": ["9", 0], "latent_image": ["8", 0], "seed": 1}}}"#,
+    );
+    let answer = stage.factory.estimate_vram(workflow.unwrap(), &card(8.0)).await.unwrap();
+    let told = answer.to_json().to_string();
+    // A thousand numbers, held with 16 bits each.
+    assert!(told.contains(r#""bytes":2000,"known_by":"header""#), "{told}");
+    let question = FitQuestion { on: card(8.0), ..FitQuestion::new("anima") };
+    let answer = stage.factory.check_model_fits(&question).await.unwrap();
+    let told = answer.to_json().to_string();
+    assert!(told.contains(r#""known_by":"header""#), "{told}");
+    assert!(answer.notes.iter().any(|note| note.contains("was not read")), "{:?}", answer.notes);
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
 async fn what_the_caller_did_not_choose_is_said() {
     let stage = Stage::new().await;
     let question = FitQuestion { width: Some(1001), on: card(24.0), ..FitQuestion::new("wan 2.2") };
