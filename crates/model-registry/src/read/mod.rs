@@ -50,11 +50,10 @@ impl<'d> Document<'d> {
         Place { file: self.file.into(), line, key: key.into() }
     }
 
-    fn source(&self, key: &str, place: Place) -> Result<Source, Error> {
-        self.sources
-            .get(key)
-            .cloned()
-            .ok_or_else(|| undefined(place, "source", key, self.sources.keys().map(String::as_str)))
+    fn source(&self, key: &str, place: impl FnOnce() -> Place) -> Result<Source, Error> {
+        self.sources.get(key).cloned().ok_or_else(|| {
+            undefined(place(), "source", key, self.sources.keys().map(String::as_str))
+        })
     }
 }
 

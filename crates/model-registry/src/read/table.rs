@@ -55,7 +55,7 @@ impl<'d> Table<'d> {
             }
         }
         if let Some(named) = self.optional::<String>("source")? {
-            self.source = Some(self.document.source(&named, self.place("source"))?);
+            self.source = Some(self.document.source(&named, || self.place("source"))?);
         }
         Ok(self)
     }
