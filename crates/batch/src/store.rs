@@ -48,6 +48,10 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     async fn append(&self, id: &JobId, event: Event, at: Timestamp)
     -> Result<Appended, StoreError>;
 
+    /// Says how many jobs are at servers now. Where there are many, writes that come may wait a few
+    /// milliseconds for each other, to be done together.
+    fn expect(&self, _jobs_at_servers: usize) {}
+
     /// The job `id`, if there is one.
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError>;
 

@@ -10,9 +10,12 @@ mod group;
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
@@ -45,8 +48,18 @@ const MODE_PAUSE: Duration = Duration::from_millis(10);
 /// How many writes become one transaction at most, so that none waits long for those after it.
 const GROUP_MAX: usize = WRITES_QUEUED_MAX;
 
+/// From how many jobs at servers on writes wait for each other. With fewer, the next write may come
+/// only once this one is answered, and waiting would only make all of them late.
+const JOBS_MANY: usize = 16;
+
+/// How long after a commit the next one is, where there are many jobs. Each of them waits for its
+/// turn at a server far longer; and a commit costs as much as a dozen writes.
+const COMMIT_PAUSE: Duration = Duration::from_millis(4);
+
 /// The connection that writes. Dropping it waits for the writes that are queued.
 pub(crate) struct Writer {
+    /// How many jobs are at servers.
+    jobs: Arc<AtomicUsize>,
     queue: Mutex<Option<mpsc::Sender<Box<dyn Write>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -62,10 +75,16 @@ impl Writer {
     pub(crate) fn start(connection: Connection) -> Result<Self, Error> {
         let mut committer = Committer::new(connection).map_err(Error::of_sqlite)?;
         let (queue, mut writes) = mpsc::channel::<Box<dyn Write>>(WRITES_QUEUED_MAX);
+        let jobs = Arc::new(AtomicUsize::new(0));
+        let jobs_now = Arc::clone(&jobs);
         let thread = thread::Builder::new()
             .name("store-sqlite".to_owned())
             .spawn(move || {
+                let mut next_commit = Instant::now();
                 while let Some(first) = writes.blocking_recv() {
+                    if jobs_now.load(Ordering::Relaxed) >= JOBS_MANY {
+                        thread::sleep(next_commit.saturating_duration_since(Instant::now()));
+                    }
                     let mut group = vec![first];
                     while group.len() < GROUP_MAX
                         && let Ok(next) = writes.try_recv()
@@ -73,10 +92,16 @@ impl Writer {
                         group.push(next);
                     }
                     committer.commit(group);
+                    next_commit = Instant::now() + COMMIT_PAUSE;
                 }
             })
             .map_err(|source| Error::Thread { source })?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs, queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Says how many jobs are at servers.
+    pub(crate) fn expect(&self, jobs_at_servers: usize) {
+        self.jobs.store(jobs_at_servers, Ordering::Relaxed);
     }
 
     /// Runs `write` after those that were queued before it, and answers when it is committed. It

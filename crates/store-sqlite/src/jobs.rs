@@ -60,6 +60,10 @@ impl JobStore for SqliteStore {
         appended.await.map_err(|error| error.in_job_store("record what happened to a job"))
     }
 
+    fn expect(&self, jobs_at_servers: usize) {
+        self.inner.writer.expect(jobs_at_servers);
+    }
+
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         let id = *id;
         let found = self.read(move |connection| {

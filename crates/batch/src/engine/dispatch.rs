@@ -142,6 +142,13 @@ impl Dispatch {
         self.board().places.iter().map(Place::status).collect()
     }
 
+    /// How many jobs have a seat.
+    pub(super) fn in_flight(&self) -> usize {
+        let board = self.board();
+        let taken = board.places.iter().map(|place| place.in_flight);
+        taken.fold(0, usize::saturating_add)
+    }
+
     /// How many jobs wait for a seat.
     pub(super) fn waiting(&self) -> usize {
         let board = self.board();

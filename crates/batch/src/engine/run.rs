@@ -130,6 +130,7 @@ impl Run {
     ) -> Result<(), StoreError> {
         let id = record.id;
         let shared = &self.shared;
+        shared.store.expect(shared.dispatch.in_flight());
         shared.store.create_with(record, &shared.owner, claim.clone(), at).await?;
         self.job.apply(claim, at).map_err(|source| StoreError::Illegal { id, source })?;
         self.show();
@@ -243,6 +244,7 @@ impl Run {
     pub(super) async fn write(&mut self, event: Event) -> Result<Written, StoreError> {
         let (id, at) = (self.id(), self.shared.now());
         let next = self.job.log.last().map_or(0, |last| last.seq.saturating_add(1));
+        self.shared.store.expect(self.shared.dispatch.in_flight());
         let written = match self.shared.store.append(&id, event.clone(), at).await {
             // Nobody else has written: this is the whole log.
             Ok(Appended { seq, .. }) if seq == next && self.job.apply(event, at).is_ok() => {

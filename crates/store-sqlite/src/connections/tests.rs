@@ -206,3 +206,25 @@ async fn everybody_who_closes_waits_for_the_writes() {
     });
     assert!(matches!(writer.run(Durability::OnDisk, |_| Ok(())).await, Err(Error::Closed)));
 }
+
+#[tokio::test]
+async fn where_there_are_many_jobs_every_write_is_answered_in_its_order() {
+    let writer = Writer::start(open_in_memory().unwrap()).unwrap();
+    writer.expect(super::JOBS_MANY);
+    let table = |connection: &Connection| Ok(connection.execute_batch("CREATE TABLE t (x)")?);
+    writer.run(Durability::OnDisk, table).await.unwrap();
+    let counted = (0_u32..20).map(|number| {
+        writer.run(Durability::InFile, move |connection| {
+            connection.execute("INSERT INTO t VALUES (?1)", [number])?;
+            Ok(connection.query_row("SELECT count(*) FROM t", (), |row| row.get::<_, u32>(0))?)
+        })
+    });
+    let counts: Vec<u32> = join_all(counted).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(counts, (1..=20).collect::<Vec<_>>());
+    // One alone is not kept waiting for ever, and closing does what is queued.
+    let last = writer.run(Durability::OnDisk, |connection| {
+        Ok(connection.query_row("SELECT count(*) FROM t", (), |row| row.get::<_, u32>(0))?)
+    });
+    assert_eq!(last.await.unwrap(), 20);
+    writer.close();
+}
