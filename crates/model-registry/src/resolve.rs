@@ -164,8 +164,18 @@ impl Registry {
         self.known(asked).unwrap_or_else(|| Resolution::Unknown { near: self.near(asked) })
     }
 
-    /// The same for whoever does not ask what else may have been meant, which takes long to find.
-    pub(crate) fn known(&self, asked: &str) -> Option<Resolution<'_>> {
+    /// The same for whoever does not ask what else may have been meant, which takes long to find:
+    /// `None` where that would be offered.
+    ///
+    /// ```
+    /// use model_registry::{Registry, Resolution};
+    /// # let texts = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/texts.rs"));
+    /// let registry = Registry::load(texts)?;
+    /// assert!(matches!(registry.known("fox-1"), Some(Resolution::Found(_))));
+    /// assert_eq!(registry.known("fox-vidio"), None);
+    /// # Ok::<(), model_registry::Error>(())
+    /// ```
+    pub fn known(&self, asked: &str) -> Option<Resolution<'_>> {
         self.by_name(asked)
             .or_else(|| self.by_template(asked))
             .or_else(|| self.by_file(file_name(asked)))

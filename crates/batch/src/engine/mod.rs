@@ -11,9 +11,11 @@ mod advance;
 mod cancel;
 mod dispatch;
 mod follow;
+mod gauge;
 mod lease;
 mod link;
 mod probe;
+mod ran;
 mod run;
 mod server;
 mod submit;
@@ -43,8 +45,8 @@ use self::{
     server::Server,
 };
 use crate::{
-    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Preview, Progress, State, Steps,
-    StoreError, estimate::EarlierRuns,
+    Event, Failure, Job, JobId, JobRecord, JobStore, MemoryPeak, NodeRun, NodeText, OwnerId,
+    Preview, Progress, State, Steps, StoreError, estimate::EarlierRuns,
 };
 
 /// The first pause before a job is taken up again after its store failed; it doubles each time.
@@ -78,6 +80,18 @@ pub struct Finished<'a> {
     pub client: &'a Client,
     /// What was seen of its nodes, for the last log entry.
     pub nodes: &'a [NodeRun],
+    /// How long the server computed, for the last log entry.
+    pub ran: Option<Duration>,
+    /// The most memory that was seen in use, for the last log entry.
+    pub memory: Option<&'a MemoryPeak>,
+}
+
+impl Finished<'_> {
+    /// The last log entry, with what the nodes told in words.
+    pub fn event(&self, texts: Vec<NodeText>) -> Event {
+        let memory = self.memory.cloned();
+        Event::Finished { nodes: self.nodes.to_vec(), texts, ran: self.ran, memory }
+    }
 }
 
 /// Why results were not kept.

@@ -5,7 +5,7 @@ use model_registry::memory::Asked;
 use super::{
     Variant, find,
     memory::{MemoryAnswer, OnDevice, device},
-    variants,
+    registry, variants,
 };
 use crate::{error::Error, factory::Factory, failure};
 
@@ -75,7 +75,13 @@ impl Factory {
         let asked = Asked { width, height, frames, batch };
         let family = found.family;
         let estimate = family.estimate(variant, &asked, &device, &files);
-        Ok(MemoryAnswer { estimate, device, model: Some((family, variant)), notes })
+        let measured = if on.is_a_server() {
+            let past = self.past(on.backend.as_deref(), &mut notes).await?;
+            past.of_variant(registry()?, family, variant)
+        } else {
+            None
+        };
+        Ok(MemoryAnswer { estimate, device, model: Some((family, variant)), measured, notes })
     }
 }
 

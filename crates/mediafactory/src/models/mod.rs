@@ -15,13 +15,15 @@
 //!
 //! # What it does not do
 //!
-//! It measures nothing: memory is computed as ComfyUI computes it, and the peaks of finished jobs
-//! are not recorded anywhere yet. It downloads nothing.
+//! Memory is computed as ComfyUI computes it; what was seen in use while past jobs ran is told beside
+//! that and changes no number. It downloads nothing.
 
 mod current;
 mod fits;
 mod inventory;
+mod measured;
 mod memory;
+mod past;
 mod recommend;
 mod search;
 mod settings;
@@ -38,12 +40,13 @@ pub use model_registry::{
 pub use self::{
     current::{CurrentModels, ModelQuery, ModelToday},
     fits::FitQuestion,
+    measured::{Likeness, Measured, describe_peak},
     memory::{MemoryAnswer, OnDevice},
     recommend::{ModelAdvice, Wish},
     search::{ModelHit, ModelHits},
     settings::{FileState, ModelSettings},
 };
-pub(crate) use self::{inventory::FileCache, memory::in_gib};
+pub(crate) use self::{inventory::FileCache, memory::in_gib, past::workload};
 use crate::{
     error::{Error, FailureCode},
     failure, nearest,

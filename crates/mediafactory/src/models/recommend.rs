@@ -86,8 +86,8 @@ pub struct ModelAdvice {
 
 impl Factory {
     /// The model to take for a wish: of all that can do the task the one for which most speaks,
-    /// what the server has and what fits into its memory included. Times are not told: past jobs
-    /// are not counted by model yet.
+    /// what the server has, what fits into its memory and how long past jobs took there included.
+    /// Results are not rated yet, so no rating counts.
     pub async fn recommend_model(&self, wish: &Wish) -> Result<ModelAdvice, Error> {
         let registry = registry()?;
         let understood = understood(wish)?;
@@ -107,11 +107,12 @@ impl Factory {
                 family.estimate(variant, &Asked::default(), device.as_ref()?, &files).needs()?;
             Some(MemoryNeed { fits_fully_bytes: needs.fully, runs_at_all_bytes: needs.at_all })
         };
+        let times = self.past(wish.backend.as_deref(), &mut notes).await?.times(registry);
         let here = Surroundings {
             free_bytes: device.as_ref().map(Device::free),
             installed,
             memory: &memory,
-            ..Surroundings::unknown()
+            history: &|family, variant| times.history(family, variant),
         };
         let request = Request {
             priority,
@@ -189,7 +190,8 @@ fn refused(error: AskError) -> Error {
 
 impl ModelAdvice {
     /// `{model, variant, title, task, confidence, reasoning, fit, memory?, missing_files?,
-    /// download_bytes?, alternatives, understood, notes}`; amounts in bytes.
+    /// download_bytes?, estimated_seconds?, past_jobs?, alternatives, understood, notes}`; amounts in
+    /// bytes.
     pub fn to_json(&self) -> Json {
         let Recommended { task, best, alternatives, confidence, notes, .. } = &self.recommended;
         let style = self.understood.style.as_ref().map(|style| style.value.as_str());
@@ -242,6 +244,7 @@ fn of_choice(choice: &Choice<'_>) -> Map<String, Value> {
         ("missing_files", json!(missing)),
         ("download_bytes", json!(choice.download_bytes)),
         ("estimated_seconds", json!(choice.estimated_seconds())),
+        ("past_jobs", json!(choice.history.map(|history| history.jobs))),
     ])
 }
 
