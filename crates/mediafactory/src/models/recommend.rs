@@ -95,6 +95,7 @@ impl Factory {
         let priority = priority.map_err(refused)?.unwrap_or(Priority::Balanced);
         let (inventory, mut notes) = self.files_if_any(wish.backend.as_deref()).await?;
         let device = self.device_of(wish, &understood, &mut notes).await?;
+        let times = self.past(wish.backend.as_deref(), &mut notes).await?.times(registry);
         let files = inventory.as_ref().map(|files| files.weights()).unwrap_or_default();
         let is_there = |file: &ModelFile| {
             let inventory = inventory.as_ref();
@@ -107,7 +108,6 @@ impl Factory {
                 family.estimate(variant, &Asked::default(), device.as_ref()?, &files).needs()?;
             Some(MemoryNeed { fits_fully_bytes: needs.fully, runs_at_all_bytes: needs.at_all })
         };
-        let times = self.past(wish.backend.as_deref(), &mut notes).await?.times(registry);
         let here = Surroundings {
             free_bytes: device.as_ref().map(Device::free),
             installed,
