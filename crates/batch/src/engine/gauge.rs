@@ -100,7 +100,10 @@ async fn watch(shared: Arc<Shared>, server: Arc<Server>) {
                 tracing::debug!(server = server.name, %error, "the server does not tell its memory");
             }
             Err(_) => {
-                tracing::debug!(server = server.name, "the server does not tell its memory in time")
+                tracing::debug!(
+                    server = server.name,
+                    "the server does not tell its memory in time"
+                );
             }
         }
     }

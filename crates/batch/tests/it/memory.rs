@@ -49,7 +49,7 @@ async fn the_highest_of_what_was_seen_is_written_with_the_end() {
     assert!((2..=3).contains(&memory.samples), "the last answer may have come after the end");
     assert_eq!(*memory, MemoryPeak { samples: memory.samples, ..seen });
     assert!(job.ran().is_some(), "the history tells when it began and ended");
-    pass(Duration::from_secs(60)).await;
+    pass(Duration::from_mins(1)).await;
     engine.shutdown().await;
     assert_eq!(stage.sim.memory_asked(), 3, "nobody reads any more");
 }
@@ -66,7 +66,7 @@ async fn a_short_job_costs_no_request() {
         ended(&engine, &id).await;
         assert_eq!(stage.job(&id).await.memory(), None);
     }
-    pass(Duration::from_secs(60)).await;
+    pass(Duration::from_mins(1)).await;
     engine.shutdown().await;
     assert_eq!(stage.sim.memory_asked(), 0);
 }

@@ -18,9 +18,16 @@ const SAMPLING_FOLDERS: [&str; 2] = ["checkpoints", "diffusion_models"];
 /// A change to other weights takes their place; it adds no memory.
 const CHANGES: &str = "loras/";
 
+/// How many nodes a workflow has at most that is compared with others. The largest official one has
+/// some 200, and a job that a program wrote shall not begin later for this.
+const NODES_MAX: usize = 2_000;
+
 /// What a workflow is compared with others by. Data that cannot be read is told where it is asked
 /// for; a job runs all the same.
 pub(crate) fn workload(workflow: &Workflow) -> Workload {
+    if workflow.nodes().len() > NODES_MAX {
+        return Workload::default();
+    }
     registry().map(|registry| registry.workload(workflow)).unwrap_or_default()
 }
 
@@ -69,7 +76,9 @@ impl Past {
                 times.push(seconds);
             }
         }
-        times.values_mut().for_each(|times| times.sort_by(f64::total_cmp));
+        for times in times.values_mut() {
+            times.sort_by(f64::total_cmp);
+        }
         Times(times)
     }
 
