@@ -142,6 +142,9 @@ const SAMPLING: &str = r#"{"1": {"class_type": "CheckpointLoaderSimple", "inputs
     "5": {"class_type": "VAEDecode", "inputs": {"samples": ["4", 0], "vae": ["1", 2]}},
     "6": {"class_type": "SaveImage", "inputs": {"images": ["5", 0], "filename_prefix": "t"}}}"#;
 
+/// How long a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn memory(used_gib: u64) -> SimMemory {
     let used_bytes = used_gib << 30;
     SimMemory { kind: "cuda", total_bytes: 24 << 30, used_bytes, torch_bytes: used_bytes / 2 }
@@ -153,7 +156,8 @@ async fn run_with_memory(stage: &Stage, workflow: &str, used_gib: u64) -> JobRep
     let started = stage.factory.start_workflow(run(workflow)).await.unwrap();
     gate.reached().await;
     let mut progress = stage.factory.progress(&started.job).unwrap();
-    progress.wait_for(|progress| progress.state == State::Running).await.unwrap();
+    let running = progress.wait_for(|progress| progress.state == State::Running);
+    tokio::time::timeout(PATIENCE, running).await.expect("in time").expect("before it ended");
     stage.sim.set_memory(memory(used_gib));
     let before = stage.sim.memory_asked();
     // The second question is sent after the first was answered.
@@ -161,15 +165,16 @@ async fn run_with_memory(stage: &Stage, workflow: &str, used_gib: u64) -> JobRep
         tokio::time::pause();
         tokio::time::advance(Duration::from_secs(2)).await;
         tokio::time::resume();
-        while stage.sim.memory_asked() < before + asked {
-            tokio::task::yield_now().await;
-        }
+        let asked = async {
+            while stage.sim.memory_asked() < before + asked {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.expect("the server was not asked");
     }
     stage.sim.set_memory(memory(2));
     gate.release();
-    let Waited::Finished(report) =
-        stage.factory.wait(&started.job, Duration::from_secs(20)).await.unwrap()
-    else {
+    let Waited::Finished(report) = stage.factory.wait(&started.job, PATIENCE).await.unwrap() else {
         unreachable!("the server goes on at once")
     };
     report
