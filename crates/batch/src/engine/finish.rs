@@ -10,9 +10,8 @@ use crate::{Event, Failure, Job, MemoryPeak, NodeRun, NodeText, State, StoreErro
 
 /// What happens between ComfyUI's success and the job's last log entry.
 ///
-/// The implementation keeps what came out and writes [`Event::Finished`](crate::Event::Finished)
-/// together with it, in one transaction: a job that succeeded has its results, whenever the
-/// process is killed.
+/// The implementation keeps what came out and writes [`Event::Finished`] together with it, in one
+/// transaction: a job that succeeded has its results, whenever the process is killed.
 #[async_trait]
 pub trait Finisher: Send + Sync + fmt::Debug {
     /// Keeps the results of a job and writes the last log entry.
