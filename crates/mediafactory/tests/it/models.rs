@@ -157,7 +157,7 @@ async fn run_with_memory(stage: &Stage, workflow: &str, used_gib: u64) -> JobRep
     gate.reached().await;
     let mut progress = stage.factory.progress(&started.job).unwrap();
     let running = progress.wait_for(|progress| progress.state == State::Running);
-    tokio::time::timeout(PATIENCE, running).await.expect("in time").expect("before it ended");
+    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap();
     stage.sim.set_memory(memory(used_gib));
     let before = stage.sim.memory_asked();
     // The second question is sent after the first was answered.
@@ -170,7 +170,7 @@ async fn run_with_memory(stage: &Stage, workflow: &str, used_gib: u64) -> JobRep
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(PATIENCE, asked).await.expect("the server was not asked");
+        tokio::time::timeout(PATIENCE, asked).await.unwrap();
     }
     stage.sim.set_memory(memory(2));
     gate.release();
@@ -194,7 +194,7 @@ async fn what_past_jobs_took_is_told_beside_what_is_computed() {
     assert_eq!(before.measured, None);
     assert!(!before.to_json().to_string().contains("measured"), "nothing is told of nothing");
     let report = run_with_memory(&stage, SAMPLING, 17).await;
-    let peak = report.memory.expect("it was looked at");
+    let peak = report.memory.unwrap();
     assert_eq!((peak.used_bytes >> 30, peak.torch_bytes), (17, Some(17 << 29)));
 
     let same = estimate(&SAMPLING.replace("\"seed\": 1", "\"seed\": 2")).await.measured.unwrap();
