@@ -166,7 +166,7 @@ mod tests {
         store.create(of_shape, &OwnerId::random()).await.unwrap();
         let server = "http://127.0.0.1:8188/".to_owned();
         let accepted = Event::Accepted { warnings: Vec::new() };
-        let finished = Event::Finished { nodes, texts: Vec::new() };
+        let finished = Event::Finished { nodes, texts: Vec::new(), ran: None, memory: None };
         for event in [Event::SubmitStarted { server }, accepted, finished] {
             store.append(&id, event, at).await.unwrap();
         }

@@ -2,15 +2,21 @@
 
 mod advance;
 mod failure;
+mod memory_peak;
 mod node_run;
 mod node_text;
 mod stored;
+
+use std::time::Duration;
 
 use thiserror::Error;
 use workflow_graph::json::ParseError;
 
 pub(crate) use self::node_run::NODES_MAX;
-pub use self::{advance::Advance, failure::Failure, node_run::NodeRun, node_text::NodeText};
+pub use self::{
+    advance::Advance, failure::Failure, memory_peak::MemoryPeak, node_run::NodeRun,
+    node_text::NodeText,
+};
 
 /// One thing that happened to a job. The log of a job is a list of these, and its state is
 /// what [`State::next`](crate::State::next) makes of them.
@@ -64,6 +70,11 @@ pub enum Event {
         nodes: Vec<NodeRun>,
         /// What its nodes told in words.
         texts: Vec<NodeText>,
+        /// How long the server computed; `None` where that is not known, and where the results that
+        /// take the time were still there from an earlier job.
+        ran: Option<Duration>,
+        /// The most memory that was seen in use meanwhile; a short job is not looked at.
+        memory: Option<MemoryPeak>,
     },
     /// Execution ended with an error, according to the history.
     ExecutionFailed {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use workflow_graph::Json;
 
-use crate::{Advance, Event, Failure, IllegalEvent, JobId, NodeRun, NodeText, State, StopReason};
+use crate::{
+    Advance, Event, Failure, IllegalEvent, JobId, MemoryPeak, NodeRun, NodeText, State, StopReason,
+};
 
 /// What is written down of a job before ComfyUI hears of it; it never changes afterwards.
 ///
@@ -61,6 +63,12 @@ pub struct JobRecord {
     pub notes: Vec<String>,
     /// How long it may run at the server; `None` is the engine's limit.
     pub running_time_max: Option<Duration>,
+    /// The files of weights that it loads, as `folder/name`. A job without any is not counted among
+    /// the [outcomes](crate::Outcome).
+    pub models: Vec<String>,
+    /// What it computes on, in the words of whoever recorded it: jobs with the same files and the
+    /// same text take about the same memory. Empty where that is not known.
+    pub workload: String,
 }
 
 /// One line of a job's log.
@@ -86,7 +94,7 @@ pub struct LogEntry {
 /// job.apply(Event::SubmitStarted { server: "http://127.0.0.1:8188/".to_owned() }, at)?;
 /// assert_eq!(job.server(), Some("http://127.0.0.1:8188/"));
 /// assert_eq!(job.state, State::Submitting);
-/// assert!(job.apply(Event::Finished { nodes: Vec::new(), texts: Vec::new() }, at).is_err(), "it was never accepted");
+/// assert!(job.apply(Event::Started, at).is_err(), "it was never accepted");
 /// assert_eq!(job.log.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -123,6 +131,8 @@ impl JobRecord {
             priority: 0,
             notes: Vec::new(),
             running_time_max: None,
+            models: Vec::new(),
+            workload: String::new(),
         }
     }
 }
@@ -227,6 +237,22 @@ impl Job {
             Some(texts.as_slice())
         });
         texts.unwrap_or_default()
+    }
+
+    /// How long the server computed, when it came to a good end and did not only look up results.
+    pub fn ran(&self) -> Option<Duration> {
+        self.latest(|event| {
+            let Event::Finished { ran, .. } = event else { return None };
+            *ran
+        })
+    }
+
+    /// The most memory that was seen in use while it ran, when it came to a good end.
+    pub fn memory(&self) -> Option<&MemoryPeak> {
+        self.latest(|event| {
+            let Event::Finished { memory, .. } = event else { return None };
+            memory.as_ref()
+        })
     }
 
     fn latest<'a, T>(&'a self, of: impl FnMut(&'a Event) -> Option<T>) -> Option<T> {

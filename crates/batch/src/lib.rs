@@ -25,6 +25,7 @@ mod estimate;
 mod event;
 mod ids;
 mod job;
+mod outcome;
 mod progress;
 mod state;
 mod steps;
@@ -35,9 +36,10 @@ pub use crate::{
         CancelError, Engine, EngineOptions, FinishError, Finished, Finisher, ServerOptions,
         ServerStatus, StartError, Unsure,
     },
-    event::{Advance, Event, Failure, NodeRun, NodeText, StopReason, UnreadableEvent},
+    event::{Advance, Event, Failure, MemoryPeak, NodeRun, NodeText, StopReason, UnreadableEvent},
     ids::{InvalidJobId, JobId, OwnerId},
     job::{Job, JobRecord, LogEntry},
+    outcome::Outcome,
     progress::{NodeProgress, Preview, Progress},
     state::{IllegalEvent, InvalidState, State},
     steps::Steps,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 pub use self::memory::MemoryJobs;
-use crate::{Event, IllegalEvent, Job, JobId, JobRecord, OwnerId, State};
+use crate::{Event, IllegalEvent, Job, JobId, JobRecord, Outcome, OwnerId, State};
 
 /// A place that keeps jobs and their logs. [`MemoryJobs`] forgets them with the process.
 ///
@@ -62,6 +62,11 @@ pub trait JobStore: Send + Sync + fmt::Debug {
     /// jobs there are, this reads only these.
     async fn latest_of_shape(&self, shape_digest: &str, limit: u32)
     -> Result<Vec<Job>, StoreError>;
+
+    /// What the jobs took that ended well at a server and loaded models, the latest end first; at most
+    /// so many, and never more than [`Outcome::LIMIT_MAX`]. No log and no workflow is read for it. One
+    /// that cannot be read is left out and told to the log of the program.
+    async fn outcomes(&self, server: &str, limit: u32) -> Result<Vec<Outcome>, StoreError>;
 
     /// Says that `owner` lives, at least until then.
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError>;

@@ -1,5 +1,7 @@
 //! What has ended, and how.
 
+use std::time::Duration;
+
 use workflow_graph::{Json, NodeId};
 
 use crate::{
@@ -94,11 +96,10 @@ impl HistoryEntry {
     /// status alone says `success` also after some failures. Nodes that were only blocked are no
     /// reason for a failure.
     pub fn outcome(&self) -> Outcome {
-        let find = |kind| self.messages.iter().find(|message| message.kind == kind);
-        if find("execution_success").is_some() {
+        if self.message("execution_success").is_some() {
             return Outcome::Succeeded;
         }
-        if let Some(message) = find("execution_interrupted") {
+        if let Some(message) = self.message("execution_interrupted") {
             let node = message.data.get("node_id").and_then(Json::as_str);
             return Outcome::Interrupted { node: node.and_then(|id| id.parse().ok()) };
         }
@@ -115,6 +116,38 @@ impl HistoryEntry {
     /// The server's word for how it ended: `success` or `error`. See [`HistoryEntry::outcome`].
     pub fn status(&self) -> Option<&str> {
         self.raw.at(&["status", "status_str"])?.as_str()
+    }
+
+    /// How long the server worked on it, by the server's clock: waiting in the queue does not count.
+    /// `None` unless it ran to its end, and where the server does not say when that was.
+    ///
+    /// ```
+    /// use comfy_client::HistoryEntry;
+    /// use workflow_graph::Json;
+    ///
+    /// let raw = Json::parse(br#"{"status": {"messages": [
+    ///     ["execution_start", {"timestamp": 1795149901043}],
+    ///     ["execution_cached", {"nodes": ["4"], "timestamp": 1795149901044}],
+    ///     ["execution_success", {"timestamp": 1795149913543}]]}}"#)?;
+    /// let entry = HistoryEntry::from_json("550e8400-e29b-41d4-a716-446655440000", raw);
+    /// assert_eq!(entry.duration().map(|time| time.as_millis()), Some(12_500));
+    /// assert_eq!(entry.cached().collect::<Vec<_>>(), ["4"]);
+    /// # Ok::<(), workflow_graph::json::ParseError>(())
+    /// ```
+    pub fn duration(&self) -> Option<Duration> {
+        let at = |kind| self.message(kind).and_then(HistoryMessage::timestamp_ms);
+        let worked_ms = at("execution_success")?.checked_sub(at("execution_start")?)?;
+        Some(Duration::from_millis(worked_ms))
+    }
+
+    /// The nodes that did not run, because the server still had their results.
+    pub fn cached(&self) -> impl Iterator<Item = &str> {
+        let told = self.message("execution_cached").and_then(|message| message.data.get("nodes"));
+        told.and_then(Json::as_array).unwrap_or_default().iter().filter_map(Json::as_str)
+    }
+
+    fn message(&self, kind: &str) -> Option<&HistoryMessage> {
+        self.messages.iter().find(|message| message.kind == kind)
     }
 
     /// Its number in the queue.

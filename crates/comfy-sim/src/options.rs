@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Gallery;
+use crate::{Gallery, SimMemory};
 
 /// How a simulated server is set up.
 ///
@@ -34,6 +34,8 @@ pub struct SimOptions {
     pub gallery: Gallery,
     /// How large model files are said to be, in bytes. There are none, so it is 0 by default.
     pub model_bytes: u64,
+    /// The memory that it says to have. There is none, so it is that of a processor with 0 bytes by default.
+    pub memory: SimMemory,
 }
 
 impl Default for SimOptions {
@@ -47,6 +49,7 @@ impl Default for SimOptions {
             body_bytes_max: 100 * 1024 * 1024,
             gallery: Gallery::default(),
             model_bytes: 0,
+            memory: SimMemory::default(),
         }
     }
 }

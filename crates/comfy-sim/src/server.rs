@@ -16,6 +16,7 @@ use crate::fault::Script;
 use crate::folders::Folders;
 use crate::hub::{self, Hub};
 use crate::log::Log;
+use crate::memory::Meter;
 use crate::queue::{Queue, QueueItem};
 
 /// How many submissions [`Sim::received_prompts`](crate::Sim::received_prompts) remembers.
@@ -52,6 +53,7 @@ pub(crate) struct Server {
     pub(crate) log: Log,
     pub(crate) script: Script,
     pub(crate) connections: Arc<CutSwitch>,
+    pub(crate) memory: Meter,
     /// Cancelled when the server is to stop.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -87,6 +89,7 @@ pub(crate) struct Current {
 impl Server {
     pub(crate) fn new(options: SimOptions, catalog: Arc<Catalog>, folders: Folders) -> Self {
         let server = Self {
+            memory: Meter::new(options.memory),
             options,
             catalog,
             folders,

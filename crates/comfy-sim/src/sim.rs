@@ -10,7 +10,7 @@ use crate::folders::Folders;
 use crate::listener::{Cut, Door, SimListener};
 use crate::routes;
 use crate::server::{ReceivedPrompt, Server};
-use crate::{SimError, SimOptions};
+use crate::{SimError, SimMemory, SimOptions};
 
 /// A running server. It stops when it is dropped; [`stop`](Sim::stop) also waits for its tasks.
 ///
@@ -155,6 +155,16 @@ impl Sim {
     /// Writes a line to the log of the server, as something that runs in it would.
     pub fn write_log(&self, text: &str) {
         self.server.log_info(text);
+    }
+
+    /// Says something else of the memory from now on.
+    pub fn set_memory(&self, memory: SimMemory) {
+        self.server.memory.set(memory);
+    }
+
+    /// How often `GET /system_stats` was answered.
+    pub fn memory_asked(&self) -> usize {
+        self.server.memory.asked()
     }
 
     /// The ids under which a socket receives events now, sorted.

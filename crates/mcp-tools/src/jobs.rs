@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use mediafactory::{
-    Error, Factory, JobFilter, JobReport, JobSummary, NodeRun, QueueEntry, QueueReport, State,
+    Error, Factory, JobFilter, JobReport, JobSummary, MemoryPeak, NodeRun, QueueEntry, QueueReport,
+    State, models::describe_peak,
 };
 use rmcp::model::{ContentBlock, Resource};
 use schemars::JsonSchema;
@@ -200,12 +201,28 @@ struct JobOutcome {
     /// From its beginning at the server to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_seconds: Option<f64>,
+    /// The most that was seen in use at the server meanwhile; a short job is not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<MemorySeen>,
     outputs: Vec<NodeOutputs>,
     /// In the order in which they began, as far as that was seen.
     node_history: Vec<NodeHistory>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureResult>,
     notes: Vec<String>,
+}
+
+/// Sampled now and then: the true peak may be higher, and what others and earlier jobs held counts.
+#[derive(Serialize, JsonSchema)]
+struct MemorySeen {
+    /// cuda, mps, cpu or another; of mps and cpu it is main memory
+    device: String,
+    total_bytes: u64,
+    used_bytes: u64,
+    /// What of it the server itself used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    torch_bytes: Option<u64>,
+    samples: u32,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -243,7 +260,8 @@ async fn get_job_result(call: Call, arguments: OneJob) -> Result<Answer<JobOutco
     let result = JobOutcome::new(&call.factory, &report);
     let link = Resource::new(&*result.uri, format!("job {}", report.job))
         .with_mime_type("application/json");
-    let text = describe_job(&report);
+    let memory = report.memory.as_ref().map(|peak| format!("\n{}", describe_peak(peak)));
+    let text = describe_job(&report) + &memory.unwrap_or_default();
     let answer = Answer::new(text, result).with_blocks(links(&report.assets));
     Ok(answer.with_blocks([ContentBlock::ResourceLink(link)]))
 }
@@ -267,10 +285,23 @@ impl JobOutcome {
             started_at: report.started_at.map(|time| time.to_string()),
             finished_at: report.finished_at.map(|time| time.to_string()),
             execution_seconds: report.started_at.and_then(|_| seconds(report)),
+            memory: report.memory.as_ref().map(MemorySeen::new),
             outputs: NodeOutputs::of(factory, report),
             node_history: history,
             failure: report.failure.as_ref().map(FailureResult::new),
             notes: report.notes.clone(),
+        }
+    }
+}
+
+impl MemorySeen {
+    fn new(peak: &MemoryPeak) -> Self {
+        Self {
+            device: peak.device.clone(),
+            total_bytes: peak.total_bytes,
+            used_bytes: peak.used_bytes,
+            torch_bytes: peak.torch_bytes,
+            samples: peak.samples,
         }
     }
 }

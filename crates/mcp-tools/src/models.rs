@@ -314,6 +314,11 @@ pub(crate) struct MemoryResult {
     #[serde(skip_serializing_if = "Value::is_null")]
     #[schemars(schema_with = "schema::any_object")]
     peak: Value,
+    /// What was seen in use while such jobs ran there, `{server, likeness, jobs, of, total_bytes,
+    /// used_bytes, torch_bytes, samples, at, sizes, told}`; absent where none was looked at.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    #[schemars(schema_with = "schema::any_object")]
+    measured: Value,
     /// `{stage, node, verdict, reason, models, latent, weights_bytes, activations_bytes,
     /// reserve_bytes, total_bytes, offloaded_bytes}`
     #[schemars(schema_with = "schema::any_list")]
@@ -340,6 +345,7 @@ impl MemoryResult {
             device: part("device"),
             needs: part("needs"),
             peak: part("peak"),
+            measured: part("measured"),
             stages: part("stages"),
             suggestions: part("suggestions"),
             assumptions: answer.estimate.assumptions.clone(),

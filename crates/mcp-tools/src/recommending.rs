@@ -20,7 +20,7 @@ pub(crate) fn tools() -> Vec<Definition> {
         title: "Recommend a model",
         description: "The model to take for what is to be made, said in words or as a task, with \
                       every reason and its points, alternatives, memory, and the files that are \
-                      missing. What the server has and what fits counts.",
+                      missing. What the server has, what fits and how long past jobs took counts.",
     };
     vec![Definition::new(Toolset::Models, Effect::ReadsServer, recommend, recommend_model)]
 }
@@ -77,6 +77,12 @@ struct RecommendResult {
     #[serde(skip_serializing_if = "Value::is_null")]
     #[schemars(schema_with = "schema::any_value")]
     download_bytes: Value,
+    /// The median of past jobs of it on that server; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_seconds: Option<f64>,
+    /// How many these were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    past_jobs: Option<u64>,
     /// The same of other families, the best first.
     #[schemars(schema_with = "schema::any_list")]
     alternatives: Value,
@@ -116,6 +122,8 @@ fn answer(advice: &ModelAdvice) -> Answer<RecommendResult> {
         memory: part("memory"),
         missing_files: part("missing_files"),
         download_bytes: part("download_bytes"),
+        estimated_seconds: advice.recommended.best.estimated_seconds(),
+        past_jobs: advice.recommended.best.history.map(|history| history.jobs),
         alternatives: part("alternatives"),
         understood: part("understood"),
         notes: part("notes"),

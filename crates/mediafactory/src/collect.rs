@@ -10,7 +10,7 @@ use std::{
 
 use assets::{Asset, AssetId, BlobStore, Origin, Retry, ServerFile, media};
 use async_trait::async_trait;
-use batch::{Event, Failure, FinishError, Finished, Finisher, Job, NodeText, State, StoreError};
+use batch::{Failure, FinishError, Finished, Finisher, Job, NodeText, State, StoreError};
 use comfy_client::{Client, FileRef, Folder, Limits, OutputItem};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
@@ -36,7 +36,7 @@ pub(crate) struct Collector {
 #[async_trait]
 impl Finisher for Collector {
     async fn finish(&self, finished: Finished<'_>) -> Result<State, FinishError> {
-        let Finished { job, ended, client, nodes } = finished;
+        let Finished { job, ended, client, .. } = finished;
         let mut found = Vec::new();
         let mut texts = Vec::new();
         let mut next_index: HashMap<&str, u32> = HashMap::new();
@@ -60,7 +60,7 @@ impl Finisher for Collector {
                 tracing::warn!(asset = %asset.id, error, "the file was not put into the output folder");
             }
         }
-        let event = Event::Finished { nodes: nodes.to_vec(), texts };
+        let event = finished.event(texts);
         let finished = self.store.finish_job(&job.record.id, event, Timestamp::now(), found);
         finished.await.map_err(|error| FinishError::Store(in_job_store(error)))
     }

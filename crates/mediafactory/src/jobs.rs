@@ -214,6 +214,7 @@ fn report(job: Job, assets: Vec<Asset>, progress: Option<Progress>) -> JobReport
         service: job.record.service.clone(),
         nodes: job.nodes().to_vec(),
         texts: job.texts().to_vec(),
+        memory: job.memory().cloned(),
         template: job.record.template,
         model: job.record.model,
         seed: job.record.seed,

@@ -52,7 +52,8 @@ pub mod workflows;
 
 pub use assets::{Asset, AssetId, Origin, ServerFile};
 pub use batch::{
-    Failure, JobId, NodeProgress, NodeRun, NodeText, Preview, Progress, State, Steps, Unsure,
+    Failure, JobId, MemoryPeak, NodeProgress, NodeRun, NodeText, Preview, Progress, State, Steps,
+    Unsure,
 };
 pub use comfy_client::{Auth, InvalidServerUrl, LogEvent, LogLine, Secret, ServerUrl};
 pub use workflow_graph::{Json, Workflow, near};

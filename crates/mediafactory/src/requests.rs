@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use assets::Asset;
-use batch::{Advance, Failure, Job, JobId, NodeRun, NodeText, Progress, State};
+use batch::{Advance, Failure, Job, JobId, MemoryPeak, NodeRun, NodeText, Progress, State};
 use jiff::Timestamp;
 use workflow_graph::Json;
 
@@ -182,6 +182,8 @@ pub struct JobReport {
     pub nodes: Vec<NodeRun>,
     /// What its nodes told in words; long texts are cut.
     pub texts: Vec<NodeText>,
+    /// The most memory that was seen in use at its server while it ran; a short job is not looked at.
+    pub memory: Option<MemoryPeak>,
     /// What came out of it.
     pub assets: Vec<Asset>,
 }

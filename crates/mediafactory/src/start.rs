@@ -10,7 +10,7 @@ use workflow_graph::{Json, Workflow};
 use crate::{
     error::{Error, FailureCode, Retry},
     factory::Factory,
-    failure,
+    failure, models,
     prepare::foresee,
     requests::{GenerateRequest, Placing, RunWorkflow, StartedJob},
     templates::FilledTemplate,
@@ -145,11 +145,14 @@ impl Factory {
 
 pub(crate) fn record(workflow: &Workflow, placing: Placing) -> JobRecord {
     let id = JobId::from(Uuid::now_v7());
+    let workload = models::workload(workflow);
     JobRecord {
         workflow_digest: workflow.digest().to_string(),
         shape_digest: workflow.shape_digest().to_string(),
         caller: placing.caller,
         priority: placing.priority,
+        models: workload.files,
+        workload: workload.sizes.unwrap_or_default(),
         ..JobRecord::new(id, Timestamp::now(), workflow.to_json())
     }
 }

@@ -161,12 +161,25 @@ impl Registry {
     /// that is only near to a known one stands for nothing: what was meant is offered instead.
     pub fn resolve(&self, asked: &str) -> Resolution<'_> {
         let asked = asked.trim();
-        let found = self
-            .by_name(asked)
+        self.known(asked).unwrap_or_else(|| Resolution::Unknown { near: self.near(asked) })
+    }
+
+    /// The same for whoever does not ask what else may have been meant, which takes long to find:
+    /// `None` where that would be offered.
+    ///
+    /// ```
+    /// use model_registry::{Registry, Resolution};
+    /// # let texts = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/texts.rs"));
+    /// let registry = Registry::load(texts)?;
+    /// assert!(matches!(registry.known("fox-1"), Some(Resolution::Found(_))));
+    /// assert_eq!(registry.known("fox-vidio"), None);
+    /// # Ok::<(), model_registry::Error>(())
+    /// ```
+    pub fn known(&self, asked: &str) -> Option<Resolution<'_>> {
+        self.by_name(asked)
             .or_else(|| self.by_template(asked))
             .or_else(|| self.by_file(file_name(asked)))
-            .or_else(|| self.by_pattern(file_name(asked)));
-        found.unwrap_or_else(|| Resolution::Unknown { near: self.near(asked) })
+            .or_else(|| self.by_pattern(file_name(asked)))
     }
 
     /// The families that use a file, by its name without folders.

@@ -1,5 +1,6 @@
 //! The tables `jobs` and `job_log`.
 
+mod outcomes;
 mod owners;
 mod retention;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use batch::{
     Adoption, Appended, Event, Job, JobCursor, JobId, JobPage, JobQuery, JobRecord, JobStore,
-    OwnerId, Retention, State, StoreError,
+    Outcome, OwnerId, Retention, State, StoreError,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, named_params};
@@ -21,6 +22,9 @@ use crate::{
     connections::Durability,
     error::Fault,
 };
+
+#[cfg(test)]
+pub(crate) use self::outcomes::OUTCOMES;
 
 #[async_trait]
 impl JobStore for SqliteStore {
@@ -90,6 +94,12 @@ impl JobStore for SqliteStore {
         found.map_err(|error| error.in_job_store("read earlier jobs"))
     }
 
+    async fn outcomes(&self, server: &str, limit: u32) -> Result<Vec<Outcome>, StoreError> {
+        let server = server.to_owned();
+        let found = self.read(move |connection| outcomes::latest(connection, &server, limit)).await;
+        found.map_err(|error| error.in_job_store("read what earlier jobs took"))
+    }
+
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {
         let owner = *owner;
         // After a power failure nobody is alive, whatever the leases say.
@@ -150,6 +160,7 @@ pub(crate) fn append(
     connection
         .prepare_cached("UPDATE jobs SET state = ?2, server = coalesce(?3, server) WHERE id = ?1")?
         .execute((&job, next.as_str(), server))?;
+    outcomes::note(connection, &job, event, at)?;
     Ok(Appended { seq, state: next })
 }
 
@@ -162,10 +173,11 @@ fn create(connection: &Connection, record: &JobRecord, owner: &OwnerId) -> Resul
         .prepare_cached(
             "INSERT INTO jobs (id, created_at, state, server, servers, workflow, ui_workflow,
                  workflow_digest, shape_digest, targets, parameters, seed, template, model, tool,
-                 service, caller, priority, notes, running_ms_max, owner)
+                 service, caller, priority, notes, running_ms_max, models, workload, owner)
              VALUES (:id, :created_at, :state, '', :servers, :workflow, :ui_workflow,
                  :workflow_digest, :shape_digest, :targets, :parameters, :seed, :template, :model,
-                 :tool, :service, :caller, :priority, :notes, :running_ms_max, :owner)
+                 :tool, :service, :caller, :priority, :notes, :running_ms_max, :models,
+                 :workload, :owner)
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(named_params! {
@@ -188,6 +200,8 @@ fn create(connection: &Connection, record: &JobRecord, owner: &OwnerId) -> Resul
             ":priority": record.priority,
             ":notes": texts_json(&record.notes).to_string(),
             ":running_ms_max": running_ms_max.map(|max| max.to_string()),
+            ":models": texts_json(&record.models).to_string(),
+            ":workload": record.workload,
             ":owner": owner.to_string(),
         })?;
     match inserted {
@@ -333,6 +347,8 @@ fn read_record(row: &Row<'_>) -> Result<(JobRecord, State), Problem> {
         priority: columns::get(row, "priority")?,
         notes: read_texts("notes", &columns::json(row, "notes")?)?,
         running_time_max: running_ms_max.map(Duration::from_millis),
+        models: read_texts("models", &columns::json(row, "models")?)?,
+        workload: columns::get(row, "workload")?,
     };
     Ok((record, columns::parsed(row, "state")?))
 }

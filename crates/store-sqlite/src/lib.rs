@@ -20,7 +20,7 @@
 //!
 //! let origin = Origin::new(id.as_uuid(), "9", 0);
 //! let asset = Asset::new(Uuid::now_v7().into(), BlobDigest::of(b"fox"), origin, at);
-//! let finished = Event::Finished { nodes: Vec::new(), texts: Vec::new() };
+//! let finished = Event::Finished { nodes: vec![], texts: vec![], ran: None, memory: None };
 //! assert_eq!(store.finish_job(&id, finished, at, vec![asset]).await?, State::Succeeded);
 //!
 //! let of_job = AssetQuery { job: Some(id.as_uuid()), ..AssetQuery::default() };

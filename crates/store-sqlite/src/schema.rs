@@ -18,7 +18,7 @@ const APPLICATION_ID: i32 = 0x4d46_4143;
 /// Times are text with nine digits of the second, whose order is that of time. Seeds are text,
 /// because SQLite's integers end at 63 bits. JSON is text as ComfyUI was sent it, because SQLite's
 /// own JSON knows neither `NaN` nor the spelling of numbers.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     // `jobs.state` repeats what the log says, for lists; it is written with the log and checked
     // against it on every read.
     "
@@ -104,6 +104,22 @@ const MIGRATIONS: [&str; 2] = [
     CREATE TABLE owners (
         id TEXT NOT NULL PRIMARY KEY,
         alive_until TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ",
+    // What jobs took is apart from them: a row of `jobs` begins with its workflow, which may have a
+    // megabyte, and a thousand of these shall be read at once.
+    "
+    ALTER TABLE jobs ADD COLUMN models TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE jobs ADD COLUMN workload TEXT NOT NULL DEFAULT '';
+    CREATE TABLE outcomes (
+        server TEXT NOT NULL,
+        ended_at TEXT NOT NULL,
+        job TEXT NOT NULL UNIQUE REFERENCES jobs (id),
+        models TEXT NOT NULL,
+        workload TEXT NOT NULL,
+        ran_ms TEXT,
+        memory TEXT,
+        PRIMARY KEY (server, ended_at, job)
     ) STRICT, WITHOUT ROWID;
     ",
 ];
@@ -234,6 +250,40 @@ mod tests {
             .unwrap();
         let event = r#"{"version":1,"event":"submit_started","server":"http://two/"}"#;
         assert_eq!(told, format!(r#"a ["http://one/"] ; b ["http://two/"] http://two/; {event}"#));
+    }
+
+    #[test]
+    fn jobs_of_the_second_schema_are_read_and_have_no_outcome() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &MIGRATIONS[..2]).unwrap();
+        connection
+            .execute_batch(
+                r#"INSERT INTO jobs (id, created_at, state, server, workflow, workflow_digest,
+                       parameters, tool, notes)
+                   VALUES ('a', '', 'succeeded', 'http://one/', '{}', '', '{}', '', '[]');
+                   INSERT INTO job_log (job, seq, at, event)
+                   VALUES ('a', 0, '', '{"version":1,"event":"finished"}');"#,
+            )
+            .unwrap();
+        migrate(&mut connection, &MIGRATIONS).unwrap();
+        let told: String = connection
+            .query_row(
+                "SELECT models || workload || (SELECT count(*) FROM outcomes) FROM jobs",
+                (),
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(told, "[]0");
+    }
+
+    #[test]
+    fn the_latest_outcomes_of_a_server_are_found_by_the_key() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &MIGRATIONS).unwrap();
+        let plan = format!("EXPLAIN QUERY PLAN {}", crate::jobs::OUTCOMES);
+        let plan: String =
+            connection.query_row(&plan, ("http://one/", 1_000), |row| row.get("detail")).unwrap();
+        assert_eq!(plan, "SEARCH outcomes USING PRIMARY KEY (server=?)");
     }
 
     #[test]

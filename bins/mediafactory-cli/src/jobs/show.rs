@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mediafactory::{Factory, Failure as JobFailure, JobId, JobReport, Json, NodeRun, NodeText};
+use mediafactory::{
+    Factory, Failure as JobFailure, JobId, JobReport, Json, MemoryPeak, NodeRun, NodeText,
+    models::describe_peak,
+};
 
 use crate::{failure::Failure, output, report};
 
@@ -39,6 +42,7 @@ fn rows(factory: &Factory, report: &JobReport) -> Vec<[String; 2]> {
     row("recorded", Some(report.created_at.to_string()));
     row("began", report.started_at.map(|time| time.to_string()));
     row("ended", report.finished_at.map(|time| time.to_string()));
+    row("memory", report.memory.as_ref().map(describe_peak));
     rows.extend(report::rows(factory, report));
     let told = |text: &NodeText| format!("node {}: {}", text.node, text.text);
     rows.extend(report.texts.iter().map(|text| ["text".to_owned(), told(text)]));
@@ -64,6 +68,7 @@ fn json(factory: &Factory, report: &JobReport) -> Json {
         ("started_at", text(report.started_at.map(|time| time.to_string()))),
         ("finished_at", text(report.finished_at.map(|time| time.to_string()))),
         ("failure", report.failure.as_ref().map_or(Json::Null, failure_json)),
+        ("memory", report.memory.as_ref().map_or(Json::Null, MemoryPeak::to_json)),
         ("texts", Json::Array(report.texts.iter().map(text_json).collect())),
         ("nodes", Json::Array(report.nodes.iter().map(node_json).collect())),
     ];

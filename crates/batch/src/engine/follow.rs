@@ -7,6 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, Sleep};
 
 use super::{
     FinishError, Finished,
+    ran::ran,
     run::Run,
     submit::{execution_failure, with_causes},
 };
@@ -80,15 +81,17 @@ impl Run {
                 return Ok(());
             }
         }
+        self.read_no_more_memory();
         match watch.finish().await {
             Ok(ended) => self.end(&ended).await,
             Err(error) => self.write(Event::Lost { reason: with_causes(&error) }).await.map(drop),
         }
     }
 
-    /// Sets the deadline, counted from when the server began.
-    fn arm(&self, times: &mut Times) {
+    /// Sets the deadline, counted from when the server began, and begins to look at its memory.
+    fn arm(&mut self, times: &mut Times) {
         if self.job.state == State::Running {
+            self.read_memory();
             let began = self.job.started_at().unwrap_or(self.job.record.created_at);
             let most = self.job.record.running_time_max;
             let most = most.unwrap_or(self.shared.options.running_time_max);
@@ -96,6 +99,23 @@ impl Run {
             if let Some(deadline) = Instant::now().checked_add(left) {
                 times.deadline.as_mut().reset(deadline);
             }
+        }
+    }
+
+    fn read_memory(&mut self) {
+        if self.reading.is_none()
+            && let Some(server) = self.server()
+        {
+            self.reading = Some(self.shared.read_memory(server));
+        }
+    }
+
+    /// What came after the end says nothing of this job.
+    fn read_no_more_memory(&mut self) {
+        let Some(seen) = self.reading.take().and_then(|reading| reading.peak()) else { return };
+        match &mut self.memory {
+            Some(memory) => memory.take_in(&seen),
+            none @ None => *none = Some(seen),
         }
     }
 
@@ -224,10 +244,12 @@ impl Run {
     async fn keep_results(&mut self, ended: &Ended) -> Result<(), StoreError> {
         let Some(server) = self.server().cloned() else { return Ok(()) };
         let nodes = node_runs(&ended.timings, &self.workflow);
+        let ran = ended.entry.as_ref().and_then(|entry| ran(entry, &self.workflow));
         let began = Instant::now();
         loop {
             let (job, client) = (&self.job, &server.client);
-            let finished = Finished { job, ended, client, nodes: &nodes };
+            let memory = self.memory.as_ref();
+            let finished = Finished { job, ended, client, nodes: &nodes, ran, memory };
             let failure = match self.shared.finisher.finish(finished).await {
                 Ok(state) => {
                     self.shared.earlier.note(&self.job.record.shape_digest, nodes);

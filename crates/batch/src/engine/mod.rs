@@ -10,10 +10,13 @@
 mod advance;
 mod cancel;
 mod dispatch;
+mod finish;
 mod follow;
+mod gauge;
 mod lease;
 mod link;
 mod probe;
+mod ran;
 mod run;
 mod server;
 mod submit;
@@ -28,23 +31,24 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use comfy_client::{Client, Ended};
 use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{OnceCell, broadcast, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workflow_graph::ReadError;
 
-pub use self::server::{ServerOptions, ServerStatus};
 use self::{
     dispatch::Dispatch,
     run::{Ready, Run},
     server::Server,
 };
+pub use self::{
+    finish::{FinishError, Finished, Finisher},
+    server::{ServerOptions, ServerStatus},
+};
 use crate::{
-    Failure, Job, JobId, JobRecord, JobStore, NodeRun, OwnerId, Preview, Progress, State, Steps,
-    StoreError, estimate::EarlierRuns,
+    Job, JobId, JobRecord, JobStore, OwnerId, Preview, Progress, Steps, StoreError,
+    estimate::EarlierRuns,
 };
 
 /// The first pause before a job is taken up again after its store failed; it doubles each time.
@@ -55,47 +59,6 @@ const STORE_PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// How long shutting down waits for the tasks to notice.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
-
-/// What happens between ComfyUI's success and the job's last log entry.
-///
-/// The implementation keeps what came out and writes [`Event::Finished`](crate::Event::Finished)
-/// together with it, in one transaction: a job that succeeded has its results, whenever the
-/// process is killed.
-#[async_trait]
-pub trait Finisher: Send + Sync + fmt::Debug {
-    /// Keeps the results of a job and writes the last log entry.
-    async fn finish(&self, finished: Finished<'_>) -> Result<State, FinishError>;
-}
-
-/// A job that came to a good end at its server.
-#[derive(Clone, Copy, Debug)]
-pub struct Finished<'a> {
-    /// The job.
-    pub job: &'a Job,
-    /// How it ended, and what it left.
-    pub ended: &'a Ended,
-    /// The way to its server.
-    pub client: &'a Client,
-    /// What was seen of its nodes, for the last log entry.
-    pub nodes: &'a [NodeRun],
-}
-
-/// Why results were not kept.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum FinishError {
-    /// They could not be fetched or stored.
-    #[error("{}", .failure.message)]
-    Results {
-        /// Why; the job fails with this when no further attempt is made.
-        failure: Failure,
-        /// Whether another attempt may help: the server may answer again, or the disk have room.
-        try_again: bool,
-    },
-    /// The log could not be written.
-    #[error("the end of the job was not written")]
-    Store(#[from] StoreError),
-}
 
 /// How the engine behaves.
 #[derive(Clone, Debug)]

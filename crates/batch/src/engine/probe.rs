@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use comfy_client::{Error, SystemStats};
+use comfy_client::Error;
 use tokio::time::MissedTickBehavior;
 
 use super::{Shared, server::Server, submit::with_causes};
@@ -23,12 +23,6 @@ impl Shared {
             tracing::warn!(server = server.name, %error, "the server gets no jobs until it answers");
             self.tasks.spawn(probe(Arc::clone(self), Arc::clone(server)));
         }
-    }
-
-    async fn ask(&self, server: &Server) -> Result<(), Error> {
-        let stats = server.client.system_stats().await?;
-        server.note_vram(vram_free(&stats));
-        Ok(())
     }
 }
 
@@ -81,8 +75,4 @@ pub(super) async fn survey(shared: Arc<Shared>, server: Arc<Server>) {
             shared.set_aside(&server, &error);
         }
     }
-}
-
-fn vram_free(stats: &SystemStats) -> Option<u64> {
-    stats.devices.first()?.vram_free_bytes
 }

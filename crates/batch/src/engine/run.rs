@@ -15,12 +15,13 @@ use super::{
     Shared, UnderWay,
     dispatch::{Seat, Wish},
     follow::stop_event,
+    gauge::Reading,
     server::Server,
     submit::with_causes,
 };
 use crate::{
-    Appended, Event, Job, JobId, JobRecord, Preview, Progress, State, Steps, StoreError,
-    progress::Tracker,
+    Appended, Event, Job, JobId, JobRecord, MemoryPeak, Preview, Progress, State, Steps,
+    StoreError, progress::Tracker,
 };
 
 /// The first pause before a server that does not answer is tried again; it doubles each time.
@@ -41,6 +42,10 @@ pub(super) struct Run {
     pub(super) seat: Option<Seat>,
     /// Whether the watch stood before the prompt was sent, so that its beginning is told.
     pub(super) sees_beginning: bool,
+    /// The memory that it sees while it runs.
+    pub(super) reading: Option<Reading>,
+    /// What it saw of the memory before, where it is followed again.
+    pub(super) memory: Option<MemoryPeak>,
     /// Whether the log may have grown since `job` was read.
     may_be_outdated: bool,
     progress: watch::Sender<Progress>,
@@ -88,6 +93,8 @@ impl Run {
             cancel,
             seat: None,
             sees_beginning: false,
+            reading: None,
+            memory: None,
             may_be_outdated: false,
             progress,
             steps,

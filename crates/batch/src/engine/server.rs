@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use comfy_client::Client;
 
-use super::link::Link;
+use super::{gauge::Gauge, link::Link};
 
 /// One ComfyUI server and how much of the work it gets.
 ///
@@ -73,6 +73,7 @@ pub(super) struct Server {
     pub(super) url: String,
     pub(super) client: Client,
     pub(super) link: Link,
+    pub(super) gauge: Gauge,
     pub(super) weight: f64,
     pub(super) in_flight_max: usize,
     vram_free_bytes: Mutex<Option<u64>>,
@@ -85,6 +86,7 @@ impl Server {
             name,
             url: client.url().to_string(),
             link: Link::new(client.clone()),
+            gauge: Gauge::default(),
             client,
             weight: if weight > 0.0 { weight } else { 1.0 },
             in_flight_max: in_flight_max.max(1),

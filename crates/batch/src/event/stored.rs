@@ -1,8 +1,10 @@
 //! The stored form of events.
 
+use std::time::Duration;
+
 use workflow_graph::Json;
 
-use super::{Advance, Event, Failure, NodeRun, NodeText, StopReason, UnreadableEvent};
+use super::{Advance, Event, Failure, MemoryPeak, NodeRun, NodeText, StopReason, UnreadableEvent};
 
 /// The version of the stored shape of events. It grows when a reader of the older shape could
 /// misunderstand a newer one; a new optional member is not such a change.
@@ -22,9 +24,12 @@ impl Event {
             Self::Advanced { advance } => members.extend(advance.members()),
             Self::Refused { failure } => members.push(("failure", failure.to_json())),
             Self::StopRequested { why } => members.push(("why", Json::from(why.as_str()))),
-            Self::Finished { nodes, texts } => {
+            Self::Finished { nodes, texts, ran, memory } => {
                 members.extend(NodeRun::member(nodes));
                 members.extend(NodeText::member(texts));
+                let ran_ms = ran.map(|ran| u64::try_from(ran.as_millis()).unwrap_or(u64::MAX));
+                members.extend(ran_ms.map(|ms| ("ran_ms", Json::from(ms))));
+                members.extend(memory.as_ref().map(|peak| ("memory", peak.to_json())));
             }
             Self::ExecutionFailed { failure, nodes } => {
                 members.push(("failure", failure.to_json()));
@@ -60,6 +65,8 @@ impl Event {
             "finished" => Self::Finished {
                 nodes: NodeRun::member_of(json)?,
                 texts: NodeText::member_of(json)?,
+                ran: json.get("ran_ms").and_then(Json::as_u64).map(Duration::from_millis),
+                memory: json.get("memory").map(MemoryPeak::from_json).transpose()?,
             },
             "execution_failed" => Self::ExecutionFailed {
                 failure: Failure::member_of(json)?,

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use workflow_graph::Json;
 
-use super::{Advance, Event, Failure, NodeRun, NodeText, StopReason};
+use super::{Advance, Event, Failure, MemoryPeak, NodeRun, NodeText, StopReason};
 
 fn any_text() -> impl Strategy<Value = Option<String>> {
     prop::option::of(any::<String>())
@@ -45,6 +47,23 @@ fn any_texts() -> impl Strategy<Value = Vec<NodeText>> {
     prop::collection::vec(text, 0..3)
 }
 
+fn any_ran() -> impl Strategy<Value = Option<Duration>> {
+    prop::option::of(any::<u64>().prop_map(Duration::from_millis))
+}
+
+fn any_memory() -> impl Strategy<Value = MemoryPeak> {
+    let numbers = (any::<u64>(), any::<u64>(), prop::option::of(any::<u64>()), any::<u32>());
+    (any::<String>(), numbers).prop_map(
+        |(device, (total_bytes, used_bytes, torch_bytes, samples))| MemoryPeak {
+            device,
+            total_bytes,
+            used_bytes,
+            torch_bytes,
+            samples,
+        },
+    )
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<String>().prop_map(|server| Event::SubmitStarted { server }),
@@ -60,7 +79,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::StopRequested { why: StopReason::Cancelled }),
         Just(Event::StopRequested { why: StopReason::TimedOut }),
         any::<String>().prop_map(|reason| Event::Returned { reason }),
-        (any_nodes(), any_texts()).prop_map(|(nodes, texts)| Event::Finished { nodes, texts }),
+        (any_nodes(), any_texts(), any_ran(), prop::option::of(any_memory()))
+            .prop_map(|(nodes, texts, ran, memory)| Event::Finished { nodes, texts, ran, memory }),
         (any_failure(), any_nodes())
             .prop_map(|(failure, nodes)| Event::ExecutionFailed { failure, nodes }),
         Just(Event::Cancelled),
@@ -96,6 +116,21 @@ fn the_stored_form_is_this_one() {
 }
 
 #[test]
+fn an_end_that_tells_no_time_and_no_memory_can_be_read() {
+    let stored = Json::parse(br#"{"version":1,"event":"finished"}"#).unwrap();
+    let finished =
+        Event::Finished { nodes: Vec::new(), texts: Vec::new(), ran: None, memory: None };
+    assert_eq!(Event::from_json(&stored).unwrap(), finished);
+    assert_eq!(finished.to_json(), stored, "nothing is written where nothing was seen");
+    let memory = MemoryPeak { used_bytes: 17, samples: 3, ..MemoryPeak::new("cpu", 24) };
+    let ran = Some(Duration::from_millis(4_500));
+    insta::assert_snapshot!(
+        Event::Finished { nodes: Vec::new(), texts: Vec::new(), ran, memory: Some(memory) }.to_json(),
+        @r#"{"version":1,"event":"finished","ran_ms":4500,"memory":{"device":"cpu","total_bytes":24,"used_bytes":17,"samples":3}}"#
+    );
+}
+
+#[test]
 fn a_member_that_a_later_version_added_is_passed_over() {
     let stored = Json::parse(br#"{"version":1,"event":"started","gpu":0}"#).unwrap();
     assert_eq!(Event::from_json(&stored).unwrap(), Event::Started);
@@ -112,6 +147,7 @@ fn what_cannot_be_read_is_said() {
         r#"{"version":1,"event":"advanced","percent":100.5,"nodes_done":1,"nodes_total":2}"#,
         r#"{"version":1,"event":"advanced","percent":1.5,"nodes_done":-1,"nodes_total":2}"#,
         r#"{"version":1,"event":"finished","nodes":[["3","VAELoader",null]]}"#,
+        r#"{"version":1,"event":"finished","memory":{"device":"cuda","samples":1}}"#,
         r#"{"version":1,"event":"refused"}"#,
         r#"{"version":1,"event":"refused","failure":{"kind":"k"}}"#,
         r#"{"version":1,"event":"refused","failure":{"kind":"k","message":"m","node":3}}"#,

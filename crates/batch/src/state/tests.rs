@@ -14,7 +14,7 @@ fn all_events() -> Vec<Event> {
         Event::Started,
         Event::Advanced { advance: Advance { percent: 50.0, nodes_done: 1, nodes_total: 2 } },
         Event::StopRequested { why: StopReason::Cancelled },
-        Event::Finished { nodes: Vec::new(), texts: Vec::new() },
+        Event::Finished { nodes: Vec::new(), texts: Vec::new(), ran: None, memory: None },
         Event::ExecutionFailed { failure: failure(), nodes: Vec::new() },
         Event::Cancelled,
         Event::TimedOut,

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use workflow_graph::Json;
 
 use super::{Adoption, JobCursor, JobQuery, JobStore, Retention, StoreError};
-use crate::{Event, Failure, Job, JobId, JobRecord, NodeRun, OwnerId, State};
+use crate::{Event, Failure, Job, JobId, JobRecord, MemoryPeak, NodeRun, Outcome, OwnerId, State};
 
 /// Runs the whole suite on a store that has no jobs yet.
 ///
@@ -41,6 +41,7 @@ pub async fn job_store(store: &dyn JobStore) {
     only_finished_jobs_are_forgotten(store).await;
     pages_follow_each_other_without_gap(store).await;
     the_newest_of_a_shape_come_first(store).await;
+    what_jobs_took_is_told_of_the_latest(store).await;
 }
 
 /// A job whose every member has a value that a careless store would change.
@@ -62,6 +63,8 @@ pub fn demanding_record(id: JobId, created_at: Timestamp) -> JobRecord {
         priority: i32::MIN,
         notes: vec!["used the first of 3".to_owned(), String::new(), "\n\"".to_owned()],
         running_time_max: Some(Duration::from_millis(1_500)),
+        models: vec!["checkpoints/a b\\c.safetensors".to_owned(), "vae/é.safetensors".to_owned()],
+        workload: "[1, 4, 64, 64]".to_owned(),
         ..JobRecord::new(id, created_at, json(workflow))
     }
 }
@@ -183,11 +186,7 @@ async fn the_newest_of_a_shape_come_first(store: &dyn JobStore) {
         };
         let id = of_shape.id;
         store.create(of_shape, &owner()).await.expect("create");
-        let last = if second == 3 {
-            lost()
-        } else {
-            Event::Finished { nodes: Vec::new(), texts: Vec::new() }
-        };
+        let last = if second == 3 { lost() } else { finished(None, None) };
         for event in [submit_started(), Event::Accepted { warnings: Vec::new() }, last] {
             store.append(&id, event, moment(800)).await.expect("a legal event");
         }
@@ -198,6 +197,54 @@ async fn the_newest_of_a_shape_come_first(store: &dyn JobStore) {
     let expected: Vec<JobId> = ended.into_iter().rev().skip(1).take(2).collect();
     assert_eq!(found, expected, "the last one did not end well");
     assert!(store.latest_of_shape("none", 2).await.expect("reading").is_empty());
+}
+
+async fn what_jobs_took_is_told_of_the_latest(store: &dyn JobStore) {
+    let here = "http://127.0.0.1:8190/";
+    let end = async |second, server: &str, models: &[&str], last: Event| {
+        let record = JobRecord {
+            models: models.iter().map(|model| (*model).to_owned()).collect(),
+            workload: "[1, 4, 128, 128]".to_owned(),
+            ..JobRecord::new(new_id(), moment(900), Json::Null)
+        };
+        let id = record.id;
+        let sent = Event::SubmitStarted { server: server.to_owned() };
+        store.create_with(record, &owner(), sent, moment(900)).await.expect("create");
+        let accepted = Event::Accepted { warnings: Vec::new() };
+        store.append(&id, accepted, moment(900)).await.expect("a legal event");
+        store.append(&id, last, moment(second)).await.expect("a legal event");
+        id
+    };
+    let peak = MemoryPeak {
+        used_bytes: u64::MAX,
+        torch_bytes: Some(7),
+        samples: 2,
+        ..MemoryPeak::new("cuda", 24 << 30)
+    };
+    let files = ["checkpoints/a.safetensors", "vae/b.safetensors"];
+    let ran = Some(Duration::from_millis(12_345));
+    // It ends later than the one after it, which counts: not when it was recorded.
+    let seen = end(903, here, &files, finished(ran, Some(peak.clone()))).await;
+    let unseen = end(902, here, &files, finished(None, None)).await;
+    end(904, here, &[], finished(ran, None)).await;
+    end(905, here, &files, lost()).await;
+    end(906, "http://127.0.0.1:8191/", &files, finished(ran, None)).await;
+    let outcome = |job, second, ran, memory| Outcome {
+        job,
+        ended_at: moment(second),
+        server: here.to_owned(),
+        models: files.map(str::to_owned).to_vec(),
+        workload: "[1, 4, 128, 128]".to_owned(),
+        ran,
+        memory,
+    };
+    let expected = [outcome(seen, 903, ran, Some(peak)), outcome(unseen, 902, None, None)];
+    assert_eq!(store.outcomes(here, u32::MAX).await.expect("reading"), expected);
+    let latest = store.outcomes(here, 1).await.expect("reading");
+    assert_eq!(latest, expected.get(..1).expect("two were expected"));
+    let keep = Retention { recorded_since: Some(moment(901)), jobs_max: None };
+    store.prune(&keep).await.expect("pruning");
+    assert_eq!(store.outcomes(here, 10).await.expect("reading"), [], "they are gone with the jobs");
 }
 
 async fn jobs_of_the_dead_are_adopted_oldest_first(store: &dyn JobStore) {
@@ -337,6 +384,10 @@ fn finals() -> Vec<State> {
 
 fn owner() -> OwnerId {
     OwnerId::random()
+}
+
+fn finished(ran: Option<Duration>, memory: Option<MemoryPeak>) -> Event {
+    Event::Finished { nodes: Vec::new(), texts: Vec::new(), ran, memory }
 }
 
 fn submit_started() -> Event {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Adoption, Appended, JobCursor, JobPage, JobQuery, JobStore, Retention, StoreError};
-use crate::{Event, Job, JobId, JobRecord, OwnerId, State};
+use crate::{Event, Job, JobId, JobRecord, Outcome, OwnerId, State};
 
 /// Jobs that are forgotten with the process: for tests, and for a server that is told to keep
 /// nothing.
@@ -134,6 +134,15 @@ impl JobStore for MemoryJobs {
             ..JobQuery::default()
         };
         self.list(&query).await.map(|page| page.jobs)
+    }
+
+    async fn outcomes(&self, server: &str, limit: u32) -> Result<Vec<Outcome>, StoreError> {
+        let kept = self.lock();
+        let outcomes = kept.jobs.values().filter_map(|owned| Outcome::of(&owned.job));
+        let mut outcomes: Vec<_> = outcomes.filter(|outcome| outcome.server == server).collect();
+        outcomes.sort_by_key(|outcome| std::cmp::Reverse((outcome.ended_at, outcome.job)));
+        outcomes.truncate(usize::try_from(limit.min(Outcome::LIMIT_MAX)).unwrap_or(usize::MAX));
+        Ok(outcomes)
     }
 
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@
 
 mod engine;
 mod faults;
+mod memory;
 mod prefixes;
 mod recovery;
 mod servers;

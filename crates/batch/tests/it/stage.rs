@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use batch::{
     Adoption, Appended, Engine, EngineOptions, Event, Failure, FinishError, Finished, Finisher,
-    Job, JobId, JobPage, JobQuery, JobRecord, JobStore, MemoryJobs, OwnerId, Progress, Retention,
-    ServerOptions, State, StoreError, Unsure,
+    Job, JobId, JobPage, JobQuery, JobRecord, JobStore, MemoryJobs, Outcome, OwnerId, Progress,
+    Retention, ServerOptions, State, StoreError, Unsure,
 };
 use comfy_client::{Client, ClientOptions};
 use comfy_sim::{Sim, SimOptions};
@@ -205,7 +205,7 @@ impl Finisher for Keep {
             let failure = Failure::new("results_unreachable", "the connection was reset");
             return Err(FinishError::Results { failure, try_again: true });
         }
-        let event = Event::Finished { nodes: finished.nodes.to_vec(), texts: Vec::new() };
+        let event = finished.event(Vec::new());
         Ok(self.store.append(&finished.job.record.id, event, Timestamp::now()).await?.state)
     }
 }
@@ -320,6 +320,10 @@ impl JobStore for Killed {
             return Err(StoreError::Damaged { id: "a job".to_owned(), problem });
         }
         self.jobs.latest_of_shape(shape_digest, limit).await
+    }
+
+    async fn outcomes(&self, server: &str, limit: u32) -> Result<Vec<Outcome>, StoreError> {
+        self.jobs.outcomes(server, limit).await
     }
 
     async fn renew(&self, owner: &OwnerId, until: Timestamp) -> Result<(), StoreError> {

@@ -145,7 +145,8 @@ pub(super) async fn assets() -> Response {
 }
 
 /// The shape of the real server, and the truth about this one: no Python, no `torch`, no device.
-pub(super) async fn system_stats() -> Response {
+pub(super) async fn system_stats(State(server): State<Arc<Server>>) -> Response {
+    let memory = server.memory.ask();
     let package =
         |name: &str, version: &str| json!({"name": name, "installed": null, "required": version});
     let system = json!({
@@ -171,11 +172,11 @@ pub(super) async fn system_stats() -> Response {
     });
     let device = json!({
         "name": "comfy-sim (no device)",
-        "type": "cpu",
-        "index": null,
-        "vram_total": 0,
-        "vram_free": 0,
-        "torch_vram_total": 0,
+        "type": memory.kind,
+        "index": (memory.kind != "cpu").then_some(0),
+        "vram_total": memory.total_bytes,
+        "vram_free": memory.total_bytes.saturating_sub(memory.used_bytes),
+        "torch_vram_total": memory.torch_bytes,
         "torch_vram_free": 0,
     });
     reply::json(&json!({"system": system, "devices": [device]}))

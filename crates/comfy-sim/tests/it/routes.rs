@@ -1,4 +1,4 @@
-use comfy_sim::{Moment, Sim, SimOptions};
+use comfy_sim::{Moment, Sim, SimMemory, SimOptions};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
@@ -269,6 +269,21 @@ async fn the_server_says_what_it_is() {
     assert_eq!(stats["system"]["deploy_environment"], "comfy-sim");
     assert_eq!(stats["system"]["comfyui_version"], "0.33.0");
     assert_eq!(stats["devices"][0]["name"], "comfy-sim (no device)");
+    assert_eq!(
+        (&stats["devices"][0]["type"], &stats["devices"][0]["vram_total"]),
+        (&json!("cpu"), &json!(0))
+    );
+    sim.set_memory(SimMemory { kind: "cuda", total_bytes: 24, used_bytes: 17, torch_bytes: 15 });
+    let stats = get(&sim, "/system_stats").await.json();
+    assert_eq!(
+        (&stats["devices"][0]["type"], &stats["devices"][0]["index"]),
+        (&json!("cuda"), &json!(0))
+    );
+    assert_eq!(
+        (&stats["devices"][0]["vram_free"], &stats["devices"][0]["torch_vram_total"]),
+        (&json!(7), &json!(15))
+    );
+    assert_eq!(sim.memory_asked(), 2);
     assert!(get(&sim, "/object_info").await.json().as_object().unwrap().len() > 800);
     assert_eq!(get(&sim, "/object_info/NoSuchNode").await.json(), json!({}));
     assert!(get(&sim, "/models/checkpoints").await.json().as_array().unwrap().len() > 20);

@@ -68,9 +68,9 @@ impl Factory {
         }
         let contest = contest(&runnable, wanted);
         let mut notes = Vec::new();
-        let best =
-            models::best_of(installed.server, wanted.task, wanted.prompt, &contest, &mut notes)
-                .await?;
+        let best = self
+            .best_of(installed.server, wanted.task, wanted.prompt, &contest, &mut notes)
+            .await?;
         let name = best.as_ref().map(|best| best.best.name());
         let is_best = |one: &&Runnable<'_>| named(one.template) == name;
         let Some(picked) = runnable.iter().find(is_best).or(runnable.first()) else {
@@ -91,9 +91,9 @@ impl Factory {
             candidates.iter().map(|template| Runnable { template, model: None }).collect();
         let contest = contest(&all, wanted);
         let mut notes = Vec::new();
-        let best =
-            models::best_of(installed.server, wanted.task, wanted.prompt, &contest, &mut notes)
-                .await?;
+        let best = self
+            .best_of(installed.server, wanted.task, wanted.prompt, &contest, &mut notes)
+            .await?;
         let name = best.as_ref().map(|best| best.best.name());
         let is_best = |template: &&&Template| named(template) == name;
         let Some(template) = candidates.iter().find(is_best).or(candidates.first()) else {

@@ -11,52 +11,56 @@ use super::{
     recommend::{looks, refused},
     registry,
 };
-use crate::{error::Error, servers::Server};
+use crate::{error::Error, factory::Factory, servers::Server};
 
 /// The workflows that would run, by [`Variant::name_in`] of the models that they are for.
 pub(crate) type Contest = BTreeMap<String, Workflow>;
 
-/// The model for which most speaks of those that a server could run at once, all their files being
-/// there. `None` where the registry knows none of them for this task.
-pub(crate) async fn best_of(
-    server: &Server,
-    task: Task,
-    prompt: &str,
-    contest: &Contest,
-    notes: &mut Vec<String>,
-) -> Result<Option<Recommended<'static>>, Error> {
-    let registry = registry()?;
-    let among: BTreeSet<String> = contest.keys().cloned().collect();
-    if among.is_empty() {
-        return Ok(None);
-    }
-    let mut wish = Understanding::of_task(task);
-    // There is nothing to choose by the looks where there is nothing to choose.
-    if among.len() > 1 {
-        wish.style = looks(prompt)?;
-    }
-    let device = or_note(device(server, &OnDevice::default()).await, "memory is free", notes);
-    let files = or_note(server.inventory().await, "memory the files take", notes);
-    let files = files.map(|files| files.weights()).unwrap_or_default();
-    let memory = |family: &Family, variant: &Variant| {
-        let workflow = contest.get(&variant.name_in(family))?;
-        let needs = registry.estimate(workflow, device.as_ref()?, &files).needs()?;
-        Some(MemoryNeed { fits_fully_bytes: needs.fully, runs_at_all_bytes: needs.at_all })
-    };
-    let here = Surroundings {
-        free_bytes: device.as_ref().map(model_registry::memory::Device::free),
-        installed: Some(&|_| true),
-        memory: &memory,
-        ..Surroundings::unknown()
-    };
-    let request = Request { among: Some(&among), ..Request::new(&wish) };
-    match registry.recommend(&request, &here) {
-        Ok(recommended) => {
-            notes.extend(recommended.notes.iter().cloned());
-            Ok(Some(recommended))
+impl Factory {
+    /// The model for which most speaks of those that a server could run at once, all their files being
+    /// there. `None` where the registry knows none of them for this task.
+    pub(crate) async fn best_of(
+        &self,
+        server: &Server,
+        task: Task,
+        prompt: &str,
+        contest: &Contest,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Recommended<'static>>, Error> {
+        let registry = registry()?;
+        let among: BTreeSet<String> = contest.keys().cloned().collect();
+        if among.is_empty() {
+            return Ok(None);
         }
-        Err(model_registry::AskError::NoModel { .. }) => Ok(None),
-        Err(error) => Err(refused(error)),
+        let mut wish = Understanding::of_task(task);
+        // There is nothing to choose by the looks where there is nothing to choose.
+        if among.len() > 1 {
+            wish.style = looks(prompt)?;
+        }
+        let device = or_note(device(server, &OnDevice::default()).await, "memory is free", notes);
+        let files = or_note(server.inventory().await, "memory the files take", notes);
+        let files = files.map(|files| files.weights()).unwrap_or_default();
+        let times = self.past(Some(&server.name), notes).await?.times(registry);
+        let memory = |family: &Family, variant: &Variant| {
+            let workflow = contest.get(&variant.name_in(family))?;
+            let needs = registry.estimate(workflow, device.as_ref()?, &files).needs()?;
+            Some(MemoryNeed { fits_fully_bytes: needs.fully, runs_at_all_bytes: needs.at_all })
+        };
+        let here = Surroundings {
+            free_bytes: device.as_ref().map(model_registry::memory::Device::free),
+            installed: Some(&|_| true),
+            memory: &memory,
+            history: &|family, variant| times.history(family, variant),
+        };
+        let request = Request { among: Some(&among), ..Request::new(&wish) };
+        match registry.recommend(&request, &here) {
+            Ok(recommended) => {
+                notes.extend(recommended.notes.iter().cloned());
+                Ok(Some(recommended))
+            }
+            Err(model_registry::AskError::NoModel { .. }) => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
     }
 }
 

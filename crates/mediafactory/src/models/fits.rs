@@ -6,7 +6,7 @@ use super::{
     Variant, find,
     inventory::base_name,
     memory::{MemoryAnswer, OnDevice, device},
-    variants,
+    registry, variants,
 };
 use crate::{error::Error, factory::Factory, failure};
 
@@ -77,7 +77,13 @@ impl Factory {
         let asked = Asked { width, height, frames, batch };
         let family = found.family;
         let estimate = family.estimate(variant, &asked, &device, &files);
-        Ok(MemoryAnswer { estimate, device, model: Some((family, variant)), notes })
+        let measured = if on.is_a_server() {
+            let past = self.past(on.backend.as_deref(), &mut notes).await?;
+            past.of_variant(registry()?, family, variant)
+        } else {
+            None
+        };
+        Ok(MemoryAnswer { estimate, device, model: Some((family, variant)), measured, notes })
     }
 }
 

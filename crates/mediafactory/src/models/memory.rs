@@ -9,7 +9,7 @@ use model_registry::memory::{
 use serde_json::{Value, json};
 use workflow_graph::Json;
 
-use super::{Family, Variant, headers, registry, told::told};
+use super::{Family, Measured, Variant, headers, registry, told::told};
 use crate::{
     error::Error,
     factory::Factory,
@@ -42,8 +42,8 @@ pub struct OnDevice {
     pub free_vram_gb: Option<f64>,
 }
 
-/// What memory is needed, stage by stage, and whether it is there. It is computed, not measured:
-/// nobody records the peaks of finished jobs yet.
+/// What memory is needed, stage by stage, and whether it is there. It is computed; what was seen in
+/// use while such jobs ran stands beside it and changes no number of it.
 ///
 /// ```
 /// # fn of(answer: &mediafactory::models::MemoryAnswer) {
@@ -60,8 +60,18 @@ pub struct MemoryAnswer {
     pub device: Device,
     /// The model and the way to run it, where no workflow was given.
     pub model: Option<(&'static Family, &'static Variant)>,
+    /// What was seen in use while such jobs ran at the server that is asked about; `None` where none
+    /// was looked at, and for a card that somebody thinks of.
+    pub measured: Option<Measured>,
     /// What was chosen for the caller, and what could not be found out.
     pub notes: Vec<String>,
+}
+
+impl OnDevice {
+    /// Whether a server is meant, and not a card that somebody thinks of.
+    pub(super) fn is_a_server(&self) -> bool {
+        self.total_vram_gb.is_none() || self.backend.is_some()
+    }
 }
 
 impl Factory {
@@ -92,8 +102,15 @@ impl Factory {
             .filter_map(|(_, input)| input.as_literal()?.as_str())
             .collect();
         let files = self.sizes(on, &|file| names.contains(file), &mut notes).await?;
-        let estimate = registry()?.estimate(&workflow, &device, &files);
-        Ok(MemoryAnswer { estimate, device, model: None, notes })
+        let registry = registry()?;
+        let estimate = registry.estimate(&workflow, &device, &files);
+        let measured = if on.is_a_server() {
+            let past = self.past(on.backend.as_deref(), &mut notes).await?;
+            past.of_workload(&registry.workload(&workflow))
+        } else {
+            None
+        };
+        Ok(MemoryAnswer { estimate, device, model: None, measured, notes })
     }
 
     /// What is known of the files of a server, which may be nothing. The headers of those that are
@@ -227,6 +244,7 @@ impl MemoryAnswer {
             let total = stage.total.map_or("unknown".to_owned(), in_gib);
             format!("- {}{node}: {total}, {}", stage.kind.as_str(), stage.reason)
         }));
+        lines.extend(self.measured.as_ref().map(|measured| format!("- measured: {measured}")));
         let suggestions = estimate.suggestions.iter();
         lines.extend(suggestions.map(|suggestion| format!("- suggestion: {}", suggestion.told)));
         lines.extend(estimate.unknown.iter().map(|what| format!("- not known: {what}")));
@@ -234,8 +252,8 @@ impl MemoryAnswer {
         lines.join("\n")
     }
 
-    /// `{verdict, model?, variant?, device, needs?, peak?, stages, suggestions, assumptions, unknown,
-    /// notes}`; all amounts in bytes.
+    /// `{verdict, model?, variant?, device, needs?, peak?, measured?, stages, suggestions, assumptions,
+    /// unknown, notes}`; all amounts in bytes.
     pub fn to_json(&self) -> Json {
         let (estimate, device) = (&self.estimate, &self.device);
         let needs = estimate.needs();
@@ -253,6 +271,7 @@ impl MemoryAnswer {
             },
             "needs": needs.map(|needs| json!({"fully_bytes": needs.fully, "at_all_bytes": needs.at_all})),
             "peak": peak.map(|peak| json!({"stage": peak.kind.as_str(), "total_bytes": peak.total})),
+            "measured": self.measured.as_ref().map(Measured::told),
             "offloaded_bytes": estimate.offloaded(),
             "stages": estimate.stages.iter().map(of_stage).collect::<Vec<_>>(),
             "suggestions": estimate.suggestions.iter().map(of_suggestion).collect::<Vec<_>>(),

@@ -15,15 +15,17 @@
 //!
 //! # What it does not do
 //!
-//! It measures nothing: memory is computed as ComfyUI computes it, and the peaks of finished jobs
-//! are not recorded anywhere yet. It downloads nothing.
+//! Memory is computed as ComfyUI computes it; what was seen in use while past jobs ran is told beside
+//! that and changes no number. It downloads nothing.
 
 mod among;
 mod current;
 mod fits;
 mod headers;
 mod inventory;
+mod measured;
 mod memory;
+mod past;
 mod recommend;
 mod search;
 mod settings;
@@ -38,14 +40,12 @@ pub use model_registry::{
 };
 
 pub(crate) use self::{
-    among::{Contest, best_of},
-    inventory::FileCache,
-    memory::in_gib,
-    recommend::task_named,
+    among::Contest, inventory::FileCache, memory::in_gib, past::workload, recommend::task_named,
 };
 pub use self::{
     current::{CurrentModels, ModelQuery, ModelToday},
     fits::FitQuestion,
+    measured::{Likeness, Measured, describe_peak},
     memory::{MemoryAnswer, OnDevice},
     recommend::{ModelAdvice, Wish},
     search::{ModelHit, ModelHits},

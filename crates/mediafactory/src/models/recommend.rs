@@ -86,8 +86,8 @@ pub struct ModelAdvice {
 
 impl Factory {
     /// The model to take for a wish: of all that can do the task the one for which most speaks,
-    /// what the server has and what fits into its memory included. Times are not told: past jobs
-    /// are not counted by model yet.
+    /// what the server has, what fits into its memory and how long past jobs took there included.
+    /// Results are not rated yet, so no rating counts.
     pub async fn recommend_model(&self, wish: &Wish) -> Result<ModelAdvice, Error> {
         let registry = registry()?;
         let understood = understood(wish)?;
@@ -95,6 +95,7 @@ impl Factory {
         let priority = priority.map_err(refused)?.unwrap_or(Priority::Balanced);
         let (inventory, mut notes) = self.files_if_any(wish.backend.as_deref()).await?;
         let device = self.device_of(wish, &understood, &mut notes).await?;
+        let times = self.past(wish.backend.as_deref(), &mut notes).await?.times(registry);
         let files = inventory.as_ref().map(|files| files.weights()).unwrap_or_default();
         let is_there = |file: &ModelFile| {
             let inventory = inventory.as_ref();
@@ -111,7 +112,7 @@ impl Factory {
             free_bytes: device.as_ref().map(Device::free),
             installed,
             memory: &memory,
-            ..Surroundings::unknown()
+            history: &|family, variant| times.history(family, variant),
         };
         let request = Request {
             priority,
@@ -207,7 +208,8 @@ pub(super) fn refused(error: AskError) -> Error {
 
 impl ModelAdvice {
     /// `{model, variant, title, task, confidence, reasoning, fit, memory?, missing_files?,
-    /// download_bytes?, alternatives, understood, notes}`; amounts in bytes.
+    /// download_bytes?, estimated_seconds?, past_jobs?, alternatives, understood, notes}`; amounts in
+    /// bytes.
     pub fn to_json(&self) -> Json {
         let Recommended { task, best, alternatives, confidence, notes, .. } = &self.recommended;
         let style = self.understood.style.as_ref().map(|style| style.value.as_str());
@@ -260,6 +262,7 @@ fn of_choice(choice: &Choice<'_>) -> Map<String, Value> {
         ("missing_files", json!(missing)),
         ("download_bytes", json!(choice.download_bytes)),
         ("estimated_seconds", json!(choice.estimated_seconds())),
+        ("past_jobs", json!(choice.history.map(|history| history.jobs))),
     ])
 }
 

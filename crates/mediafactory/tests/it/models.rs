@@ -1,13 +1,15 @@
 //! What is known of models, held against a server.
 
-use comfy_sim::{Sim, SimOptions};
+use std::time::Duration;
+
+use comfy_sim::{Moment, Sim, SimMemory, SimOptions};
 use mediafactory::{
-    Factory, FailureCode, Json,
+    Factory, FailureCode, JobReport, Json, State, Waited,
     config::{Backend, Config},
-    models::{FitQuestion, ModelQuery, OnDevice, Wish},
+    models::{FitQuestion, Likeness, ModelQuery, OnDevice, Wish},
 };
 
-use crate::stage::Stage;
+use crate::stage::{Stage, run};
 
 const SAVED: &str = r#"{"nodes": [
     {"id": 1, "type": "CheckpointLoaderSimple", "widgets_values": ["tiny-sd15.safetensors"],
@@ -155,5 +157,111 @@ async fn a_wish_that_nobody_can_read_is_refused_with_what_would_help() {
     assert!(words(memory).await.starts_with("there is no memory of -1 GB"));
     assert!(words(Wish::default()).await.starts_with("neither a description nor a task"));
     assert!(words(Wish::new("make something nice")).await.starts_with("it is not clear"));
+    stage.factory.shutdown().await;
+}
+
+/// A workflow of a model that the data knows, held at its first step.
+const SAMPLING: &str = r#"{"1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd_xl_turbo_1.0_fp16.safetensors"}},
+    "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "a fox", "clip": ["1", 1]}},
+    "3": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "4": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 2, "cfg": 1.0, "sampler_name": "euler",
+        "scheduler": "simple", "denoise": 1.0, "model": ["1", 0], "positive": ["2", 0], "negative": ["2", 0], "latent_image": ["3", 0]}},
+    "5": {"class_type": "VAEDecode", "inputs": {"samples": ["4", 0], "vae": ["1", 2]}},
+    "6": {"class_type": "SaveImage", "inputs": {"images": ["5", 0], "filename_prefix": "t"}}}"#;
+
+/// How long a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn memory(used_gib: u64) -> SimMemory {
+    let used_bytes = used_gib << 30;
+    SimMemory { kind: "cuda", total_bytes: 24 << 30, used_bytes, torch_bytes: used_bytes / 2 }
+}
+
+/// Runs a workflow that the server holds until it was asked for its memory while that much was in use.
+async fn run_with_memory(stage: &Stage, workflow: &str, used_gib: u64) -> JobReport {
+    let gate = stage.sim.hold(Moment::AtStep(1));
+    let started = stage.factory.start_workflow(run(workflow)).await.unwrap();
+    gate.reached().await;
+    let mut progress = stage.factory.progress(&started.job).unwrap();
+    let running = progress.wait_for(|progress| progress.state == State::Running);
+    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap();
+    stage.sim.set_memory(memory(used_gib));
+    let before = stage.sim.memory_asked();
+    // The second question is sent after the first was answered.
+    for asked in 1..=2 {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        tokio::time::resume();
+        let asked = async {
+            while stage.sim.memory_asked() < before + asked {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    }
+    stage.sim.set_memory(memory(2));
+    gate.release();
+    let Waited::Finished(report) = stage.factory.wait(&started.job, PATIENCE).await.unwrap() else {
+        unreachable!("the server goes on at once")
+    };
+    report
+}
+
+#[tokio::test]
+async fn what_past_jobs_took_is_told_beside_what_is_computed() {
+    let stage = Stage::new().await;
+    stage.sim.set_memory(memory(2));
+    let estimate = |text: &str| {
+        let workflow = Json::parse(text.as_bytes()).unwrap();
+        let on = OnDevice::default();
+        let factory = &stage.factory;
+        async move { factory.estimate_vram(workflow, &on).await.unwrap() }
+    };
+    let before = estimate(SAMPLING).await;
+    assert_eq!(before.measured, None);
+    assert!(!before.to_json().to_string().contains("measured"), "nothing is told of nothing");
+    let report = run_with_memory(&stage, SAMPLING, 17).await;
+    let peak = report.memory.unwrap();
+    assert_eq!((peak.used_bytes >> 30, peak.torch_bytes), (17, Some(17 << 29)));
+
+    let same = estimate(&SAMPLING.replace("\"seed\": 1", "\"seed\": 2")).await.measured.unwrap();
+    assert_eq!((same.likeness, same.jobs, &same.peak), (Likeness::Workload, 1, &peak));
+    assert_eq!(Some(same.at), report.finished_at);
+    let larger = estimate(&SAMPLING.replace("64", "128")).await;
+    let measured = larger.measured.as_ref().unwrap();
+    assert_eq!(
+        (measured.likeness, &*measured.sizes),
+        (Likeness::Files, &["[1, 4, 8, 8]".to_owned()][..])
+    );
+    assert!(
+        larger.summary().contains("- measured: 17.0 GiB of 24.0 GiB video memory"),
+        "{}",
+        larger.summary()
+    );
+    let model = FitQuestion::new("sdxl-turbo");
+    let fits = stage.factory.check_model_fits(&model).await.unwrap();
+    assert_eq!(fits.measured.unwrap().likeness, Likeness::Model);
+    let imagined = FitQuestion { on: card(24.0), ..model };
+    let fits = stage.factory.check_model_fits(&imagined).await.unwrap();
+    assert_eq!(fits.measured, None, "that card is no server's");
+
+    let wish = Wish { alternatives: Some(10), ..Wish::new("portrait, 8 GB") };
+    let advice = stage.factory.recommend_model(&wish).await.unwrap().recommended;
+    let all = advice.alternatives.iter().chain([&advice.best]);
+    let counted: Vec<_> = all.filter(|choice| choice.history.is_some()).collect();
+    assert_eq!(counted.len(), 1, "one model ran");
+    let history = counted[0].history.unwrap();
+    assert_eq!(
+        (counted[0].family.name.as_str(), history.jobs, history.ratings),
+        ("sdxl-turbo", 1, 0)
+    );
+    assert_eq!(counted[0].estimated_seconds(), history.median_seconds);
+
+    // What was answered from the server's cache is no time.
+    let again = stage.factory.run_workflow(run(SAMPLING)).await.unwrap();
+    assert!(again.memory.is_none() && again.nodes.iter().all(|node| node.cached));
+    let advice = stage.factory.recommend_model(&wish).await.unwrap().recommended;
+    let mut all = advice.alternatives.iter().chain([&advice.best]);
+    assert!(all.any(|choice| choice.history == Some(history)));
     stage.factory.shutdown().await;
 }

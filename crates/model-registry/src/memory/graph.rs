@@ -150,6 +150,7 @@ impl<'w> Graph<'w> {
                 tokens: before.tokens.or_else(|| self.tokens(node)),
                 seconds: before.seconds.or_else(|| self.seconds(node)),
                 batch: before.batch.max(self.count(node, &["batch_size", "amount"]).unwrap_or(1)),
+                is_assumed: false,
             });
         }
         let canvas = canvas?;
@@ -195,15 +196,23 @@ pub(super) struct Named<'w> {
 impl Named<'_> {
     /// The folder of ComfyUI that nodes take files of this kind from.
     pub(super) fn folder(&self) -> &'static str {
-        let folders = [
-            (ModelKind::Checkpoint, "checkpoints"),
-            (ModelKind::TextEncoder, "text_encoders"),
-            (ModelKind::Vae, "vae"),
-            (ModelKind::ControlNet, "controlnet"),
-        ];
-        let known = folders.iter().find(|(kind, _)| *kind == self.kind);
-        known.map_or("diffusion_models", |(_, folder)| folder)
+        folder(self.kind).unwrap_or("diffusion_models")
     }
+}
+
+/// The folder of ComfyUI that files of a kind are in, where they all are in one.
+pub(super) fn folder(kind: ModelKind) -> Option<&'static str> {
+    Some(match kind {
+        ModelKind::Checkpoint => "checkpoints",
+        ModelKind::Diffusion => "diffusion_models",
+        ModelKind::TextEncoder => "text_encoders",
+        ModelKind::Vae => "vae",
+        ModelKind::Lora => "loras",
+        ModelKind::ControlNet => "controlnet",
+        ModelKind::ClipVision => "clip_vision",
+        ModelKind::Upscaler => "upscale_models",
+        ModelKind::Service | ModelKind::Other | _ => return None,
+    })
 }
 
 fn links<'n>(

@@ -54,8 +54,9 @@ mod suggest;
 mod tensors;
 mod weights;
 mod workflow;
+mod workload;
 
-use workflow_graph::Workflow;
+use workflow_graph::{Workflow, roles};
 
 use self::plan::Plan;
 pub use self::{
@@ -66,6 +67,7 @@ pub use self::{
     estimate::{Basis, Change, Estimate, ModelMemory, StageKind, StageMemory, Suggestion},
     files::WeightFiles,
     tensors::{Dtype, Part, Sums, TensorTable},
+    workload::Workload,
 };
 use crate::{family::Family, registry::Registry, variant::Variant};
 
@@ -73,7 +75,7 @@ impl Registry {
     /// What a workflow needs of a device. What the registry and `files` do not know is said, not
     /// guessed.
     pub fn estimate(&self, workflow: &Workflow, device: &Device, files: &WeightFiles) -> Estimate {
-        of(&workflow::plan(self, workflow), device, files)
+        of(&workflow::plan(self, workflow, &roles::of(workflow)), device, files)
     }
 
     /// What a variant of a family needs of a device, run as its official template does.

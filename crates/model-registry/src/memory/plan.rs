@@ -140,6 +140,8 @@ pub(super) struct Canvas {
     pub(super) seconds: Option<f64>,
     /// Tokens or cells, of models that make 3D.
     pub(super) tokens: Option<u64>,
+    /// Whether nothing in the workflow says this: it is what was taken to be so.
+    pub(super) is_assumed: bool,
 }
 
 /// Sound is sampled so often at most, by the models whose latents are known.
@@ -147,7 +149,21 @@ const SAMPLES_PER_SECOND: f64 = 48_000.0;
 
 impl Canvas {
     pub(super) fn pixels(width: u64, height: u64) -> Self {
-        Self { width, height, batch: 1, frames: None, layers: None, seconds: None, tokens: None }
+        Self {
+            width,
+            height,
+            batch: 1,
+            frames: None,
+            layers: None,
+            seconds: None,
+            tokens: None,
+            is_assumed: false,
+        }
+    }
+
+    /// The same, where nothing in the workflow says it.
+    pub(super) fn assumed(self) -> Self {
+        Self { is_assumed: true, ..self }
     }
 
     /// The latent of it. `None` where the data does not know how it comes about.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use workflow_graph::{
     Input, Node, NodeId, Workflow,
-    roles::{self, ModelKind},
+    roles::{ModelKind, Roles},
 };
 
 use super::{
@@ -30,9 +30,8 @@ const CHECKPOINT_ENCODER: u32 = 1;
 const REFERENCE_SIDE: u64 = 1024;
 
 /// Finds the stages of a workflow, in the order ComfyUI is likely to run them.
-pub(super) fn plan<'r>(registry: &'r Registry, workflow: &Workflow) -> Plan<'r> {
-    let roles = roles::of(workflow);
-    let graph = Graph::new(workflow, &roles);
+pub(super) fn plan<'r>(registry: &'r Registry, workflow: &Workflow, roles: &Roles) -> Plan<'r> {
+    let graph = Graph::new(workflow, roles);
     let mut reader = Reader { registry, graph: &graph, notes: Notes::default() };
     let samplers = roles.samplers().iter().take(STAGES_MAX);
     let sampling: Vec<_> = samplers.filter_map(|id| reader.sampling(id)).collect();
@@ -129,7 +128,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
                         found.family.title
                     ));
                 }
-                Some(Canvas { frames, ..canvas })
+                Some(Canvas { frames, ..canvas }.assumed())
             }
             None => {
                 let Some(variant) = variants().next() else {
@@ -139,7 +138,8 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
                     "node {id} makes what the template {} does: no size is written for it",
                     variant.template
                 ));
-                default::canvas(found.family, variant, &Asked::default(), &mut self.notes)
+                let made = Asked::default();
+                default::canvas(found.family, variant, &made, &mut self.notes).map(Canvas::assumed)
             }
         }
     }
@@ -153,7 +153,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
             "node {id} makes {REFERENCE_SIDE}x{REFERENCE_SIDE}: a picture that is read decides, and \
              nothing tells its size"
         ));
-        Some(Canvas::pixels(REFERENCE_SIDE, REFERENCE_SIDE))
+        Some(Canvas::pixels(REFERENCE_SIDE, REFERENCE_SIDE).assumed())
     }
 
     /// Each `ControlNet` is loaded together with the model whose sampling they steer.
@@ -216,7 +216,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
             "a reference picture of unknown size counts as {REFERENCE_SIDE}x{REFERENCE_SIDE}, to \
              which the nodes for editing bring it"
         ));
-        Canvas::pixels(REFERENCE_SIDE, REFERENCE_SIDE)
+        Canvas::pixels(REFERENCE_SIDE, REFERENCE_SIDE).assumed()
     }
 
     fn text_encoding(&mut self, family: Option<&'r Family>) -> Vec<PlannedStage<'r>> {
@@ -306,7 +306,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
                     "the picture that node {id} encodes counts as \
                      {REFERENCE_SIDE}x{REFERENCE_SIDE}: its size is written nowhere"
                 ));
-                Canvas::pixels(REFERENCE_SIDE, REFERENCE_SIDE)
+                Canvas::pixels(REFERENCE_SIDE, REFERENCE_SIDE).assumed()
             }))
         };
         stage.tile = self.tile(node);
@@ -336,7 +336,7 @@ impl<'w, 'r> Reader<'_, 'w, 'r> {
     }
 
     fn found(&self, file: &str) -> Option<Found<'r>> {
-        match self.registry.resolve(file_name(file)) {
+        match self.registry.known(file_name(file))? {
             Resolution::Found(found) => Some(found),
             Resolution::Shared { .. } | Resolution::Unknown { .. } => None,
         }

@@ -15,6 +15,7 @@ mod properties;
 mod table;
 mod variants;
 mod workflows;
+mod workloads;
 
 const GIB: u64 = 1 << 30;
 

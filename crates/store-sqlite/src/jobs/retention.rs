@@ -23,6 +23,9 @@ pub(super) fn prune(connection: &Connection, keep: &Retention) -> Result<u64, Fa
     connection
         .prepare_cached(&format!("DELETE FROM job_log WHERE job IN ({GONE})"))?
         .execute(values)?;
+    connection
+        .prepare_cached(&format!("DELETE FROM outcomes WHERE job IN ({GONE})"))?
+        .execute(values)?;
     let gone = connection
         .prepare_cached(&format!("DELETE FROM jobs WHERE id IN ({GONE})"))?
         .execute(values)?;

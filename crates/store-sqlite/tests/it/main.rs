@@ -39,7 +39,7 @@ fn submit_started() -> Event {
 }
 
 fn finished() -> Event {
-    Event::Finished { nodes: Vec::new(), texts: Vec::new() }
+    Event::Finished { nodes: Vec::new(), texts: Vec::new(), ran: None, memory: None }
 }
 
 /// What a process finds that starts long after all others are dead.

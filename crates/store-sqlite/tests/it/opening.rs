@@ -37,7 +37,7 @@ async fn a_new_database_has_these_tables() {
     SqliteStore::open(&path).await.unwrap().close().await;
     let connection = Connection::open(&path).unwrap();
     let number = |sql| connection.query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(number("PRAGMA user_version"), 2);
+    assert_eq!(number("PRAGMA user_version"), 3);
     assert_eq!(number("PRAGMA application_id"), i64::from(u32::from_be_bytes(*b"MFAC")));
     let mut statement = connection
         .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
@@ -67,7 +67,7 @@ async fn a_newer_database_is_refused_and_left_as_it_is() {
     let before = fs::read(&path).unwrap();
     insta::assert_snapshot!(
         refusal(&path, folder.path()).await,
-        @"the database [folder]/factory.db has schema version 7, but this program knows up to 2; use a newer MediaFactory"
+        @"the database [folder]/factory.db has schema version 7, but this program knows up to 3; use a newer MediaFactory"
     );
     assert_eq!(fs::read(&path).unwrap(), before);
 }
