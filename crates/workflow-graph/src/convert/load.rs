@@ -10,7 +10,7 @@ use super::{
     renumber::{self, Renumbering},
     scene::{
         Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        Present, ROOT, Scene, Slot, Sockets, Virtual,
+        Present, ROOT, Scene, Sockets, Virtual,
     },
     settle,
     table::{Links, NodePlaces},
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     catalog::NodeCatalog,
-    hash::{HashMap, HashSet},
+    hash::HashMap,
     ui::{LinkId, Text, UiGraph, UiMode, UiNode, UiWorkflow},
 };
 
@@ -147,13 +147,14 @@ fn load_graph<'a>(
         ..Graph::default()
     };
     let links = graph.links.len();
-    let (mut read, mut straight) = (links_read, 0);
+    let mut read = links_read;
+    let mut ends = Ends::default();
     let mut instances = Vec::new();
     for (place, saved) in source.nodes().enumerate() {
         read += 1;
         let id = key(scene, &graph, own.of_node(place, saved.id()));
         let node = load_node(scene, &mut graph.links, id.clone(), saved);
-        straight += straight_links(&node, &graph.links);
+        ends.add(&node, &graph.links);
         graph.by_id.insert(&id, graph.nodes.len());
         if let Kind::Instance(definition) = node.kind {
             let place = Place { graph: at, node: graph.nodes.len() };
@@ -169,8 +170,9 @@ fn load_graph<'a>(
         scene.findings.push(Finding::Unreadable { graph, count });
     }
     // A link that was dropped on the way may have been counted.
-    graph.straight = straight == links && graph.links.len() == links;
-    if !graph.straight {
+    let are_all_there = graph.links.len() == links;
+    graph.straight = are_all_there && ends.straight == links;
+    if !graph.straight && !(are_all_there && ends.are_single(&graph)) {
         remove_duplicates(&mut graph);
     }
     repair_boundaries(&mut graph);
@@ -241,14 +243,37 @@ pub(super) fn load_node<'a>(
     Node { id, kind, mode, body, outputs, saved }
 }
 
-/// How many links end in a node just where they say.
-fn straight_links(node: &Node<'_>, links: &Links) -> usize {
-    let ends = node.body.inputs.iter().enumerate();
-    let is_straight = |(at, slot): &(usize, &Slot<'_>)| {
-        let link = slot.link.and_then(|link| links.get(link));
-        link.is_some_and(|link| link.target_slot == *at && link.target == node.id)
-    };
-    ends.filter(is_straight).count()
+/// Where links end, counted while each node is at hand.
+#[derive(Default)]
+struct Ends {
+    /// How many end just where they say.
+    straight: usize,
+    /// How many end in the node that they say, each in a slot of its own by their word.
+    single: usize,
+}
+
+impl Ends {
+    fn add(&mut self, node: &Node<'_>, links: &Links) {
+        let mut taken = 0_u128;
+        for (at, slot) in node.body.inputs.iter().enumerate() {
+            let link = slot.link.and_then(|link| links.get(link));
+            let Some(link) = link.filter(|link| link.target == node.id) else { continue };
+            self.straight += usize::from(link.target_slot == at);
+            let place = u32::try_from(link.target_slot).ok().and_then(|at| 1_u128.checked_shl(at));
+            if let Some(place) = place.filter(|place| taken & place == 0) {
+                taken |= place;
+                self.single += 1;
+            }
+        }
+    }
+
+    /// Whether no two links end in one slot: every link that leads to a node is one of those
+    /// counted.
+    fn are_single(&self, graph: &Graph<'_>) -> bool {
+        let leads_to_node = |(_, link): &(LinkId, &Link)| graph.by_id.get(&link.target).is_some();
+        self.single == graph.links.len()
+            || self.single == graph.links.iter().filter(leads_to_node).count()
+    }
 }
 
 fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
@@ -267,33 +292,12 @@ fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
     virtual_nodes::of_pack(saved.class()).map_or(Kind::Unknown, Kind::Virtual)
 }
 
-/// The two slots that a link joins.
-type Ends<'l> = (&'l str, usize, &'l str, usize);
-
-fn ends(link: &Link) -> Ends<'_> {
-    (&link.origin, link.origin_slot, &link.target, link.target_slot)
-}
-
-/// Whether several links may end in one slot. An input can name only one of them.
-fn has_duplicates(graph: &Graph<'_>) -> bool {
-    let mut others = HashSet::default();
-    graph.links.iter().any(|(id, link)| match graph.node(&link.target) {
-        Some((_, node)) => {
-            let slot = node.body.inputs.get(link.target_slot);
-            slot.is_none_or(|slot| slot.link != Some(id))
-        }
-        None => !others.insert((&*link.target, link.target_slot)),
-    })
-}
-
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
-    if !has_duplicates(graph) {
-        return;
-    }
-    let mut groups: HashMap<Ends<'_>, Vec<LinkId>> = HashMap::default();
+    let mut groups: HashMap<[(&str, usize); 2], Vec<LinkId>> = HashMap::default();
     for (id, link) in graph.links.iter() {
-        groups.entry(ends(link)).or_default().push(id);
+        let ends = [(&*link.origin, link.origin_slot), (&*link.target, link.target_slot)];
+        groups.entry(ends).or_default().push(id);
     }
     let groups: Vec<Vec<LinkId>> = groups.into_values().filter(|ids| ids.len() > 1).collect();
     for ids in groups {
