@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::{
     Finding, class_node,
+    filled::Filled,
     group::Groups,
     instance, migrate,
     renumber::{self, Renumbering},
@@ -212,14 +213,18 @@ pub(super) fn load_node<'a>(
     let (body, mut outputs) = match kind {
         Kind::Class(class) => {
             let made = scene.made.entry(class).or_insert_with(|| class_node::make(class));
-            let body = class_node::load(class, &made.body, saved, (links, &mut scene.sockets));
-            widgetless = made.has_widgetless || body.may_have_widgetless(&made.body);
+            let body = class_node::load_plain(made, saved).unwrap_or_else(|| {
+                let body = class_node::load(class, &made.body, saved, (links, &mut scene.sockets));
+                widgetless = made.has_widgetless || body.may_have_widgetless(&made.body);
+                Filled::from(body)
+            });
             (body, Vec::new())
         }
-        Kind::Instance(definition) => instance::load(scene, definition, saved),
-        Kind::Virtual(_) | Kind::Unknown => {
-            (virtual_nodes::load(saved, &mut scene.sockets), Vec::new())
+        Kind::Instance(definition) => {
+            let (body, outputs) = instance::load(scene, definition, saved);
+            (Filled::from(body), outputs)
         }
+        Kind::Virtual(_) | Kind::Unknown => (scene.sockets.node(saved), Vec::new()),
     };
     // Of ten thousand outputs hardly one is asked for: where a node passes something on, sets
     // widgets, or is about to become an instance.
@@ -255,9 +260,8 @@ struct Ends {
 impl Ends {
     fn add(&mut self, node: &Node<'_>, links: &Links) {
         let mut taken = 0_u128;
-        for (at, slot) in node.body.inputs.iter().enumerate() {
-            let link = slot.link.and_then(|link| links.get(link));
-            let Some(link) = link.filter(|link| link.target == node.id) else { continue };
+        for (at, id) in node.body.links() {
+            let Some(link) = links.get(id).filter(|link| link.target == node.id) else { continue };
             self.straight += usize::from(link.target_slot == at);
             let place = u32::try_from(link.target_slot).ok().and_then(|at| 1_u128.checked_shl(at));
             if let Some(place) = place.filter(|place| taken & place == 0) {
@@ -306,9 +310,9 @@ fn remove_duplicates(graph: &mut Graph<'_>) {
         let target = target.and_then(|id| graph.by_id.get(&id));
         let Some(node) = target.and_then(|at| graph.nodes.get_mut(at)) else { continue };
         let is_one = |link: LinkId| ids.contains(&link);
-        let named = node.body.inputs.iter().find_map(|slot| slot.link.filter(|id| is_one(*id)));
+        let named = node.body.links().map(|(_, id)| id).find(|id| is_one(*id));
         let Some(kept) = named.or_else(|| ids.first().copied()) else { continue };
-        for slot in node.body.inputs.iter_mut().filter(|slot| slot.link.is_some_and(is_one)) {
+        for slot in node.body.own().inputs.iter_mut().filter(|slot| slot.link.is_some_and(is_one)) {
             slot.link = Some(kept);
         }
         for id in ids.into_iter().filter(|id| *id != kept) {

@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use super::{
-    Finding, instance,
+    Finding,
+    filled::Input,
+    instance,
     renumber::Renumbering,
     scene::{
         Boundary, Graph, Held, INPUTS_ID, Key, Kind, Link, Place, Promoted, Scene, Slot, Value,
@@ -174,10 +176,10 @@ fn source<'g>(graph: &'g Graph<'_>, at: usize) -> Option<(&'g str, &'g str)> {
     graph.inputs.get(at)?.links.iter().find_map(|link| {
         let (node, slot) = graph.end_of(*link)?;
         match node.kind {
-            Kind::Instance(_) => Some((&*node.id, &*slot.name)),
+            Kind::Instance(_) => Some((&*node.id, &*slot.socket.name)),
             Kind::Class(_) | Kind::Virtual(_) | Kind::Unknown => {
                 let name = slot.widget.as_deref()?;
-                node.body.widget(name).map(|widget| (&*node.id, &*widget.name))
+                node.body.widget(name).map(|widget| (&*node.id, &*widget.field.name))
             }
         }
     })
@@ -189,7 +191,7 @@ fn plan<'a>(scene: &Scene<'a>, host: Place, entry: &Shown<'a>) -> Plan<'a> {
     let Some(graph) = scene.graph(definition) else { return Plan::Picture };
     let leads_there = |at: usize| source(graph, at) == Some((&*entry.inner, &*entry.widget));
     if let Some(at) = (0..graph.inputs.len()).find(|at| leads_there(*at))
-        && let Some(slot) = node.body.inputs.get(at)
+        && let Some(slot) = node.body.input(at)
     {
         return Plan::Linked(slot.name.clone());
     }
@@ -222,10 +224,10 @@ fn inner_slot(
 ) -> Result<usize, Plan<'static>> {
     let node = scene.graph(definition).and_then(|graph| graph.nodes.get(at));
     let node = node.ok_or(Plan::Lost("is not in the subgraph"))?;
-    let mut slots = node.body.inputs.iter();
+    let mut slots = node.body.inputs();
     if let Kind::Instance(inner) = node.kind {
         let inner = scene.graph(inner);
-        let is_meant = |at: usize, slot: &Slot<'_>| {
+        let is_meant = |at: usize, slot: &Input<'_, '_>| {
             let source = inner.and_then(|graph| source(graph, at));
             match &entry.behind {
                 Some(behind) => source == Some((&**behind, &*entry.widget)),
@@ -244,13 +246,13 @@ fn inner_slot(
     if widget.name == "audioUI" && !widget.sent {
         return Err(Plan::Picture);
     }
-    let belongs = |slot: &Slot<'_>| slot.widget.as_deref() == Some(&*entry.widget);
+    let belongs = |slot: Input<'_, '_>| slot.widget.as_deref() == Some(&*entry.widget);
     slots.position(belongs).ok_or(Plan::Lost("has no input to link it by"))
 }
 
 fn set_input<'a>(scene: &mut Scene<'a>, host: Place, input: &str, value: &Value<'a>) {
     let Some(node) = scene.node_mut(host) else { return };
-    let slot = node.body.inputs.iter_mut().find(|slot| slot.name == input);
+    let slot = node.body.own().inputs.iter_mut().find(|slot| slot.name == input);
     if let Some(promoted) = slot.and_then(|slot| slot.promoted.as_mut())
         && value.is_some()
     {
@@ -263,7 +265,7 @@ fn new_input<'a>(scene: &mut Scene<'a>, host: Place, definition: usize, entry: &
     let Some(node) = node.map(|(at, _)| at) else { return };
     let Ok(slot) = inner_slot(scene, definition, node, entry) else { return };
     let inner = Place { graph: definition, node };
-    let target = scene.node(inner).and_then(|node| node.body.inputs.get(slot));
+    let target = scene.node(inner).and_then(|node| node.body.input(slot));
     let Some(type_name) = target.map(|slot| slot.type_name.clone()) else { return };
     let name = add_input(scene, definition, &entry.widget, &type_name);
     connect(scene, inner, slot);
@@ -289,7 +291,7 @@ pub(super) fn add_input<'a>(
     graph.inputs.push(Boundary { name: name.clone(), type_name: type_name.clone(), links });
     for place in instances(scene, definition) {
         if let Some(node) = scene.node_mut(place) {
-            node.body.inputs.push(Slot::new(name.clone(), type_name.clone()));
+            node.body.own().inputs.push(Slot::new(name.clone(), type_name.clone()));
         }
     }
     name
@@ -304,7 +306,7 @@ pub(super) fn connect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     let Some(graph) = scene.graph_mut(inner.graph) else { return };
     let Some(input) = graph.inputs.len().checked_sub(1) else { return };
     let Some(node) = graph.nodes.get_mut(inner.node) else { return };
-    let Some(target) = node.body.inputs.get_mut(slot) else { return };
+    let Some(target) = node.body.own().inputs.get_mut(slot) else { return };
     target.link = Some(id);
     let link = Link {
         origin: Key::new_static(INPUTS_ID),
@@ -323,7 +325,9 @@ pub(super) fn connect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
 pub(super) fn disconnect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     let Some(graph) = scene.graph_mut(inner.graph) else { return };
     let Some(node) = graph.nodes.get_mut(inner.node) else { return };
-    let Some(id) = node.body.inputs.get_mut(slot).and_then(|slot| slot.link.take()) else { return };
+    let Some(id) = node.body.own().inputs.get_mut(slot).and_then(|slot| slot.link.take()) else {
+        return;
+    };
     let Some(link) = graph.links.swap_remove(id) else { return };
     if link.origin != INPUTS_ID {
         unlist(graph, &link, id);
@@ -351,7 +355,7 @@ fn promote_instances(scene: &mut Scene<'_>, definition: usize, input: usize) {
     };
     for place in instances(scene, definition) {
         let Some(node) = scene.node_mut(place) else { continue };
-        let Some(slot) = node.body.inputs.get_mut(input) else { continue };
+        let Some(slot) = node.body.own().inputs.get_mut(input) else { continue };
         let own: Option<Promoted<'_>> =
             slot.promoted.take().filter(|_| promoted.is_some()).map(|own| *own);
         instance::promote(slot, own.or_else(|| promoted.clone()));

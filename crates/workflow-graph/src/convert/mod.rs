@@ -30,6 +30,7 @@
 mod body;
 mod class_node;
 mod expand;
+mod filled;
 mod finding;
 pub(crate) mod form;
 mod group;
