@@ -7,11 +7,13 @@ use super::{
     Finding, class_node,
     filled::Filled,
     group::Groups,
-    instance, migrate,
+    instance,
+    key::Key,
+    migrate,
     renumber::{self, Renumbering},
     scene::{
-        Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        Present, ROOT, Scene, Sockets, Virtual,
+        Boundary, Graph, INPUTS_ID, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place, Present,
+        ROOT, Scene, Sockets, Virtual,
     },
     settle,
     table::{Links, NodePlaces},
@@ -81,8 +83,8 @@ impl<'a, 'r> Source<'a, 'r> {
         let mut links_read = 0;
         for link in graph.links() {
             links_read += 1;
-            let origin = own.of_reference(link.origin).into();
-            let target = own.of_reference(link.target).into();
+            let origin = Key::from(&*own.of_reference(link.origin));
+            let target = Key::from(&*own.of_reference(link.target));
             let (origin_slot, target_slot) = (link.origin_slot, link.target_slot);
             links.insert(link.id, Link { origin, origin_slot, target, target_slot });
         }
@@ -191,14 +193,15 @@ fn boundary(saved: crate::ui::UiBoundary<'_>) -> Boundary<'_> {
 
 /// The id of a node; one that has none, or that of another node, gets the next number.
 fn key(scene: &mut Scene<'_>, graph: &Graph<'_>, id: Option<Text<'_>>) -> Key {
-    if let Some(id) = id.filter(|id| id != "-1" && graph.by_id.get(id).is_none()) {
-        if let Ok(number) = id.parse() {
+    let is_free = |id: &Key| *id != Key::Number(-1) && graph.by_id.get(id).is_none();
+    if let Some(id) = id.map(|id| Key::from(&*id)).filter(is_free) {
+        if let Some(number) = id.number() {
             scene.numbers.node = scene.numbers.node.max(number);
         }
-        return Key::from(&*id);
+        return id;
     }
     scene.numbers.node = scene.numbers.node.saturating_add(1);
-    Key::from(scene.numbers.node.to_string())
+    Key::Number(scene.numbers.node)
 }
 
 /// One node, filled from a file.
@@ -298,9 +301,9 @@ fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
 
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
-    let mut groups: HashMap<[(&str, usize); 2], Vec<LinkId>> = HashMap::default();
+    let mut groups: HashMap<[(&Key, usize); 2], Vec<LinkId>> = HashMap::default();
     for (id, link) in graph.links.iter() {
-        let ends = [(&*link.origin, link.origin_slot), (&*link.target, link.target_slot)];
+        let ends = [(&link.origin, link.origin_slot), (&link.target, link.target_slot)];
         groups.entry(ends).or_default().push(id);
     }
     let groups: Vec<Vec<LinkId>> = groups.into_values().filter(|ids| ids.len() > 1).collect();

@@ -35,6 +35,7 @@ mod finding;
 pub(crate) mod form;
 mod group;
 mod instance;
+mod key;
 mod load;
 mod migrate;
 mod primitive;

@@ -66,7 +66,7 @@ impl<'a> Writer<'_, 'a> {
             match self.resolver.source(seat, at) {
                 Source::Nothing => {}
                 Source::Output(from, output) => {
-                    let from = Json::from(self.expansion.name(self.scene, from).as_str());
+                    let from = Json::from(self.expansion.name(self.scene, from));
                     let output = Json::from(u64::try_from(output).unwrap_or(u64::MAX));
                     inputs.insert(&*slot.name, Json::Array(vec![from, output]));
                 }

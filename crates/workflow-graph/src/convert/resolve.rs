@@ -217,7 +217,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
     }
 
     fn name(&self, seat: Seat) -> String {
-        self.expansion.name(self.scene, seat).to_string()
+        self.expansion.name(self.scene, seat)
     }
 
     fn input_name(&self, (seat, slot): (Seat, usize)) -> String {

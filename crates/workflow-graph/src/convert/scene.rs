@@ -8,12 +8,13 @@ use super::{
     body::Body,
     filled::{Filled, Input, Plain},
     group::Groups,
+    key::Key,
     table::{Links, NodePlaces},
 };
 use crate::{
     catalog::{NodeCatalog, NodeClass},
     hash::HashMap,
-    json::{self, Json},
+    json::Json,
     ui::{LinkId, Text, UiInput, UiMode, UiNode},
 };
 
@@ -27,14 +28,11 @@ pub(super) enum Held<'a> {
     Made(Rc<Json>),
 }
 
-/// The id of a node within its graph: short, and so in place.
-pub(super) type Key = json::Name;
-
 /// Where links inside a subgraph begin that come from its inputs.
-pub(super) const INPUTS_ID: &str = "-10";
+pub(super) const INPUTS_ID: Key = Key::Number(-10);
 
 /// Where links inside a subgraph end that lead to its outputs.
-pub(super) const OUTPUTS_ID: &str = "-20";
+pub(super) const OUTPUTS_ID: Key = Key::Number(-20);
 
 /// The graph at the top; the definitions of subgraphs follow it.
 pub(super) const ROOT: usize = 0;
@@ -263,12 +261,12 @@ impl<'a> Scene<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn node(&self, id: &str) -> Option<(usize, &Node<'a>)> {
+    pub(super) fn node(&self, id: &Key) -> Option<(usize, &Node<'a>)> {
         let at = self.by_id.get(id)?;
         Some((at, self.nodes.get(at)?))
     }
 
-    pub(super) fn node_mut(&mut self, id: &str) -> Option<&mut Node<'a>> {
+    pub(super) fn node_mut(&mut self, id: &Key) -> Option<&mut Node<'a>> {
         self.nodes.get_mut(self.by_id.get(id)?)
     }
 

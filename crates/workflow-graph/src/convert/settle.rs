@@ -11,8 +11,10 @@ use super::{
 use crate::json::Json;
 
 pub(super) fn settle(scene: &mut Scene<'_>) {
-    number_link_ends(scene);
     let Present { unsettled, primitives, .. } = scene.present;
+    if primitives {
+        number_link_ends(scene);
+    }
     if unsettled {
         remove_widgetless_inputs(scene);
     }
@@ -22,7 +24,8 @@ pub(super) fn settle(scene: &mut Scene<'_>) {
     }
 }
 
-/// Links name the slot where they end; what counts is where the slot is now.
+/// Links name the slot where they end; what counts is where the slot is now. From here on only
+/// primitive nodes ask.
 fn number_link_ends(scene: &mut Scene<'_>) {
     for graph in scene.graphs.iter_mut().filter(|graph| !graph.straight) {
         for node in &graph.nodes {

@@ -5,12 +5,13 @@ use super::{
     body::Body,
     filled::Filled,
     group::{Group, Groups},
+    key::Key,
     load::load_node,
     primitive,
     resolve::takes,
     scene::{
-        Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, OUTPUTS_ID, Output, Place, ROOT, Scene,
-        Slot, Socket, Virtual,
+        Boundary, Graph, INPUTS_ID, Kind, Link, Node, OUTPUTS_ID, Output, Place, ROOT, Scene, Slot,
+        Socket, Virtual,
     },
     widget::is_widget_type,
 };
@@ -47,7 +48,7 @@ fn open<'a>(scene: &mut Scene<'a>, at: usize, group: &'a Group<'a>) {
     let Some(body) = node.map(|node| std::mem::take(node.body.own())) else { return };
     set_inner_values(&mut inner, group, &body);
     scene.numbers.node = scene.numbers.node.saturating_add(1);
-    let id = Key::from(scene.numbers.node.to_string());
+    let id = Key::Number(scene.numbers.node);
     let inputs = link_inputs(scene, &mut inner, group, &body, &id);
     let outputs = link_outputs(scene, &mut inner, group, at, &id);
     scene.graphs.push(inner);
@@ -66,7 +67,7 @@ fn inner_nodes<'a>(scene: &mut Scene<'a>, group: &'a Group<'a>) -> Graph<'a> {
     let mut inner = Graph { name: &group.class.name, ..Graph::default() };
     for saved in &group.nodes {
         scene.numbers.node = scene.numbers.node.saturating_add(1);
-        let id = Key::from(scene.numbers.node.to_string());
+        let id = Key::Number(scene.numbers.node);
         let mut node = load_node(scene, &mut inner.links, id.clone(), *saved);
         // What the file has as links are those of the graph that the group was made in.
         node.body.own().inputs.iter_mut().for_each(|slot| slot.link = None);
@@ -190,8 +191,7 @@ fn link_inputs<'a>(
 /// A link from an input of the subgraph to an inner slot.
 fn enter(inner: &mut Graph<'_>, id: LinkId, input: usize, (node, slot): (usize, usize)) {
     let Some(target) = inner.nodes.get(node).map(|node| node.id.clone()) else { return };
-    let link =
-        Link { origin: Key::new_static(INPUTS_ID), origin_slot: input, target, target_slot: slot };
+    let link = Link { origin: INPUTS_ID, origin_slot: input, target, target_slot: slot };
     inner.links.insert(id, link);
     if let Some(boundary) = inner.inputs.get_mut(input) {
         boundary.links.push(id);
@@ -229,7 +229,7 @@ fn link_outputs<'a>(
         let link = Link {
             origin: from,
             origin_slot: *slot,
-            target: Key::new_static(OUTPUTS_ID),
+            target: OUTPUTS_ID,
             target_slot: outputs.len(),
         };
         inner.links.insert(id, link);
