@@ -111,5 +111,5 @@ fn read_aside(entry: &Json) -> Option<(&str, &Json)> {
         return None;
     };
     let value = entry.get("hostValue").filter(|value| !value.is_null())?;
-    (node == "-1").then_some((name.as_str(), value))
+    (**node == *"-1").then_some((name, value))
 }

@@ -15,6 +15,15 @@ use crate::{
     ui::{SavedValues, UiMode},
 };
 
+/// The inputs of a node as they are written; of two with one name the last counts.
+struct Inputs(Vec<(Name, Json)>);
+
+impl Inputs {
+    fn insert(&mut self, name: impl Into<Name>, value: Json) {
+        self.0.push((name.into(), value));
+    }
+}
+
 /// The prompt and what a person should know of it.
 pub(super) fn write(scene: &Scene<'_>) -> (Object, Vec<Finding>) {
     let mut findings = scene.findings.clone();
@@ -51,7 +60,7 @@ impl<'a> Writer<'_, 'a> {
     fn node(&mut self, seat: Seat, name: &str, node: &Node<'a>) -> Json {
         let values = node.body.widgets().filter(|widget| widget.sent).count();
         let links = node.body.links().count();
-        let mut inputs = Object::with_capacity(values + links);
+        let mut inputs = Inputs(Vec::with_capacity(values + links));
         if let Kind::Class(_) = node.kind {
             for widget in node.body.widgets().filter(|widget| widget.sent) {
                 if let Some(value) = self.widget(name, node, &widget) {
@@ -74,13 +83,13 @@ impl<'a> Writer<'_, 'a> {
                     inputs.insert(&*slot.name, wrapped(value.into_json()));
                 }
                 Source::Value(None) => {
-                    inputs.shift_remove(&slot.name);
+                    inputs.0.retain(|(name, _)| *name != *slot.name);
                 }
             }
         }
         let meta = [(Name::new_static("title"), Json::from(node.title()))];
         let members = [
-            (Name::new_static("inputs"), Json::Object(inputs)),
+            (Name::new_static("inputs"), Json::Object(Object::from(inputs.0))),
             (Name::new_static("class_type"), Json::from(node.saved.class())),
             (Name::new_static("_meta"), Json::Object(meta.into_iter().collect())),
         ];
@@ -88,7 +97,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// Of a class that the server does not have only what the file names can be known.
-    fn unknown(&mut self, name: &str, node: &Node<'a>, inputs: &mut Object) {
+    fn unknown(&mut self, name: &str, node: &Node<'a>, inputs: &mut Inputs) {
         self.findings.push(Finding::UnknownClass {
             node: name.to_owned(),
             class: node.saved.class().to_owned(),
