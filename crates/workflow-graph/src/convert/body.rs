@@ -140,11 +140,12 @@ impl<'a> Body<'a> {
     /// Whether the same inputs and widgets are there whatever is linked and set to a value, each
     /// under a name of its own.
     pub(super) fn is_fixed(&self) -> bool {
-        let is_fixed = |widget: &Widget<'a>| match widget.kind {
-            WidgetKind::DynamicCombo(_) | WidgetKind::CustomIndex | WidgetKind::CustomOption => {
-                false
-            }
-            _ => widget.value.as_deref().is_some_and(|value| !value.is_null()),
+        let is_fixed = |widget: &Widget<'a>| {
+            let brings_others = matches!(
+                widget.kind,
+                WidgetKind::DynamicCombo(_) | WidgetKind::CustomIndex | WidgetKind::CustomOption
+            );
+            !brings_others && widget.value.as_deref().is_some_and(|value| !value.is_null())
         };
         let is_first = |(at, slot): (usize, &Slot<'a>)| {
             self.inputs.iter().position(|other| other.name == slot.name) == Some(at)

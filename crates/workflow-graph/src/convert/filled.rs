@@ -1,6 +1,5 @@
 //! The inputs and widgets of a node in a graph. Nearly every node is as its class makes it but
-//! for its links and saved values, and keeps only these: of ten thousand nodes that is a third of
-//! the memory.
+//! for its links and saved values, and keeps only these.
 
 use std::{borrow::Cow, ops::Deref, rc::Rc};
 
@@ -42,7 +41,8 @@ pub(super) struct Setting<'b, 'a> {
 }
 
 impl<'a> Plain<'a> {
-    /// A node that is made as `made`, whose inputs and widgets never change by what is set.
+    /// A node that is made as `made`, whose inputs and widgets never change by what is set. The
+    /// links are in the order of the inputs.
     pub(super) fn new(
         made: &Rc<Body<'a>>,
         links: Vec<(usize, LinkId)>,
@@ -50,23 +50,33 @@ impl<'a> Plain<'a> {
     ) -> Self {
         Self { made: Rc::clone(made), links: links.into_boxed_slice(), values }
     }
+
+    fn link(&self, at: usize) -> Option<LinkId> {
+        let found = self.links.binary_search_by_key(&at, |(own, _)| *own).ok()?;
+        self.links.get(found).map(|(_, link)| *link)
+    }
+
+    fn to_body(&self) -> Body<'a> {
+        let mut body = Body::clone(&self.made);
+        for (at, link) in &self.links {
+            if let Some(slot) = body.inputs.get_mut(*at) {
+                slot.link = Some(*link);
+            }
+        }
+        body.set_listed(self.values);
+        body
+    }
 }
 
 impl<'a> Filled<'a> {
     /// What the node has as its own, so that it can be changed.
     pub(super) fn own(&mut self) -> &mut Body<'a> {
         if let Self::Plain(plain) = self {
-            let mut body = Body::clone(&plain.made);
-            for (at, link) in &plain.links {
-                if let Some(slot) = body.inputs.get_mut(*at) {
-                    slot.link = Some(*link);
-                }
-            }
-            body.set_listed(plain.values);
-            *self = Self::Own(Box::new(body));
+            *self = Self::from(plain.to_body());
         }
         match self {
             Self::Own(body) => body,
+            // No longer the case here, which only the compiler does not see.
             Self::Plain(plain) => Rc::make_mut(&mut plain.made),
         }
     }
@@ -81,9 +91,7 @@ impl<'a> Filled<'a> {
     pub(super) fn input(&self, at: usize) -> Option<Input<'_, 'a>> {
         let slot = self.shape().inputs.get(at)?;
         let link = match self {
-            Self::Plain(plain) => {
-                plain.links.iter().find(|(own, _)| *own == at).map(|(_, link)| *link)
-            }
+            Self::Plain(plain) => plain.link(at),
             Self::Own(_) => slot.link,
         };
         Some(Input { link, ..Input::from(slot) })

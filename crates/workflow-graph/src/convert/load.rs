@@ -175,7 +175,7 @@ fn load_graph<'a>(
     // A link that was dropped on the way may have been counted.
     let are_all_there = graph.links.len() == links;
     graph.straight = are_all_there && ends.straight == links;
-    if !graph.straight && !(are_all_there && ends.are_single(&graph)) {
+    if !(graph.straight || are_all_there && ends.are_single(&graph)) {
         remove_duplicates(&mut graph);
     }
     repair_boundaries(&mut graph);
@@ -251,7 +251,8 @@ pub(super) fn load_node<'a>(
     Node { id, kind, mode, body, outputs, saved }
 }
 
-/// Where links end, counted while each node is at hand.
+/// Where links end, counted while each node is at hand. A table of all links would take more
+/// memory than the links.
 #[derive(Default)]
 struct Ends {
     /// How many end just where they say.

@@ -172,8 +172,8 @@ pub(super) struct Socket<'a> {
     pub(super) widget: Option<Text<'a>>,
 }
 
-/// Sockets that only a file knows. Those of neighbours are mostly alike, as of reroutes in a row,
-/// and then one and the same.
+/// Sockets that only a file knows, one by one and as all that a node has. Those of neighbours are
+/// mostly alike, as of reroutes in a row, and then one and the same.
 #[derive(Default)]
 pub(super) struct Sockets<'a> {
     last: Option<Rc<Socket<'a>>>,
