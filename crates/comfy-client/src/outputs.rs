@@ -98,7 +98,7 @@ impl OutputItem {
             return Self::File { key, file, extra };
         }
         if let Json::String(text) = value {
-            return Self::Text { key, text: text.clone() };
+            return Self::Text { key, text: text.to_string() };
         }
         Self::Other { key, value: value.clone() }
     }

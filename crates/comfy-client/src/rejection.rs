@@ -101,7 +101,7 @@ impl Rejection {
         let node_errors = raw.get("node_errors");
         // Some front ends of ComfyUI answer with a text where it has an object.
         let message = match error {
-            Some(Json::String(text)) => text.clone(),
+            Some(Json::String(text)) => text.to_string(),
             Some(error) => text_of(error, "message"),
             None => text_of(&raw, "message"),
         };

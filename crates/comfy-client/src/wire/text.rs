@@ -174,7 +174,7 @@ pub fn decode_text(frame: &[u8]) -> Result<Message, DecodeError> {
         return Err(DecodeError::NoEnvelope { found: "an object without one" });
     };
     let data = envelope.shift_remove("data").unwrap_or_default();
-    Ok(known(&kind, &data).unwrap_or(Message::Other { kind, data }))
+    Ok(known(&kind, &data).unwrap_or(Message::Other { kind: kind.into(), data }))
 }
 
 /// The message that a client must send first on a new socket: with it, previews name their node

@@ -173,7 +173,7 @@ impl Reader<'_> {
                     multiselect: multiselect(options),
                 });
             }
-            Json::String(name) => name.as_str(),
+            Json::String(name) => name,
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => "",
         };
         match type_name {
@@ -274,7 +274,7 @@ struct Sockets {
 }
 
 fn text(json: Json) -> Option<String> {
-    if let Json::String(text) = json { Some(text) } else { None }
+    if let Json::String(text) = json { Some(text.into()) } else { None }
 }
 
 /// The members of a group in the order the server names, which is theirs unless a proxy

@@ -137,6 +137,24 @@ impl<'a> Body<'a> {
         self.changing.is_some() || extra.any(|slot| slot.widget.is_some())
     }
 
+    /// Whether the same inputs and widgets are there whatever is linked and set to a value, each
+    /// under a name of its own.
+    pub(super) fn is_fixed(&self) -> bool {
+        let is_fixed = |widget: &Widget<'a>| {
+            let brings_others = matches!(
+                widget.kind,
+                WidgetKind::DynamicCombo(_) | WidgetKind::CustomIndex | WidgetKind::CustomOption
+            );
+            !brings_others && widget.value.as_deref().is_some_and(|value| !value.is_null())
+        };
+        let is_first = |(at, slot): (usize, &Slot<'a>)| {
+            self.inputs.iter().position(|other| other.name == slot.name) == Some(at)
+        };
+        self.changing.is_none()
+            && self.widgets.iter().all(is_fixed)
+            && self.inputs.iter().enumerate().all(is_first)
+    }
+
     pub(super) fn widget(&self, name: &str) -> Option<&Widget<'a>> {
         self.widgets.iter().find(|widget| widget.name == name)
     }
@@ -279,5 +297,11 @@ impl<'a> Body<'a> {
     fn moved(&mut self, from: usize) {
         let moved_from = &mut self.changing().moved_from;
         *moved_from = Some(moved_from.map_or(from, |before| before.min(from)));
+    }
+}
+
+impl<'a> FromIterator<Slot<'a>> for Body<'a> {
+    fn from_iter<T: IntoIterator<Item = Slot<'a>>>(slots: T) -> Self {
+        Self { inputs: slots.into_iter().collect(), ..Self::default() }
     }
 }

@@ -1,9 +1,10 @@
 //! Nodes of the server's classes: how the front end makes one and fills it from a file.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, rc::Rc};
 
 use super::{
     body::Body,
+    filled::{Filled, Plain},
     scene::{Held, Made, Output, Slot, Sockets},
     table::Links,
     widget::{Widget, WidgetKind, has_widget, truthy, widget_type},
@@ -12,7 +13,7 @@ use crate::{
     catalog::{Category, InputKind, InputSpec, NodeClass},
     hash::HashMap,
     json::Json,
-    ui::{SavedValues, UiInput, UiNode},
+    ui::{LinkId, SavedValues, UiInput, UiNode},
 };
 
 /// Inputs that the front end itself adds to a class: a button or a viewer.
@@ -77,10 +78,16 @@ pub(super) const SAVING_CLASSES: [&str; 20] = [
 pub(super) fn make(class: &NodeClass) -> Made<'_> {
     let body = new_body(class);
     let has_widgetless = body.inputs.iter().any(|slot| body.is_widgetless(slot));
-    Made { body, has_widgetless }
+    let is_fixed = !has_widgetless && !class.declared_inputs().any(is_forced) && body.is_fixed();
+    Made { body: Rc::new(body), has_widgetless, is_fixed }
 }
 
-fn new_body(class: &NodeClass) -> Body<'_> {
+/// Whether an input is a socket by force, whatever its type.
+fn is_forced(spec: &InputSpec) -> bool {
+    truthy(spec.options.get("forceInput"))
+}
+
+pub(super) fn new_body(class: &NodeClass) -> Body<'_> {
     let mut body = Body::default();
     for spec in class.declared_inputs() {
         body.add_socket(spec, &Cow::Borrowed(&*spec.name));
@@ -160,6 +167,36 @@ fn scene_widget(name: &'static str) -> Widget<'static> {
     Widget::new(Cow::Borrowed(name), empty, WidgetKind::Capture(what))
 }
 
+/// A node of a class as it was made, when a file has nothing for it but links and values.
+pub(super) fn load_plain<'a>(made: &Made<'a>, saved: UiNode<'a>) -> Option<Filled<'a>> {
+    if !made.is_fixed {
+        return None;
+    }
+    let values = match saved.values() {
+        SavedValues::Listed(values) if !values.iter().any(Json::is_null) => values,
+        SavedValues::Missing if saved.named_values().is_none() => &[],
+        SavedValues::Listed(_) | SavedValues::Named(_) | SavedValues::Missing => return None,
+    };
+    let slots = &made.body.inputs;
+    let mut links: Vec<(usize, LinkId)> = Vec::new();
+    let mut seen = 0_u64;
+    let mut next = 0;
+    for (name, link) in saved.input_links() {
+        // A file mostly has them in the order of the class.
+        let is_next = slots.get(next).is_some_and(|slot| slot.name == name);
+        let at = if is_next { next } else { slots.iter().position(|slot| slot.name == name)? };
+        let place = u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at))?;
+        if seen & place != 0 {
+            return None;
+        }
+        seen |= place;
+        links.extend(link.map(|link| (at, link)));
+        next = at + 1;
+    }
+    links.sort_unstable();
+    Some(Filled::Plain(Plain::new(&made.body, links, values)))
+}
+
 /// A node of a class as it was made, filled from a file.
 pub(super) fn load<'a>(
     class: &'a NodeClass,
@@ -234,13 +271,12 @@ fn without_forced<'a>(
     body: &Body<'a>,
     values: &'a [Json],
 ) -> Option<Vec<&'a Json>> {
-    let forced = |spec: &InputSpec| truthy(spec.options.get("forceInput"));
-    if !class.declared_inputs().any(forced) {
+    if !class.declared_inputs().any(is_forced) {
         return None;
     }
     let mut places: Vec<bool> = Vec::new();
-    for spec in class.declared_inputs().filter(|spec| has_widget(spec) || forced(spec)) {
-        places.push(forced(spec));
+    for spec in class.declared_inputs().filter(|spec| has_widget(spec) || is_forced(spec)) {
+        places.push(is_forced(spec));
         if truthy(spec.options.get("control_after_generate")) {
             places.push(false);
         }

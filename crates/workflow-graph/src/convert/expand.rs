@@ -2,7 +2,8 @@
 
 use super::{
     Finding,
-    scene::{Key, Kind, ROOT, Scene},
+    key::Key,
+    scene::{Kind, ROOT, Scene},
 };
 use crate::{hash::HashMap, ui::UiMode};
 
@@ -49,11 +50,15 @@ impl Expansion {
     }
 
     /// What a node is called in the prompt.
-    pub(super) fn name(&self, scene: &Scene<'_>, seat: Seat) -> Key {
-        let Some(frame) = self.frame(seat.frame) else { return Key::default() };
+    pub(super) fn name(&self, scene: &Scene<'_>, seat: Seat) -> String {
+        let Some(frame) = self.frame(seat.frame) else { return String::new() };
         let node = scene.graph(frame.graph).and_then(|graph| graph.nodes.get(seat.node));
-        let id = node.map(|node| node.id.clone()).unwrap_or_default();
-        if frame.prefix.is_empty() { id } else { [&*frame.prefix, &*id].concat().into() }
+        let id = match node.map(|node| &node.id) {
+            Some(Key::Number(number)) => number.to_string(),
+            Some(Key::Text(text)) => text.to_string(),
+            None => String::new(),
+        };
+        if frame.prefix.is_empty() { id } else { [&*frame.prefix, &*id].concat() }
     }
 
     fn is_within(&self, frame: usize, graph: usize) -> bool {
@@ -93,7 +98,7 @@ pub(super) fn expand(scene: &Scene<'_>, findings: &mut Vec<Finding>) -> Expansio
         }
         if expansion.is_within(seat.frame, definition) {
             let subgraph = scene.graph(definition).map(|graph| graph.name.to_owned());
-            let node = expansion.name(scene, seat).to_string();
+            let node = expansion.name(scene, seat);
             let subgraph = subgraph.unwrap_or_default();
             findings.push(Finding::RecursiveSubgraph { node, subgraph });
             continue;

@@ -44,7 +44,7 @@ pub(crate) struct FormValue<'f> {
 
 impl<'a> NodeForm<'a> {
     pub(crate) fn new(class: &'a NodeClass) -> Self {
-        Self { body: class_node::make(class).body }
+        Self { body: class_node::new_body(class) }
     }
 
     /// Sets widgets by name; a choice brings its widgets before they are set.

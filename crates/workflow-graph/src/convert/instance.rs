@@ -3,6 +3,7 @@
 
 use super::{
     body::Body,
+    filled::Input,
     scene::{Graph, Held, Kind, Node, Output, Promoted, Scene, Slot},
 };
 use crate::{
@@ -62,12 +63,12 @@ pub(super) fn promotion<'a>(graph: &Graph<'a>, at: usize) -> Option<Promoted<'a>
 
 /// The widget behind an input of an inner node: of a node of a class its own, of an instance the
 /// value that it has for the input.
-pub(super) fn promoted_at<'a>(node: &Node<'a>, slot: &Slot<'a>) -> Option<Promoted<'a>> {
+pub(super) fn promoted_at<'a>(node: &Node<'a>, slot: Input<'_, 'a>) -> Option<Promoted<'a>> {
     match node.kind {
-        Kind::Instance(_) => slot.promoted.as_deref().cloned(),
+        Kind::Instance(_) => slot.promoted.cloned(),
         Kind::Class(_) | Kind::Virtual(_) => {
             let widget = node.body.widget(slot.widget.as_deref()?)?;
-            Some(Promoted { value: widget.value.clone(), choices: widget.choices() })
+            Some(Promoted { choices: widget.choices(), value: widget.value.into_owned() })
         }
         // The file says that there is a widget; only the instance's value of it can be known.
         Kind::Unknown => slot.widget.as_ref().map(|_| Promoted { value: None, choices: None }),
@@ -110,5 +111,5 @@ fn read_aside(entry: &Json) -> Option<(&str, &Json)> {
         return None;
     };
     let value = entry.get("hostValue").filter(|value| !value.is_null())?;
-    (node == "-1").then_some((name.as_str(), value))
+    (**node == *"-1").then_some((name, value))
 }

@@ -5,12 +5,15 @@ use std::borrow::Cow;
 
 use super::{
     Finding, class_node,
+    filled::Filled,
     group::Groups,
-    instance, migrate,
+    instance,
+    key::Key,
+    migrate,
     renumber::{self, Renumbering},
     scene::{
-        Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place,
-        Present, ROOT, Scene, Slot, Sockets, Virtual,
+        Boundary, Graph, INPUTS_ID, Kind, Link, Node, Numbers, OUTPUTS_ID, Output, Place, Present,
+        ROOT, Scene, Sockets, Virtual,
     },
     settle,
     table::{Links, NodePlaces},
@@ -18,7 +21,7 @@ use super::{
 };
 use crate::{
     catalog::NodeCatalog,
-    hash::{HashMap, HashSet},
+    hash::HashMap,
     ui::{LinkId, Text, UiGraph, UiMode, UiNode, UiWorkflow},
 };
 
@@ -80,8 +83,8 @@ impl<'a, 'r> Source<'a, 'r> {
         let mut links_read = 0;
         for link in graph.links() {
             links_read += 1;
-            let origin = own.of_reference(link.origin).into();
-            let target = own.of_reference(link.target).into();
+            let origin = Key::from(&*own.of_reference(link.origin));
+            let target = Key::from(&*own.of_reference(link.target));
             let (origin_slot, target_slot) = (link.origin_slot, link.target_slot);
             links.insert(link.id, Link { origin, origin_slot, target, target_slot });
         }
@@ -147,13 +150,14 @@ fn load_graph<'a>(
         ..Graph::default()
     };
     let links = graph.links.len();
-    let (mut read, mut straight) = (links_read, 0);
+    let mut read = links_read;
+    let mut ends = Ends::default();
     let mut instances = Vec::new();
     for (place, saved) in source.nodes().enumerate() {
         read += 1;
         let id = key(scene, &graph, own.of_node(place, saved.id()));
         let node = load_node(scene, &mut graph.links, id.clone(), saved);
-        straight += straight_links(&node, &graph.links);
+        ends.add(&node, &graph.links);
         graph.by_id.insert(&id, graph.nodes.len());
         if let Kind::Instance(definition) = node.kind {
             let place = Place { graph: at, node: graph.nodes.len() };
@@ -169,8 +173,9 @@ fn load_graph<'a>(
         scene.findings.push(Finding::Unreadable { graph, count });
     }
     // A link that was dropped on the way may have been counted.
-    graph.straight = straight == links && graph.links.len() == links;
-    if !graph.straight {
+    let are_all_there = graph.links.len() == links;
+    graph.straight = are_all_there && ends.straight == links;
+    if !(graph.straight || are_all_there && ends.are_single(&graph)) {
         remove_duplicates(&mut graph);
     }
     repair_boundaries(&mut graph);
@@ -188,14 +193,15 @@ fn boundary(saved: crate::ui::UiBoundary<'_>) -> Boundary<'_> {
 
 /// The id of a node; one that has none, or that of another node, gets the next number.
 fn key(scene: &mut Scene<'_>, graph: &Graph<'_>, id: Option<Text<'_>>) -> Key {
-    if let Some(id) = id.filter(|id| id != "-1" && graph.by_id.get(id).is_none()) {
-        if let Ok(number) = id.parse() {
+    let is_free = |id: &Key| *id != Key::Number(-1) && graph.by_id.get(id).is_none();
+    if let Some(id) = id.map(|id| Key::from(&*id)).filter(is_free) {
+        if let Some(number) = id.number() {
             scene.numbers.node = scene.numbers.node.max(number);
         }
-        return Key::from(&*id);
+        return id;
     }
     scene.numbers.node = scene.numbers.node.saturating_add(1);
-    Key::from(scene.numbers.node.to_string())
+    Key::Number(scene.numbers.node)
 }
 
 /// One node, filled from a file.
@@ -210,14 +216,18 @@ pub(super) fn load_node<'a>(
     let (body, mut outputs) = match kind {
         Kind::Class(class) => {
             let made = scene.made.entry(class).or_insert_with(|| class_node::make(class));
-            let body = class_node::load(class, &made.body, saved, (links, &mut scene.sockets));
-            widgetless = made.has_widgetless || body.may_have_widgetless(&made.body);
+            let body = class_node::load_plain(made, saved).unwrap_or_else(|| {
+                let body = class_node::load(class, &made.body, saved, (links, &mut scene.sockets));
+                widgetless = made.has_widgetless || body.may_have_widgetless(&made.body);
+                Filled::from(body)
+            });
             (body, Vec::new())
         }
-        Kind::Instance(definition) => instance::load(scene, definition, saved),
-        Kind::Virtual(_) | Kind::Unknown => {
-            (virtual_nodes::load(saved, &mut scene.sockets), Vec::new())
+        Kind::Instance(definition) => {
+            let (body, outputs) = instance::load(scene, definition, saved);
+            (Filled::from(body), outputs)
         }
+        Kind::Virtual(_) | Kind::Unknown => (scene.sockets.node(saved), Vec::new()),
     };
     // Of ten thousand outputs hardly one is asked for: where a node passes something on, sets
     // widgets, or is about to become an instance.
@@ -241,14 +251,37 @@ pub(super) fn load_node<'a>(
     Node { id, kind, mode, body, outputs, saved }
 }
 
-/// How many links end in a node just where they say.
-fn straight_links(node: &Node<'_>, links: &Links) -> usize {
-    let ends = node.body.inputs.iter().enumerate();
-    let is_straight = |(at, slot): &(usize, &Slot<'_>)| {
-        let link = slot.link.and_then(|link| links.get(link));
-        link.is_some_and(|link| link.target_slot == *at && link.target == node.id)
-    };
-    ends.filter(is_straight).count()
+/// Where links end, counted while each node is at hand. A table of all links would take more
+/// memory than the links.
+#[derive(Default)]
+struct Ends {
+    /// How many end just where they say.
+    straight: usize,
+    /// How many end in the node that they say, each in a slot of its own by their word.
+    single: usize,
+}
+
+impl Ends {
+    fn add(&mut self, node: &Node<'_>, links: &Links) {
+        let mut taken = 0_u128;
+        for (at, id) in node.body.links() {
+            let Some(link) = links.get(id).filter(|link| link.target == node.id) else { continue };
+            self.straight += usize::from(link.target_slot == at);
+            let place = u32::try_from(link.target_slot).ok().and_then(|at| 1_u128.checked_shl(at));
+            if let Some(place) = place.filter(|place| taken & place == 0) {
+                taken |= place;
+                self.single += 1;
+            }
+        }
+    }
+
+    /// Whether no two links end in one slot: every link that leads to a node is one of those
+    /// counted.
+    fn are_single(&self, graph: &Graph<'_>) -> bool {
+        let leads_to_node = |(_, link): &(LinkId, &Link)| graph.by_id.get(&link.target).is_some();
+        self.single == graph.links.len()
+            || self.single == graph.links.iter().filter(leads_to_node).count()
+    }
 }
 
 fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
@@ -267,33 +300,12 @@ fn kind<'a>(scene: &Scene<'a>, saved: UiNode<'a>) -> Kind<'a> {
     virtual_nodes::of_pack(saved.class()).map_or(Kind::Unknown, Kind::Virtual)
 }
 
-/// The two slots that a link joins.
-type Ends<'l> = (&'l str, usize, &'l str, usize);
-
-fn ends(link: &Link) -> Ends<'_> {
-    (&link.origin, link.origin_slot, &link.target, link.target_slot)
-}
-
-/// Whether several links may end in one slot. An input can name only one of them.
-fn has_duplicates(graph: &Graph<'_>) -> bool {
-    let mut others = HashSet::default();
-    graph.links.iter().any(|(id, link)| match graph.node(&link.target) {
-        Some((_, node)) => {
-            let slot = node.body.inputs.get(link.target_slot);
-            slot.is_none_or(|slot| slot.link != Some(id))
-        }
-        None => !others.insert((&*link.target, link.target_slot)),
-    })
-}
-
 /// Of several links between the same two slots one stays: the one that the input names.
 fn remove_duplicates(graph: &mut Graph<'_>) {
-    if !has_duplicates(graph) {
-        return;
-    }
-    let mut groups: HashMap<Ends<'_>, Vec<LinkId>> = HashMap::default();
+    let mut groups: HashMap<[(&Key, usize); 2], Vec<LinkId>> = HashMap::default();
     for (id, link) in graph.links.iter() {
-        groups.entry(ends(link)).or_default().push(id);
+        let ends = [(&link.origin, link.origin_slot), (&link.target, link.target_slot)];
+        groups.entry(ends).or_default().push(id);
     }
     let groups: Vec<Vec<LinkId>> = groups.into_values().filter(|ids| ids.len() > 1).collect();
     for ids in groups {
@@ -302,9 +314,9 @@ fn remove_duplicates(graph: &mut Graph<'_>) {
         let target = target.and_then(|id| graph.by_id.get(&id));
         let Some(node) = target.and_then(|at| graph.nodes.get_mut(at)) else { continue };
         let is_one = |link: LinkId| ids.contains(&link);
-        let named = node.body.inputs.iter().find_map(|slot| slot.link.filter(|id| is_one(*id)));
+        let named = node.body.links().map(|(_, id)| id).find(|id| is_one(*id));
         let Some(kept) = named.or_else(|| ids.first().copied()) else { continue };
-        for slot in node.body.inputs.iter_mut().filter(|slot| slot.link.is_some_and(is_one)) {
+        for slot in node.body.own().inputs.iter_mut().filter(|slot| slot.link.is_some_and(is_one)) {
             slot.link = Some(kept);
         }
         for id in ids.into_iter().filter(|id| *id != kept) {

@@ -5,11 +5,13 @@
 use std::borrow::Cow;
 
 use super::{
-    Finding, instance,
+    Finding,
+    filled::Input,
+    instance,
+    key::Key,
     renumber::Renumbering,
     scene::{
-        Boundary, Graph, Held, INPUTS_ID, Key, Kind, Link, Place, Promoted, Scene, Slot, Value,
-        Virtual,
+        Boundary, Graph, Held, INPUTS_ID, Kind, Link, Place, Promoted, Scene, Slot, Value, Virtual,
     },
     unpick,
 };
@@ -152,7 +154,7 @@ fn plain<'a>(scene: &Scene<'a>, definition: usize, entry: Shown<'a>) -> Shown<'a
 
 /// Whether a name leads to a widget, through as many instances as there are.
 fn leads_to_widget(scene: &Scene<'_>, definition: usize, inner: &str, widget: &str) -> bool {
-    let (mut definition, mut inner, mut widget) = (definition, inner.to_owned(), widget.to_owned());
+    let (mut definition, mut inner, mut widget) = (definition, Key::from(inner), widget.to_owned());
     // Definitions cannot nest deeper than there are definitions.
     for _ in 0..=scene.graphs.len() {
         let Some((_, node)) = scene.graph(definition).and_then(|graph| graph.node(&inner)) else {
@@ -164,36 +166,40 @@ fn leads_to_widget(scene: &Scene<'_>, definition: usize, inner: &str, widget: &s
         let Some((next_inner, next_widget)) = at.and_then(|at| source(graph, at)) else {
             return false;
         };
-        (definition, inner, widget) = (next, next_inner.to_owned(), next_widget.to_owned());
+        (definition, inner, widget) = (next, next_inner.clone(), next_widget.to_owned());
     }
     false
 }
 
 /// The inner node and the widget that an input of a subgraph leads to first.
-fn source<'g>(graph: &'g Graph<'_>, at: usize) -> Option<(&'g str, &'g str)> {
+fn source<'g>(graph: &'g Graph<'_>, at: usize) -> Option<(&'g Key, &'g str)> {
     graph.inputs.get(at)?.links.iter().find_map(|link| {
         let (node, slot) = graph.end_of(*link)?;
         match node.kind {
-            Kind::Instance(_) => Some((&*node.id, &*slot.name)),
+            Kind::Instance(_) => Some((&node.id, &*slot.socket.name)),
             Kind::Class(_) | Kind::Virtual(_) | Kind::Unknown => {
                 let name = slot.widget.as_deref()?;
-                node.body.widget(name).map(|widget| (&*node.id, &*widget.name))
+                node.body.widget(name).map(|widget| (&node.id, &*widget.field.name))
             }
         }
     })
+}
+
+fn is_at(source: Option<(&Key, &str)>, id: &str, name: &str) -> bool {
+    source.is_some_and(|(own_id, own_name)| *own_id == *id && own_name == name)
 }
 
 fn plan<'a>(scene: &Scene<'a>, host: Place, entry: &Shown<'a>) -> Plan<'a> {
     let Some(node) = scene.node(host) else { return Plan::Picture };
     let Kind::Instance(definition) = node.kind else { return Plan::Picture };
     let Some(graph) = scene.graph(definition) else { return Plan::Picture };
-    let leads_there = |at: usize| source(graph, at) == Some((&*entry.inner, &*entry.widget));
+    let leads_there = |at: usize| is_at(source(graph, at), &entry.inner, &entry.widget);
     if let Some(at) = (0..graph.inputs.len()).find(|at| leads_there(*at))
-        && let Some(slot) = node.body.inputs.get(at)
+        && let Some(slot) = node.body.input(at)
     {
         return Plan::Linked(slot.name.clone());
     }
-    let Some((at, inner)) = graph.node(&entry.inner) else {
+    let Some((at, inner)) = graph.node(&Key::from(&*entry.inner)) else {
         return Plan::Lost("is not in the subgraph");
     };
     if inner.kind.is(Virtual::Primitive) {
@@ -222,13 +228,13 @@ fn inner_slot(
 ) -> Result<usize, Plan<'static>> {
     let node = scene.graph(definition).and_then(|graph| graph.nodes.get(at));
     let node = node.ok_or(Plan::Lost("is not in the subgraph"))?;
-    let mut slots = node.body.inputs.iter();
+    let mut slots = node.body.inputs();
     if let Kind::Instance(inner) = node.kind {
         let inner = scene.graph(inner);
-        let is_meant = |at: usize, slot: &Slot<'_>| {
+        let is_meant = |at: usize, slot: &Input<'_, '_>| {
             let source = inner.and_then(|graph| source(graph, at));
             match &entry.behind {
-                Some(behind) => source == Some((&**behind, &*entry.widget)),
+                Some(behind) => is_at(source, behind, &entry.widget),
                 None => {
                     slot.name == entry.widget
                         || source.is_some_and(|(_, widget)| widget == entry.widget)
@@ -244,13 +250,13 @@ fn inner_slot(
     if widget.name == "audioUI" && !widget.sent {
         return Err(Plan::Picture);
     }
-    let belongs = |slot: &Slot<'_>| slot.widget.as_deref() == Some(&*entry.widget);
+    let belongs = |slot: Input<'_, '_>| slot.widget.as_deref() == Some(&*entry.widget);
     slots.position(belongs).ok_or(Plan::Lost("has no input to link it by"))
 }
 
 fn set_input<'a>(scene: &mut Scene<'a>, host: Place, input: &str, value: &Value<'a>) {
     let Some(node) = scene.node_mut(host) else { return };
-    let slot = node.body.inputs.iter_mut().find(|slot| slot.name == input);
+    let slot = node.body.own().inputs.iter_mut().find(|slot| slot.name == input);
     if let Some(promoted) = slot.and_then(|slot| slot.promoted.as_mut())
         && value.is_some()
     {
@@ -259,11 +265,11 @@ fn set_input<'a>(scene: &mut Scene<'a>, host: Place, input: &str, value: &Value<
 }
 
 fn new_input<'a>(scene: &mut Scene<'a>, host: Place, definition: usize, entry: &Shown<'a>) {
-    let node = scene.graph(definition).and_then(|graph| graph.node(&entry.inner));
+    let node = scene.graph(definition).and_then(|graph| graph.node(&Key::from(&*entry.inner)));
     let Some(node) = node.map(|(at, _)| at) else { return };
     let Ok(slot) = inner_slot(scene, definition, node, entry) else { return };
     let inner = Place { graph: definition, node };
-    let target = scene.node(inner).and_then(|node| node.body.inputs.get(slot));
+    let target = scene.node(inner).and_then(|node| node.body.input(slot));
     let Some(type_name) = target.map(|slot| slot.type_name.clone()) else { return };
     let name = add_input(scene, definition, &entry.widget, &type_name);
     connect(scene, inner, slot);
@@ -289,7 +295,7 @@ pub(super) fn add_input<'a>(
     graph.inputs.push(Boundary { name: name.clone(), type_name: type_name.clone(), links });
     for place in instances(scene, definition) {
         if let Some(node) = scene.node_mut(place) {
-            node.body.inputs.push(Slot::new(name.clone(), type_name.clone()));
+            node.body.own().inputs.push(Slot::new(name.clone(), type_name.clone()));
         }
     }
     name
@@ -304,14 +310,10 @@ pub(super) fn connect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     let Some(graph) = scene.graph_mut(inner.graph) else { return };
     let Some(input) = graph.inputs.len().checked_sub(1) else { return };
     let Some(node) = graph.nodes.get_mut(inner.node) else { return };
-    let Some(target) = node.body.inputs.get_mut(slot) else { return };
+    let Some(target) = node.body.own().inputs.get_mut(slot) else { return };
     target.link = Some(id);
-    let link = Link {
-        origin: Key::new_static(INPUTS_ID),
-        origin_slot: input,
-        target: node.id.clone(),
-        target_slot: slot,
-    };
+    let link =
+        Link { origin: INPUTS_ID, origin_slot: input, target: node.id.clone(), target_slot: slot };
     graph.links.insert(id, link);
     if let Some(boundary) = graph.inputs.get_mut(input) {
         boundary.links.push(id);
@@ -323,7 +325,9 @@ pub(super) fn connect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
 pub(super) fn disconnect(scene: &mut Scene<'_>, inner: Place, slot: usize) {
     let Some(graph) = scene.graph_mut(inner.graph) else { return };
     let Some(node) = graph.nodes.get_mut(inner.node) else { return };
-    let Some(id) = node.body.inputs.get_mut(slot).and_then(|slot| slot.link.take()) else { return };
+    let Some(id) = node.body.own().inputs.get_mut(slot).and_then(|slot| slot.link.take()) else {
+        return;
+    };
     let Some(link) = graph.links.swap_remove(id) else { return };
     if link.origin != INPUTS_ID {
         unlist(graph, &link, id);
@@ -351,7 +355,7 @@ fn promote_instances(scene: &mut Scene<'_>, definition: usize, input: usize) {
     };
     for place in instances(scene, definition) {
         let Some(node) = scene.node_mut(place) else { continue };
-        let Some(slot) = node.body.inputs.get_mut(input) else { continue };
+        let Some(slot) = node.body.own().inputs.get_mut(input) else { continue };
         let own: Option<Promoted<'_>> =
             slot.promoted.take().filter(|_| promoted.is_some()).map(|own| *own);
         instance::promote(slot, own.or_else(|| promoted.clone()));

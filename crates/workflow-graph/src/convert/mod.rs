@@ -30,10 +30,12 @@
 mod body;
 mod class_node;
 mod expand;
+mod filled;
 mod finding;
 pub(crate) mod form;
 mod group;
 mod instance;
+mod key;
 mod load;
 mod migrate;
 mod primitive;

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::{
+    filled::Setting,
     rounding::{Range, rounded},
     scene::{Graph, Held, Place, Scene, Value, Virtual},
     text,
@@ -18,7 +19,7 @@ pub(super) fn make_widgets(scene: &mut Scene<'_>) {
         let Some(graph) = scene.graph(place.graph) else { continue };
         let Some(widget) = make_widget(graph, place.node) else { continue };
         if let Some(node) = scene.node_mut(place) {
-            node.body.widgets = vec![widget];
+            node.body.own().widgets = vec![widget];
         }
     }
 }
@@ -43,7 +44,7 @@ pub(super) fn make_widget<'a>(graph: &Graph<'a>, primitive: usize) -> Option<Wid
         SavedValues::Missing => None,
     };
     let (value, kind) = match target {
-        Target::Widget(widget) => (widget.value.clone(), widget.kind),
+        Target::Widget(widget) => (widget.value.clone().into_owned(), widget.kind),
         Target::Promoted(value) => (value.clone(), WidgetKind::Other),
         Target::Typed(type_name) => (usual(type_name), WidgetKind::Other),
     };
@@ -62,7 +63,7 @@ pub(super) fn make_widget<'a>(graph: &Graph<'a>, primitive: usize) -> Option<Wid
 
 /// What a link of a primitive node leads to.
 enum Target<'g, 'a> {
-    Widget(&'g Widget<'a>),
+    Widget(Setting<'g, 'a>),
     Promoted(&'g Value<'a>),
     /// A socket of a type that has a widget.
     Typed(&'g str),
@@ -72,13 +73,13 @@ impl<'g, 'a> Target<'g, 'a> {
     fn of(graph: &'g Graph<'a>, link: i64) -> Option<Self> {
         let link = graph.links.get(link)?;
         let (_, node) = graph.node(&link.target)?;
-        let slot = node.body.inputs.get(link.target_slot)?;
-        if let Some(promoted) = &slot.promoted {
+        let slot = node.body.input(link.target_slot)?;
+        if let Some(promoted) = slot.promoted {
             return Some(Self::Promoted(&promoted.value));
         }
-        match &slot.widget {
+        match &slot.socket.widget {
             Some(name) => node.body.widget(name).map(Self::Widget),
-            None => is_widget_type(&slot.type_name).then_some(Self::Typed(&slot.type_name)),
+            None => is_widget_type(&slot.type_name).then_some(Self::Typed(&slot.socket.type_name)),
         }
     }
 }
@@ -97,8 +98,8 @@ fn usual(type_name: &str) -> Value<'static> {
 pub(super) fn push_values(scene: &mut Scene<'_>) {
     for place in primitives(scene) {
         let Some(node) = scene.node(place) else { continue };
-        let Some(widget) = node.body.widgets.first() else { continue };
-        let mut value = widget.value.clone();
+        let Some(widget) = node.body.widgets().next() else { continue };
+        let mut value = widget.value.into_owned();
         if truthy(node.saved.property("Run widget replace on values"))
             && let Some(Json::String(pattern)) = value.as_deref()
         {
@@ -118,14 +119,15 @@ fn push_value<'a>(scene: &mut Scene<'a>, graph: usize, link: i64, value: &Value<
     let (target, slot) = (link.target.clone(), link.target_slot);
     let Some(node) = graph.node_mut(&target) else { return };
     let (kind, saved) = (node.kind, node.saved);
-    let Some(slot) = node.body.inputs.get_mut(slot) else { return };
+    let Some(slot) = node.body.own().inputs.get_mut(slot) else { return };
     if let Some(promoted) = &mut slot.promoted {
         promoted.value.clone_from(value);
         return;
     }
     let name = slot.widget.clone();
     let Some(at) = name.and_then(|name| node.body.widget_position(&name)) else { return };
-    let Some(widget) = node.body.widgets.get(at) else { return };
+    let body = node.body.own();
+    let Some(widget) = body.widgets.get(at) else { return };
     let value = value.clone().map(|value| rounded(kind, saved, widget.kind, value));
-    node.body.set(at, value);
+    body.set(at, value);
 }

@@ -4,15 +4,25 @@ use super::{
     Finding,
     class_node::SAVING_CLASSES,
     expand::{self, Expansion, Seat},
+    filled::Setting,
     resolve::{Resolver, Source},
     scene::{Kind, Node, Scene},
     text,
-    widget::{Widget, WidgetKind, same},
+    widget::{WidgetKind, same},
 };
 use crate::{
     json::{Json, Name, Object},
     ui::{SavedValues, UiMode},
 };
+
+/// The inputs of a node as they are written; of two with one name the last counts.
+struct Inputs(Vec<(Name, Json)>);
+
+impl Inputs {
+    fn insert(&mut self, name: impl Into<Name>, value: Json) {
+        self.0.push((name.into(), value));
+    }
+}
 
 /// The prompt and what a person should know of it.
 pub(super) fn write(scene: &Scene<'_>) -> (Object, Vec<Finding>) {
@@ -48,26 +58,24 @@ struct Writer<'s, 'a> {
 
 impl<'a> Writer<'_, 'a> {
     fn node(&mut self, seat: Seat, name: &str, node: &Node<'a>) -> Json {
-        let values = node.body.widgets.iter().filter(|widget| widget.sent).count();
-        let links = node.body.inputs.iter().filter(|slot| slot.link.is_some()).count();
-        let mut inputs = Object::with_capacity(values + links);
+        let values = node.body.widgets().filter(|widget| widget.sent).count();
+        let links = node.body.links().count();
+        let mut inputs = Inputs(Vec::with_capacity(values + links));
         if let Kind::Class(_) = node.kind {
-            for widget in node.body.widgets.iter().filter(|widget| widget.sent) {
-                if let Some(value) = self.widget(name, node, widget) {
+            for widget in node.body.widgets().filter(|widget| widget.sent) {
+                if let Some(value) = self.widget(name, node, &widget) {
                     inputs.insert(widget.member.clone(), value);
                 }
             }
         } else {
             self.unknown(name, node, &mut inputs);
         }
-        for (at, slot) in node.body.inputs.iter().enumerate() {
-            if slot.link.is_none() {
-                continue;
-            }
+        for (at, _) in node.body.links() {
+            let Some(slot) = node.body.input(at) else { continue };
             match self.resolver.source(seat, at) {
                 Source::Nothing => {}
                 Source::Output(from, output) => {
-                    let from = Json::from(self.expansion.name(self.scene, from).as_str());
+                    let from = Json::from(self.expansion.name(self.scene, from));
                     let output = Json::from(u64::try_from(output).unwrap_or(u64::MAX));
                     inputs.insert(&*slot.name, Json::Array(vec![from, output]));
                 }
@@ -75,13 +83,13 @@ impl<'a> Writer<'_, 'a> {
                     inputs.insert(&*slot.name, wrapped(value.into_json()));
                 }
                 Source::Value(None) => {
-                    inputs.shift_remove(&slot.name);
+                    inputs.0.retain(|(name, _)| *name != *slot.name);
                 }
             }
         }
         let meta = [(Name::new_static("title"), Json::from(node.title()))];
         let members = [
-            (Name::new_static("inputs"), Json::Object(inputs)),
+            (Name::new_static("inputs"), Json::Object(Object::from(inputs.0))),
             (Name::new_static("class_type"), Json::from(node.saved.class())),
             (Name::new_static("_meta"), Json::Object(meta.into_iter().collect())),
         ];
@@ -89,7 +97,7 @@ impl<'a> Writer<'_, 'a> {
     }
 
     /// Of a class that the server does not have only what the file names can be known.
-    fn unknown(&mut self, name: &str, node: &Node<'a>, inputs: &mut Object) {
+    fn unknown(&mut self, name: &str, node: &Node<'a>, inputs: &mut Inputs) {
         self.findings.push(Finding::UnknownClass {
             node: name.to_owned(),
             class: node.saved.class().to_owned(),
@@ -105,7 +113,7 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn widget(&mut self, name: &str, node: &Node<'a>, widget: &Widget<'a>) -> Option<Json> {
+    fn widget(&mut self, name: &str, node: &Node<'a>, widget: &Setting<'_, 'a>) -> Option<Json> {
         let class = node.saved.class();
         match (widget.kind, widget.value.as_deref()) {
             (WidgetKind::CustomIndex, _) => Some(Json::from(custom_index(node))),
@@ -148,7 +156,13 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
-    fn capture(&mut self, name: &str, node: &Node<'a>, widget: &Widget<'a>, what: &'static str) {
+    fn capture(
+        &mut self,
+        name: &str,
+        node: &Node<'a>,
+        widget: &Setting<'_, 'a>,
+        what: &'static str,
+    ) {
         // The view of a scene may be empty; pictures and recordings may not.
         if widget.name != "viewport_state" {
             self.findings.push(Finding::MadeWhenSent {
@@ -168,12 +182,10 @@ fn wrapped(value: Json) -> Json {
 
 /// Which option of a `CustomCombo` is chosen, or -1.
 fn custom_index(node: &Node<'_>) -> i64 {
-    fn value<'w>(widget: &'w Widget<'_>) -> Option<&'w Json> {
-        widget.value.as_deref()
-    }
-    let chosen = node.body.widgets.first().and_then(value);
-    let mut options = node.body.widgets.iter().skip(2);
-    let at = options.position(|option| same(value(option), chosen));
+    let mut values = node.body.widgets().map(|widget| widget.value);
+    let chosen = values.next();
+    let chosen = chosen.as_ref().and_then(|value| value.as_deref());
+    let at = values.skip(1).position(|option| same(option.as_deref(), chosen));
     at.and_then(|at| i64::try_from(at).ok()).unwrap_or(-1)
 }
 

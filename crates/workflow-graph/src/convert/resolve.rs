@@ -108,7 +108,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
     ) -> Step<'a> {
         const NOTHING: Step<'static> = Step::End(Source::Nothing);
         let (Some(graph), Some(node)) = (self.graph(at), self.node(at)) else { return NOTHING };
-        let Some(slot) = node.body.inputs.get(input) else { return NOTHING };
+        let Some(slot) = node.body.input(input) else { return NOTHING };
         let Some(id) = slot.link else { return NOTHING };
         let Some(link) = graph.links.get(id) else {
             self.report_dangling(asked, id);
@@ -130,10 +130,10 @@ impl<'s, 'a> Resolver<'s, 'a> {
     /// Out of a subgraph by one of its inputs: what is linked to the instance counts, else the
     /// instance's own value.
     fn behind_boundary(&self, host: Seat, input: usize) -> Step<'a> {
-        let slot = self.node(host).and_then(|node| node.body.inputs.get(input));
+        let slot = self.node(host).and_then(|node| node.body.input(input));
         match slot {
             Some(slot) if slot.link.is_some() => Step::Input(host, input, None),
-            Some(slot) => Step::End(match &slot.promoted {
+            Some(slot) => Step::End(match slot.promoted {
                 Some(promoted) => Source::Value(promoted.value.clone()),
                 None => Source::Nothing,
             }),
@@ -161,7 +161,7 @@ impl<'s, 'a> Resolver<'s, 'a> {
             }
             (UiMode::Active, Kind::Virtual(Virtual::Getter)) => self.behind_getter(at, wanted),
             (UiMode::Active, Kind::Virtual(_)) => {
-                let linked = node.body.inputs.get(output).is_some_and(|slot| slot.link.is_some());
+                let linked = node.body.input(output).is_some_and(|slot| slot.link.is_some());
                 if linked { Step::Input(at, output, Some(wanted)) } else { NOTHING }
             }
             (UiMode::Active, Kind::Class(_) | Kind::Unknown) => {
@@ -217,11 +217,11 @@ impl<'s, 'a> Resolver<'s, 'a> {
     }
 
     fn name(&self, seat: Seat) -> String {
-        self.expansion.name(self.scene, seat).to_string()
+        self.expansion.name(self.scene, seat)
     }
 
     fn input_name(&self, (seat, slot): (Seat, usize)) -> String {
-        let slot = self.node(seat).and_then(|node| node.body.inputs.get(slot));
+        let slot = self.node(seat).and_then(|node| node.body.input(slot));
         slot.map(|slot| slot.name.to_string()).unwrap_or_default()
     }
 
@@ -276,18 +276,18 @@ fn set_name<'a>(node: &Node<'a>) -> Option<&'a str> {
 /// Which input a bypassed node passes on to one of its outputs: the one opposite if it fits, else
 /// the first of exactly the wanted type, else the first that fits.
 fn passed_input(node: &Node<'_>, output: usize, wanted: &str) -> Option<usize> {
-    let inputs = &node.body.inputs;
+    let count = node.body.input_count();
     let given = &node.outputs.get(output)?.type_name;
     if matches!(wanted, "*" | "") {
-        let at = if inputs.len() > output { output } else { 0 };
-        return (!inputs.is_empty()).then_some(at);
+        let at = if count > output { output } else { 0 };
+        return (count > 0).then_some(at);
     }
     let fits = |type_name: &str| takes(type_name, given) && takes(type_name, wanted);
-    if inputs.get(output).is_some_and(|slot| fits(&slot.type_name)) {
+    if node.body.input(output).is_some_and(|slot| fits(&slot.type_name)) {
         return Some(output);
     }
-    let exact = inputs.iter().position(|slot| slot.type_name == wanted);
-    exact.or_else(|| inputs.iter().position(|slot| fits(&slot.type_name)))
+    let exact = node.body.inputs().position(|slot| slot.type_name == wanted);
+    exact.or_else(|| node.body.inputs().position(|slot| fits(&slot.type_name)))
 }
 
 /// Whether a link may join two types: alike but for case, one that takes everything, or lists

@@ -6,13 +6,15 @@ use std::{borrow::Cow, ops::Deref, rc::Rc};
 use super::{
     Finding,
     body::Body,
+    filled::{Filled, Input, Plain},
     group::Groups,
+    key::Key,
     table::{Links, NodePlaces},
 };
 use crate::{
     catalog::{NodeCatalog, NodeClass},
     hash::HashMap,
-    json::{self, Json},
+    json::Json,
     ui::{LinkId, Text, UiInput, UiMode, UiNode},
 };
 
@@ -26,14 +28,11 @@ pub(super) enum Held<'a> {
     Made(Rc<Json>),
 }
 
-/// The id of a node within its graph: short, and so in place.
-pub(super) type Key = json::Name;
-
 /// Where links inside a subgraph begin that come from its inputs.
-pub(super) const INPUTS_ID: &str = "-10";
+pub(super) const INPUTS_ID: Key = Key::Number(-10);
 
 /// Where links inside a subgraph end that lead to its outputs.
-pub(super) const OUTPUTS_ID: &str = "-20";
+pub(super) const OUTPUTS_ID: Key = Key::Number(-20);
 
 /// The graph at the top; the definitions of subgraphs follow it.
 pub(super) const ROOT: usize = 0;
@@ -66,9 +65,11 @@ pub(super) struct Present {
 
 /// A node of a class before it is filled.
 pub(super) struct Made<'a> {
-    pub(super) body: Body<'a>,
+    pub(super) body: Rc<Body<'a>>,
     /// Whether an input belongs to a widget that the node does not have.
     pub(super) has_widgetless: bool,
+    /// Whether the inputs and widgets stay the same, whatever is linked and set.
+    pub(super) is_fixed: bool,
 }
 
 /// The numbers given last, in the graph at the top and all definitions together.
@@ -119,7 +120,7 @@ pub(super) struct Node<'a> {
     pub(super) id: Key,
     pub(super) kind: Kind<'a>,
     pub(super) mode: UiMode,
-    pub(super) body: Body<'a>,
+    pub(super) body: Filled<'a>,
     /// Those that somebody may ask for: see `load_node`.
     pub(super) outputs: Vec<Output<'a>>,
     pub(super) saved: UiNode<'a>,
@@ -171,23 +172,45 @@ pub(super) struct Socket<'a> {
     pub(super) widget: Option<Text<'a>>,
 }
 
-/// Sockets that only a file knows. Those of neighbours are mostly alike, as of reroutes in a row,
-/// and then one and the same.
+/// Sockets that only a file knows, one by one and as all that a node has. Those of neighbours are
+/// mostly alike, as of reroutes in a row, and then one and the same.
 #[derive(Default)]
 pub(super) struct Sockets<'a> {
     last: Option<Rc<Socket<'a>>>,
+    last_body: Rc<Body<'a>>,
 }
 
 impl<'a> Sockets<'a> {
     /// A slot as the file has it.
     pub(super) fn slot(&mut self, input: UiInput<'a>) -> Slot<'a> {
-        let UiInput { name, type_name, link, widget, .. } = input;
-        let (name, widget) = (Cow::Borrowed(name), widget.map(Cow::Borrowed));
-        let socket = Socket { name, type_name, widget };
+        let link = input.link;
+        let socket = Socket::from(input);
         let alike = self.last.take().filter(|last| **last == socket);
         let socket = alike.unwrap_or_else(|| Rc::new(socket));
         self.last = Some(Rc::clone(&socket));
         Slot { link, promoted: None, socket }
+    }
+
+    /// A node that has nothing but the inputs in its file.
+    pub(super) fn node(&mut self, saved: UiNode<'a>) -> Filled<'a> {
+        let last = &self.last_body.inputs;
+        let mut both = saved.inputs().zip(last);
+        if saved.inputs().len() != last.len()
+            || !both.all(|(input, last)| *last.socket == Socket::from(input))
+        {
+            let slots = saved.inputs().map(|input| Slot::from(Socket::from(input)));
+            self.last_body = Rc::new(slots.collect());
+        }
+        let links = saved.input_links().enumerate();
+        let links = links.filter_map(|(at, (_, link))| Some((at, link?))).collect();
+        Filled::Plain(Plain::new(&self.last_body, links, &[]))
+    }
+}
+
+impl<'a> From<UiInput<'a>> for Socket<'a> {
+    fn from(input: UiInput<'a>) -> Self {
+        let UiInput { name, type_name, widget, .. } = input;
+        Self { name: Cow::Borrowed(name), type_name, widget: widget.map(Cow::Borrowed) }
     }
 }
 
@@ -238,20 +261,20 @@ impl<'a> Scene<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn node(&self, id: &str) -> Option<(usize, &Node<'a>)> {
+    pub(super) fn node(&self, id: &Key) -> Option<(usize, &Node<'a>)> {
         let at = self.by_id.get(id)?;
         Some((at, self.nodes.get(at)?))
     }
 
-    pub(super) fn node_mut(&mut self, id: &str) -> Option<&mut Node<'a>> {
+    pub(super) fn node_mut(&mut self, id: &Key) -> Option<&mut Node<'a>> {
         self.nodes.get_mut(self.by_id.get(id)?)
     }
 
     /// The node and the slot where a link ends. The input's own word counts, since the slot that
     /// a link names is often another.
-    pub(super) fn end_of(&self, link: LinkId) -> Option<(&Node<'a>, &Slot<'a>)> {
+    pub(super) fn end_of(&self, link: LinkId) -> Option<(&Node<'a>, Input<'_, 'a>)> {
         let (_, node) = self.node(&self.links.get(link)?.target)?;
-        let slot = node.body.inputs.iter().find(|slot| slot.link == Some(link))?;
+        let slot = node.body.inputs().find(|slot| slot.link == Some(link))?;
         Some((node, slot))
     }
 }

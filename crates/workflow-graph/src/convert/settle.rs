@@ -2,6 +2,7 @@
 
 use super::{
     body::Body,
+    filled::Filled,
     migrate::disconnect,
     primitive,
     scene::{Held, Kind, Place, Present, ROOT, Scene},
@@ -10,8 +11,10 @@ use super::{
 use crate::json::Json;
 
 pub(super) fn settle(scene: &mut Scene<'_>) {
-    number_link_ends(scene);
     let Present { unsettled, primitives, .. } = scene.present;
+    if primitives {
+        number_link_ends(scene);
+    }
     if unsettled {
         remove_widgetless_inputs(scene);
     }
@@ -21,12 +24,13 @@ pub(super) fn settle(scene: &mut Scene<'_>) {
     }
 }
 
-/// Links name the slot where they end; what counts is where the slot is now.
+/// Links name the slot where they end; what counts is where the slot is now. From here on only
+/// primitive nodes ask.
 fn number_link_ends(scene: &mut Scene<'_>) {
     for graph in scene.graphs.iter_mut().filter(|graph| !graph.straight) {
         for node in &graph.nodes {
-            for (at, slot) in node.body.inputs.iter().enumerate() {
-                if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(link)) {
+            for (at, link) in node.body.links() {
+                if let Some(link) = graph.links.get_mut(link) {
                     link.target_slot = at;
                 }
             }
@@ -58,20 +62,22 @@ fn remove_pass(scene: &mut Scene<'_>, place: Place) -> bool {
     let mut at = 0;
     while let Some(node) = scene.node(place) {
         let Kind::Class(_) = node.kind else { return false };
-        let Some(slot) = node.body.inputs.get(at) else { break };
-        if node.body.is_widgetless(slot) {
+        if at >= node.body.input_count() {
+            break;
+        }
+        if node.body.is_widgetless(at) {
             disconnect(scene, place, at);
             if let Some(node) = scene.node_mut(place) {
-                node.body.inputs.remove(at);
+                node.body.own().inputs.remove(at);
             }
             removed = true;
         }
         at += 1;
     }
     if removed && let Some(graph) = scene.graphs.get_mut(place.graph) {
-        let slots = graph.nodes.get(place.node).map(|node| node.body.inputs.as_slice());
-        for (at, slot) in slots.unwrap_or_default().iter().enumerate() {
-            if let Some(link) = slot.link.and_then(|link| graph.links.get_mut(link)) {
+        let node = graph.nodes.get(place.node);
+        for (at, link) in node.into_iter().flat_map(|node| node.body.links()) {
+            if let Some(link) = graph.links.get_mut(link) {
                 link.target_slot = at;
             }
         }
@@ -83,42 +89,50 @@ fn remove_pass(scene: &mut Scene<'_>, place: Place) -> bool {
 /// 2023 loses its prefix.
 fn choose_where_null(scene: &mut Scene<'_>) {
     for node in scene.graphs.iter_mut().flat_map(|graph| &mut graph.nodes) {
-        for slot in &mut node.body.inputs {
-            let Some(promoted) = &mut slot.promoted else { continue };
-            if is_null(promoted.value.as_deref())
-                && let Some(first) = promoted.choices.and_then(super::scene::Choices::first)
-            {
-                promoted.value = Some(first);
-            }
-        }
-        for at in 0..node.body.widgets.len() {
-            if let Some(first) = first_choice(&node.body.widgets, at) {
-                node.body.set(at, Some(first));
-            }
+        if let Filled::Own(body) = &mut node.body {
+            choose_in(body);
         }
         if let Some((at, name)) = renamed_sampler(node.kind, &node.body) {
             let name = Json::from(name);
-            node.body.set(at, Some(Held::from(name)));
+            node.body.own().set(at, Some(Held::from(name)));
+        }
+    }
+}
+
+fn choose_in(body: &mut Body<'_>) {
+    for slot in &mut body.inputs {
+        let Some(promoted) = &mut slot.promoted else { continue };
+        if is_null(promoted.value.as_deref())
+            && let Some(first) = promoted.choices.and_then(super::scene::Choices::first)
+        {
+            promoted.value = Some(first);
+        }
+    }
+    for at in 0..body.widgets.len() {
+        if let Some(first) = first_choice(&body.widgets, at) {
+            body.set(at, Some(first));
         }
     }
 }
 
 /// The widget that names a sampler as before 2023, and the name without its prefix.
-fn renamed_sampler<'b>(kind: Kind<'_>, body: &'b Body<'_>) -> Option<(usize, &'b str)> {
+fn renamed_sampler(kind: Kind<'_>, body: &Filled<'_>) -> Option<(usize, String)> {
     let Kind::Class(class) = kind else { return None };
     if !matches!(&*class.name, "KSampler" | "KSamplerAdvanced") {
         return None;
     }
-    let at = body.widget_position("sampler_name")?;
-    let name = body.widgets.get(at)?.value.as_deref().and_then(Json::as_str)?;
-    Some((at, name.strip_prefix("sample_")?))
+    let widget = body.widget("sampler_name")?;
+    let name = widget.value.as_deref().and_then(Json::as_str)?.strip_prefix("sample_")?;
+    Some((body.widget_position("sampler_name")?, name.to_owned()))
 }
 
 /// Whether [`choose_where_null`] may have something to do in a node.
-pub(super) fn may_choose(kind: Kind<'_>, body: &Body<'_>) -> bool {
+pub(super) fn may_choose(kind: Kind<'_>, body: &Filled<'_>) -> bool {
     let has_promoted = matches!(kind, Kind::Instance(_));
+    let has_null =
+        |body: &Body<'_>| body.widgets.iter().any(|widget| is_null(widget.value.as_deref()));
     has_promoted
-        || body.widgets.iter().any(|widget| is_null(widget.value.as_deref()))
+        || matches!(body, Filled::Own(body) if has_null(body))
         || renamed_sampler(kind, body).is_some()
 }
 

@@ -1,6 +1,6 @@
 //! Nodes and links by their ids, which are numbers in nearly every file, and small ones.
 
-use super::scene::{Key, Link};
+use super::{key::Key, scene::Link};
 use crate::{hash::HashMap, ui::LinkId};
 
 /// Places by number. A workflow of ten thousand nodes asks for ten thousands of them, mostly in
@@ -66,38 +66,30 @@ impl NodePlaces {
         Self { numbers: Places::for_count(count), others: HashMap::default() }
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<usize> {
-        match number(id) {
-            Some(number) => self.numbers.get(number),
-            None => self.others.get(id).copied(),
+    pub(super) fn get(&self, id: &Key) -> Option<usize> {
+        match id {
+            Key::Number(number) => self.numbers.get(*number),
+            Key::Text(_) => self.others.get(id).copied(),
         }
     }
 
     pub(super) fn insert(&mut self, id: &Key, place: usize) {
-        match number(id) {
-            Some(number) => self.numbers.set(number, Some(place)),
-            None => {
+        match id {
+            Key::Number(number) => self.numbers.set(*number, Some(place)),
+            Key::Text(_) => {
                 self.others.insert(id.clone(), place);
             }
         }
     }
 
-    pub(super) fn remove(&mut self, id: &str) {
-        match number(id) {
-            Some(number) => self.numbers.set(number, None),
-            None => {
+    pub(super) fn remove(&mut self, id: &Key) {
+        match id {
+            Key::Number(number) => self.numbers.set(*number, None),
+            Key::Text(_) => {
                 self.others.remove(id);
             }
         }
     }
-}
-
-/// The number that an id is, when no other text is the same number.
-fn number(id: &str) -> Option<i64> {
-    const DIGITS_MAX: usize = 18;
-    let digits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    let is_plain = digits && id.len() <= DIGITS_MAX && (id == "0" || !id.starts_with('0'));
-    if is_plain { id.parse().ok() } else { None }
 }
 
 /// The links of a graph in order; of several with one number the last counts.
@@ -161,7 +153,7 @@ mod tests {
     use crate::hash::IndexMap;
 
     fn link(slot: usize) -> Link {
-        let (origin, target) = (Key::from("1"), Key::from("2"));
+        let (origin, target) = (Key::Number(1), Key::Number(2));
         Link { origin, origin_slot: slot, target, target_slot: 0 }
     }
 
@@ -196,10 +188,11 @@ mod tests {
             places.insert(&Key::from(id), place);
         }
         for (place, id) in ids.into_iter().enumerate() {
-            assert_eq!(places.get(id), Some(place), "{id}");
+            assert_eq!(places.get(&Key::from(id)), Some(place), "{id}");
         }
-        places.remove("7");
-        places.remove("a");
-        assert_eq!((places.get("7"), places.get("a"), places.get("07")), (None, None, Some(1)));
+        places.remove(&Key::from("7"));
+        places.remove(&Key::from("a"));
+        let get = |id| places.get(&Key::from(id));
+        assert_eq!((get("7"), get("a"), get("07")), (None, None, Some(1)));
     }
 }

@@ -1,6 +1,8 @@
 //! What the front end makes of texts when it sends them: random choices and comments in prompts,
 //! names of other nodes' widgets in file names.
 
+use std::borrow::Cow;
+
 use super::{
     class_node::SAVING_CLASSES,
     scene::{Kind, Node, Place, ROOT, Scene},
@@ -141,10 +143,10 @@ pub(super) fn date_pattern(text: &str) -> Option<&str> {
 fn named_value(scene: &Scene<'_>, name: &str) -> Option<String> {
     let (node, widget) = name.split_once('.').filter(|(_, widget)| !widget.contains('.'))?;
     let node = scene.node(by_name(scene, node)?)?;
-    let own = node.body.widget(widget).map(|widget| &widget.value);
+    let own = node.body.widget(widget).map(|widget| widget.value);
     let promoted = || {
-        let slot = node.body.inputs.iter().find(|slot| slot.name == widget)?;
-        slot.promoted.as_ref().map(|promoted| &promoted.value)
+        let slot = node.body.inputs().find(|slot| slot.name == widget)?;
+        slot.promoted.map(|promoted| Cow::Borrowed(&promoted.value))
     };
     let value = own.or_else(promoted)?;
     let forbidden = |character: char| {
@@ -154,9 +156,7 @@ fn named_value(scene: &Scene<'_>, name: &str) -> Option<String> {
     let text = match value.as_deref() {
         None | Some(Json::Null) => String::new(),
         Some(Json::Bool(value)) => value.to_string(),
-        Some(value) => {
-            id_text(value).map_or_else(|| value.to_string(), std::borrow::Cow::into_owned)
-        }
+        Some(value) => id_text(value).map_or_else(|| value.to_string(), Cow::into_owned),
     };
     Some(text.replace(forbidden, "_"))
 }

@@ -3,13 +3,15 @@
 
 use super::{
     body::Body,
+    filled::Filled,
     group::{Group, Groups},
+    key::Key,
     load::load_node,
     primitive,
     resolve::takes,
     scene::{
-        Boundary, Graph, INPUTS_ID, Key, Kind, Link, Node, OUTPUTS_ID, Output, Place, ROOT, Scene,
-        Slot, Virtual,
+        Boundary, Graph, INPUTS_ID, Kind, Link, Node, OUTPUTS_ID, Output, Place, ROOT, Scene, Slot,
+        Socket, Virtual,
     },
     widget::is_widget_type,
 };
@@ -42,14 +44,11 @@ fn open<'a>(scene: &mut Scene<'a>, at: usize, group: &'a Group<'a>) {
     for [from, output, to, input] in &group.links {
         connect(scene, &mut inner, (*from, *output), (*to, *input));
     }
-    let Some(body) =
-        scene.node_mut(Place { graph: ROOT, node: at }).map(|node| std::mem::take(&mut node.body))
-    else {
-        return;
-    };
+    let node = scene.node_mut(Place { graph: ROOT, node: at });
+    let Some(body) = node.map(|node| std::mem::take(node.body.own())) else { return };
     set_inner_values(&mut inner, group, &body);
     scene.numbers.node = scene.numbers.node.saturating_add(1);
-    let id = Key::from(scene.numbers.node.to_string());
+    let id = Key::Number(scene.numbers.node);
     let inputs = link_inputs(scene, &mut inner, group, &body, &id);
     let outputs = link_outputs(scene, &mut inner, group, at, &id);
     scene.graphs.push(inner);
@@ -60,7 +59,7 @@ fn open<'a>(scene: &mut Scene<'a>, at: usize, group: &'a Group<'a>) {
     root.by_id.insert(&id, at);
     node.id = id;
     node.kind = Kind::Instance(definition);
-    node.body.inputs = inputs;
+    node.body = Filled::from(inputs.into_iter().collect::<Body<'a>>());
     node.outputs = outputs;
 }
 
@@ -68,10 +67,10 @@ fn inner_nodes<'a>(scene: &mut Scene<'a>, group: &'a Group<'a>) -> Graph<'a> {
     let mut inner = Graph { name: &group.class.name, ..Graph::default() };
     for saved in &group.nodes {
         scene.numbers.node = scene.numbers.node.saturating_add(1);
-        let id = Key::from(scene.numbers.node.to_string());
+        let id = Key::Number(scene.numbers.node);
         let mut node = load_node(scene, &mut inner.links, id.clone(), *saved);
         // What the file has as links are those of the graph that the group was made in.
-        node.body.inputs.iter_mut().for_each(|slot| slot.link = None);
+        node.body.own().inputs.iter_mut().for_each(|slot| slot.link = None);
         node.outputs.iter_mut().for_each(|output| output.links.clear());
         inner.by_id.insert(&id, inner.nodes.len());
         inner.nodes.push(node);
@@ -93,7 +92,7 @@ fn connect(
     let Some(origin) = inner.nodes.get(from) else { return };
     let Some(target) = inner.nodes.get(to) else { return };
     let Some(given) = origin.outputs.get(output) else { return };
-    let Some(slot) = target.body.inputs.get(input) else { return };
+    let Some(slot) = target.body.input(input) else { return };
     let settable = slot.widget.is_some() || is_widget_type(&slot.type_name);
     let refused = origin.kind.is(Virtual::Primitive) && !settable;
     if from == to || refused || !takes(&given.type_name, &slot.type_name) {
@@ -115,7 +114,7 @@ fn connect(
 
 /// Lets a link end in a slot; the one before it goes.
 fn set_link(inner: &mut Graph<'_>, node: usize, slot: usize, link: LinkId) {
-    let slot = inner.nodes.get_mut(node).and_then(|node| node.body.inputs.get_mut(slot));
+    let slot = inner.nodes.get_mut(node).and_then(|node| node.body.own().inputs.get_mut(slot));
     if let Some(before) = slot.and_then(|slot| slot.link.replace(link)) {
         inner.links.swap_remove(before);
     }
@@ -128,7 +127,7 @@ fn set_inner_values<'a>(inner: &mut Graph<'a>, group: &Group<'_>, body: &Body<'a
         let Some(node) = inner.nodes.get_mut(at) else { continue };
         let is_primitive = node.kind.is(Virtual::Primitive);
         if is_primitive {
-            node.body.widgets = made.into_iter().collect();
+            node.body.own().widgets = made.into_iter().collect();
         }
         for (own, in_group) in widgets {
             let Some(value) = body.widget(in_group).map(|widget| widget.value.clone()) else {
@@ -136,7 +135,7 @@ fn set_inner_values<'a>(inner: &mut Graph<'a>, group: &Group<'_>, body: &Body<'a
             };
             let own = if is_primitive { Some(0) } else { node.body.widget_position(own) };
             if let Some(own) = own {
-                node.body.set(own, value);
+                node.body.own().set(own, value);
             }
         }
     }
@@ -159,13 +158,15 @@ fn link_inputs<'a>(
                 continue;
             };
             let Some((origin, given)) = origin(scene, link) else { continue };
-            let slots = inner.nodes.get(node).map(|node| node.body.inputs.as_slice());
-            let mut slots = slots.unwrap_or_default().iter().enumerate();
-            let Some((at, slot)) = slots.find(|(_, slot)| slot.name == *name) else { continue };
+            let slots = inner.nodes.get(node).into_iter().flat_map(|node| node.body.inputs());
+            let slot = slots.enumerate().find(|(_, slot)| slot.name == *name);
+            let Some((at, slot)) = slot.map(|(at, slot)| (at, slot.socket.clone())) else {
+                continue;
+            };
             if !takes(&given, &slot.type_name) {
                 continue;
             }
-            let (name, type_name) = (slot.name.clone(), slot.type_name.clone());
+            let Socket { name, type_name, .. } = slot;
             let known = origins.iter().position(|known| *known == origin);
             let input = known.unwrap_or_else(|| {
                 origins.push(origin);
@@ -190,8 +191,7 @@ fn link_inputs<'a>(
 /// A link from an input of the subgraph to an inner slot.
 fn enter(inner: &mut Graph<'_>, id: LinkId, input: usize, (node, slot): (usize, usize)) {
     let Some(target) = inner.nodes.get(node).map(|node| node.id.clone()) else { return };
-    let link =
-        Link { origin: Key::new_static(INPUTS_ID), origin_slot: input, target, target_slot: slot };
+    let link = Link { origin: INPUTS_ID, origin_slot: input, target, target_slot: slot };
     inner.links.insert(id, link);
     if let Some(boundary) = inner.inputs.get_mut(input) {
         boundary.links.push(id);
@@ -229,7 +229,7 @@ fn link_outputs<'a>(
         let link = Link {
             origin: from,
             origin_slot: *slot,
-            target: Key::new_static(OUTPUTS_ID),
+            target: OUTPUTS_ID,
             target_slot: outputs.len(),
         };
         inner.links.insert(id, link);

@@ -3,7 +3,7 @@
 use super::{
     migrate::{add_input, connect, disconnect},
     scene::{Graph, Place, Scene},
-    widget::{Widget, WidgetKind, same},
+    widget::{Field, WidgetKind, same},
 };
 use crate::{catalog::InputSpec, json::Json, ui::Text};
 
@@ -38,7 +38,7 @@ pub(super) fn replace_primitive<'a>(
     let targets = targets(graph, &output.links)?;
     let wanted = output.type_name.clone();
     let fits = |(at, slot): &(usize, usize)| {
-        let slot = graph.nodes.get(*at).and_then(|node| node.body.inputs.get(*slot));
+        let slot = graph.nodes.get(*at).and_then(|node| node.body.input(*slot));
         slot.is_some_and(|slot| slot.type_name == wanted || slot.type_name == "*" || wanted == "*")
     };
     if targets.is_empty() || !targets.iter().all(fits) || !alike(graph, &targets) {
@@ -75,14 +75,14 @@ fn targets(graph: &Graph<'_>, links: &[i64]) -> Option<Vec<(usize, usize)>> {
 fn alike(graph: &Graph<'_>, targets: &[(usize, usize)]) -> bool {
     let widget = |(at, slot): &(usize, usize)| {
         let node = graph.nodes.get(*at)?;
-        node.body.widget(node.body.inputs.get(*slot)?.widget.as_deref()?)
+        node.body.widget(node.body.input(*slot)?.widget.as_deref()?)
     };
     let mut widgets = targets.iter().filter_map(widget);
     let Some(first) = widgets.next() else { return true };
-    widgets.all(|other| is_like(first, other))
+    widgets.all(|other| is_like(&first, &other))
 }
 
-fn is_like(one: &Widget<'_>, other: &Widget<'_>) -> bool {
+fn is_like(one: &Field<'_>, other: &Field<'_>) -> bool {
     let same_range = |one: &InputSpec, other: &InputSpec| {
         ["min", "max", "step", "display"]
             .iter()

@@ -1,10 +1,6 @@
 //! Nodes that only the front end knows: its own, and those of well-known packs.
 
-use super::{
-    body::Body,
-    scene::{Sockets, Virtual},
-};
-use crate::ui::UiNode;
+use super::scene::Virtual;
 
 /// The front end's own; a server's class of the same name is not asked.
 pub(super) fn of_front_end(class: &str) -> Option<Virtual> {
@@ -37,11 +33,4 @@ pub(super) fn of_pack(class: &str) -> Option<Virtual> {
         | "workflowNote" => Some(Virtual::Inert),
         _ => None,
     }
-}
-
-/// The slots as the file has them.
-pub(super) fn load<'a>(saved: UiNode<'a>, sockets: &mut Sockets<'a>) -> Body<'a> {
-    let mut body = Body::default();
-    body.inputs.extend(saved.inputs().map(|input| sockets.slot(input)));
-    body
 }

@@ -186,6 +186,12 @@ impl<'a> Widget<'a> {
         }
     }
 
+    pub(super) fn field(&self) -> &Field<'a> {
+        &self.field
+    }
+}
+
+impl<'a> Field<'a> {
     /// The choices, of a combo.
     pub(super) fn choices(&self) -> Option<Choices<'a>> {
         if let WidgetKind::DynamicCombo(options) = self.kind {

@@ -132,7 +132,7 @@ fn respelled(items: &[Json]) -> Option<Json> {
 
 fn id_text(id: &Json) -> Option<String> {
     match id {
-        Json::String(text) => Some(text.clone()),
+        Json::String(text) => Some(text.to_string()),
         Json::Number(_) => id.as_u64().map(|id| id.to_string()),
         Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
     }

@@ -40,7 +40,7 @@ pub enum Json {
     /// A number as it was spelled, or one of `NaN`, `Infinity`, `-Infinity`.
     Number(Number),
     /// A string, unescaped.
-    String(String),
+    String(Box<str>),
     /// A list.
     Array(Vec<Json>),
     /// An object.
@@ -154,7 +154,7 @@ impl Json {
             Self::Null => serde_json::Value::Null,
             Self::Bool(value) => (*value).into(),
             Self::Number(number) => number.to_serde(),
-            Self::String(text) => text.as_str().into(),
+            Self::String(text) => (&**text).into(),
             Self::Array(items) => items.iter().map(Self::to_serde).collect(),
             Self::Object(members) => serde_json::Value::Object(
                 members.iter().map(|(name, value)| (name.to_string(), value.to_serde())).collect(),
@@ -169,7 +169,7 @@ impl From<serde_json::Value> for Json {
             serde_json::Value::Null => Self::Null,
             serde_json::Value::Bool(value) => Self::Bool(value),
             serde_json::Value::Number(number) => Self::Number(Number::from_serde(&number)),
-            serde_json::Value::String(text) => Self::String(text),
+            serde_json::Value::String(text) => Self::String(text.into()),
             serde_json::Value::Array(items) => {
                 Self::Array(items.into_iter().map(Self::from).collect())
             }
@@ -182,13 +182,13 @@ impl From<serde_json::Value> for Json {
 
 impl From<&str> for Json {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 
 impl From<String> for Json {
     fn from(text: String) -> Self {
-        Self::String(text)
+        Self::String(text.into())
     }
 }
 

@@ -21,34 +21,50 @@ pub struct Number(Spelling);
 /// allocation each. A text is always in the first variant that holds it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Spelling {
-    Short { bytes: [u8; SHORT_BYTES_MAX], length: u8 },
-    Long(Box<str>),
+    Short(Digits<SHORT_BYTES_MAX>),
+    Long(Box<Digits<LONG_BYTES_MAX>>),
+    Endless(Box<(Box<str>,)>),
 }
 
-/// Enough for every integer of 64 bits.
-const SHORT_BYTES_MAX: usize = 22;
+/// As much as leaves a value the size of its largest other kind.
+const SHORT_BYTES_MAX: usize = 14;
+
+/// Enough for every number that a computer made of 64 bits.
+const LONG_BYTES_MAX: usize = 31;
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Digits<const MAX: usize> {
+    bytes: [u8; MAX],
+    length: u8,
+}
+
+impl<const MAX: usize> Digits<MAX> {
+    fn read(text: &str) -> Option<Self> {
+        let mut bytes = [0; MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Self { bytes, length: u8::try_from(text.len()).ok()? })
+    }
+
+    fn as_str(&self) -> &str {
+        let text = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+}
 
 impl Number {
     /// Only the parser calls this, with text that follows the grammar.
     pub(super) fn from_spelling(text: &str) -> Self {
-        let mut bytes = [0; SHORT_BYTES_MAX];
-        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
-            (Some(place), Ok(length)) => {
-                place.copy_from_slice(text.as_bytes());
-                Self(Spelling::Short { bytes, length })
-            }
-            _ => Self(Spelling::Long(text.into())),
-        }
+        let long = || Digits::read(text).map(|digits| Spelling::Long(Box::new(digits)));
+        let short = Digits::read(text).map(Spelling::Short);
+        Self(short.or_else(long).unwrap_or_else(|| Spelling::Endless(Box::new((text.into(),)))))
     }
 
     /// The text of the number.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Spelling::Short { bytes, length } => {
-                let text = bytes.get(..usize::from(*length)).unwrap_or_default();
-                std::str::from_utf8(text).unwrap_or_default()
-            }
-            Spelling::Long(text) => text,
+            Spelling::Short(digits) => digits.as_str(),
+            Spelling::Long(digits) => digits.as_str(),
+            Spelling::Endless(text) => &text.0,
         }
     }
 

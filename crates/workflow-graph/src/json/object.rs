@@ -32,10 +32,11 @@ pub type Name = SmolStr;
 pub struct Object(Members);
 
 /// A workflow has tens of thousands of objects, nearly all of them small. Looking through a few
-/// names takes less time than a hash, and a list less than half of the memory of a table.
+/// names takes less time than a hash, and a list less than half of the memory of a table. The list
+/// has room for its members and no more: most objects never get another.
 #[derive(Clone)]
 enum Members {
-    Few(Vec<(Name, Json)>),
+    Few(Box<[(Name, Json)]>),
     Many(Box<IndexMap<Name, Json>>),
 }
 
@@ -44,19 +45,14 @@ const FEW_MAX: usize = 16;
 
 impl Object {
     /// An object without members.
-    pub const fn new() -> Self {
-        Self(Members::Few(Vec::new()))
+    pub fn new() -> Self {
+        Self(Members::Few(Box::default()))
     }
 
-    /// An object without members that has room for so many.
-    pub fn with_capacity(count: usize) -> Self {
-        if count > FEW_MAX {
-            return Self(Members::Many(Box::new(IndexMap::with_capacity_and_hasher(
-                count,
-                RandomState::default(),
-            ))));
-        }
-        Self(Members::Few(Vec::with_capacity(count)))
+    /// An object without members that gets many, and has room for so many.
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        let table = IndexMap::with_capacity_and_hasher(count, RandomState::default());
+        Self(Members::Many(Box::new(table)))
     }
 
     /// How many members there are.
@@ -119,10 +115,6 @@ impl Object {
                 if let Some((_, place)) = list.iter_mut().find(|(own, _)| *own == name) {
                     return Some(std::mem::replace(place, value));
                 }
-                if list.len() < FEW_MAX {
-                    list.push((name, value));
-                    return None;
-                }
             }
             Members::Many(table) => return table.insert(name, value),
         }
@@ -135,11 +127,16 @@ impl Object {
         if let Members::Few(list) = &mut self.0
             && list.len() >= FEW_MAX
         {
-            let table = std::mem::take(list).into_iter().collect();
+            let table = std::mem::take(list).into_vec().into_iter().collect();
             self.0 = Members::Many(Box::new(table));
         }
         match &mut self.0 {
-            Members::Few(list) => list.insert(at.min(list.len()), (name, value)),
+            Members::Few(list) => {
+                let mut members = std::mem::take(list).into_vec();
+                members.reserve_exact(1);
+                members.insert(at.min(members.len()), (name, value));
+                *list = members.into_boxed_slice();
+            }
             Members::Many(table) => {
                 table.shift_insert(at.min(table.len()), name, value);
             }
@@ -155,7 +152,12 @@ impl Object {
     /// Takes out the member at a place; those behind it move up.
     pub fn shift_remove_index(&mut self, at: usize) -> Option<(Name, Json)> {
         match &mut self.0 {
-            Members::Few(list) => (at < list.len()).then(|| list.remove(at)),
+            Members::Few(list) => {
+                let mut members = std::mem::take(list).into_vec();
+                let removed = (at < members.len()).then(|| members.remove(at));
+                *list = members.into_boxed_slice();
+                removed
+            }
             Members::Many(table) => table.shift_remove_index(at),
         }
     }
@@ -218,8 +220,27 @@ impl<N: Into<Name>> Extend<(N, Json)> for Object {
 impl<N: Into<Name>> FromIterator<(N, Json)> for Object {
     fn from_iter<T: IntoIterator<Item = (N, Json)>>(members: T) -> Self {
         let members = members.into_iter();
-        let mut object = Self::with_capacity(members.size_hint().0);
+        let (count, _) = members.size_hint();
+        if count <= FEW_MAX {
+            let list: Vec<_> = members.map(|(name, value)| (name.into(), value)).collect();
+            return Self::from(list);
+        }
+        let mut object = Self::with_capacity(count);
         object.extend(members);
+        object
+    }
+}
+
+impl From<Vec<(Name, Json)>> for Object {
+    fn from(list: Vec<(Name, Json)>) -> Self {
+        let is_first = |(at, (name, _)): (usize, &(Name, Json))| {
+            !list.iter().take(at).any(|(earlier, _)| earlier == name)
+        };
+        if list.len() <= FEW_MAX && list.iter().enumerate().all(is_first) {
+            return Self(Members::Few(list.into_boxed_slice()));
+        }
+        let mut object = Self::with_capacity(list.len());
+        object.extend(list);
         object
     }
 }
@@ -293,7 +314,7 @@ impl IntoIterator for Object {
 
     fn into_iter(self) -> IntoIter {
         IntoIter(match self.0 {
-            Members::Few(list) => Either::Few(list.into_iter()),
+            Members::Few(list) => Either::Few(list.into_vec().into_iter()),
             Members::Many(table) => Either::Many(table.into_iter()),
         })
     }

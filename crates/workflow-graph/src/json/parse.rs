@@ -65,7 +65,7 @@ impl<'a> Parser<'a> {
             None => Err("the text ends where a value should stand"),
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
-            Some(b'"') => self.string().map(|text| Json::String(text.into_owned())),
+            Some(b'"') => self.string().map(|text| Json::String(text.into())),
             Some(b'-' | b'0'..=b'9') => self.number().map(Json::Number),
             Some(_) => self.word(),
         }

@@ -253,3 +253,8 @@ fn objects_differ_where_a_member_does() {
     assert_ne!(object(r#"{"a":1,"b":2}"#), object(r#"{"a":1,"c":2}"#));
     assert_ne!(object(r#"{"a":1}"#), object(r#"{"a":1,"b":2}"#));
 }
+
+#[test]
+fn a_value_takes_no_more_than_three_words() {
+    assert!(size_of::<Json>() <= 24);
+}

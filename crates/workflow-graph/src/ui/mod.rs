@@ -22,6 +22,8 @@ mod link;
 mod node;
 mod scalar;
 
+use std::sync::LazyLock;
+
 use thiserror::Error;
 
 pub(crate) use self::scalar::{Text, id_text};
@@ -166,7 +168,7 @@ impl UiWorkflow {
     }
 
     fn members(&self) -> &Object {
-        static NONE: Object = Object::new();
+        static NONE: LazyLock<Object> = LazyLock::new(Object::new);
         self.json.as_object().unwrap_or(&NONE)
     }
 }

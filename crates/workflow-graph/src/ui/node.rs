@@ -126,6 +126,16 @@ impl<'a> UiNode<'a> {
         })
     }
 
+    /// The names and links of its input slots, in order.
+    pub(crate) fn input_links(
+        self,
+    ) -> impl ExactSizeIterator<Item = (&'a str, Option<LinkId>)> + use<'a> {
+        self.list("inputs").iter().map(|json| {
+            let name = json.get("name").and_then(Json::as_str).unwrap_or_default();
+            (name, json.get("link").and_then(whole))
+        })
+    }
+
     /// Its output slots, in order.
     pub fn outputs(self) -> impl ExactSizeIterator<Item = UiOutput<'a>> + use<'a> {
         self.list("outputs").iter().map(|json| {

@@ -89,7 +89,7 @@ fn consumers(nodes: &Object) -> Consumers {
         for (input, value) in inputs.into_iter().flatten().filter(|(_, value)| is_link(value)) {
             if let Some([Json::String(from), slot]) = value.as_array() {
                 let consumer = (id.to_string(), input.to_string(), slot.clone());
-                consumers.entry(from.clone()).or_default().push(consumer);
+                consumers.entry(from.to_string()).or_default().push(consumer);
             }
         }
     }
