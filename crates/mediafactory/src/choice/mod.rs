@@ -93,7 +93,7 @@ impl Factory {
             None => self.pick_of_all(&mut installed, &wanted, &candidates).await?,
         };
         let Picked { template, model, notes } = picked;
-        given.extend(model.map(|file| (MODEL_PARAMETER.to_owned(), Json::String(file))));
+        given.extend(model.map(|file| (MODEL_PARAMETER.to_owned(), Json::from(file))));
         let filled = template.fill(&given, random_seed()?)?;
         Ok(Choice { template: template.name.clone(), filled, notes })
     }
