@@ -102,8 +102,9 @@ impl Factory {
 
     /// All that is known of a job, whichever process runs it.
     pub async fn job(&self, id: &JobId) -> Result<JobReport, Error> {
-        let job = self.recorded(id).await?.ok_or_else(|| unknown(id))?;
-        let assets = self.assets_of(id).await?;
+        let found = self.parts.store.job_with_assets(id).await;
+        let found = found.map_err(|error| failure::database("the job cannot be read", error))?;
+        let (job, assets) = found.ok_or_else(|| unknown(id))?;
         let progress = self.progress(id).map(|progress| progress.borrow().clone());
         let backend = job.server().and_then(|url| self.server_name(url)).map(str::to_owned);
         Ok(JobReport { backend, ..report(job, assets, progress) })

@@ -5,6 +5,7 @@ use assets::{
     ServerFile,
 };
 use async_trait::async_trait;
+use batch::JobId;
 use jiff::Timestamp;
 use rusqlite::{Connection, Params, Row, named_params};
 
@@ -172,6 +173,12 @@ fn list(connection: &Connection, query: &AssetQuery) -> Result<AssetPage, Fault>
         assets,
         total: total.try_into().unwrap_or_default(),
     })
+}
+
+/// What a job made, in the order in which it was recorded.
+pub(crate) fn of_job(connection: &Connection, job: &JobId) -> Result<Vec<Asset>, Fault> {
+    let values = named_params! {":job": job.to_string()};
+    select(connection, "WHERE job = :job ORDER BY created_at, id", values)
 }
 
 fn select_one(connection: &Connection, id: &str) -> Result<Option<Asset>, Fault> {

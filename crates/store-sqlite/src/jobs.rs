@@ -70,11 +70,7 @@ impl JobStore for SqliteStore {
 
     async fn get(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
         let id = *id;
-        let found = self.read(move |connection| {
-            let mut jobs =
-                select(connection, "WHERE id = :id", named_params! {":id": id.to_string()})?;
-            Ok(jobs.pop())
-        });
+        let found = self.read(move |connection| of_id(connection, &id));
         found.await.map_err(|error| error.in_job_store("read a job"))
     }
 
@@ -258,6 +254,11 @@ fn latest_of_shape(
 }
 
 /// The jobs that `condition` chooses, with their logs, as one moment knows them.
+/// The job `id`, if there is one.
+pub(crate) fn of_id(connection: &Connection, id: &JobId) -> Result<Option<Job>, Fault> {
+    Ok(select(connection, "WHERE id = :id", named_params! {":id": id.to_string()})?.pop())
+}
+
 fn select(
     connection: &Connection,
     condition: &str,

@@ -49,7 +49,7 @@ mod schema;
 use std::{path::PathBuf, sync::Arc};
 
 use assets::Asset;
-use batch::{Event, JobId, State};
+use batch::{Event, Job, JobId, State};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::task;
@@ -135,6 +135,16 @@ impl SqliteStore {
             let appended = jobs::append(connection, id, &event, at)?;
             asset_table::insert(connection, &assets)?;
             Ok(appended.state)
+        })
+        .await
+    }
+
+    /// A job with what it made, in the order in which that was recorded: both as of one moment.
+    pub async fn job_with_assets(&self, id: &JobId) -> Result<Option<(Job, Vec<Asset>)>, Error> {
+        let id = *id;
+        self.read(move |connection| {
+            let Some(job) = jobs::of_id(connection, &id)? else { return Ok(None) };
+            Ok(Some((job, asset_table::of_job(connection, &id)?)))
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Several writers, in one process and across stores, and what commits together.
 
 use assets::{AssetQuery, AssetStore, BlobDigest};
-use batch::{Event, Failure, JobStore, State, StoreError};
+use batch::{Event, Failure, JobId, JobStore, State, StoreError};
 use futures::future::{join, join_all};
 use store_sqlite::{Error, SqliteStore};
 
@@ -16,6 +16,13 @@ async fn a_job_and_its_assets_finish_together() {
     assert_eq!(state, State::Succeeded);
     let of_job = AssetQuery { job: Some(job.as_uuid()), ..AssetQuery::default() };
     assert_eq!(AssetStore::list(&store, &of_job).await.unwrap().total, 2);
+    let other = queued_job(&store).await;
+    let (found, made) = store.job_with_assets(&job).await.unwrap().unwrap();
+    assert_eq!((found.state, made), (State::Succeeded, assets));
+    let (found, made) = store.job_with_assets(&other).await.unwrap().unwrap();
+    assert_eq!((found.record.id, made.len()), (other, 0));
+    let nobody = JobId::from(uuid::Uuid::nil());
+    assert!(store.job_with_assets(&nobody).await.unwrap().is_none());
 }
 
 #[tokio::test]
