@@ -5,6 +5,10 @@ use std::io::{self, Write};
 /// Samples of each channel in one frame.
 const BLOCK: u32 = 4096;
 
+/// What a file says of silence that stands for the sound of a model.
+pub(crate) const SIMULATED: &str =
+    "simulated by comfy-sim: silence instead of the sound of a model";
+
 /// Sound without a sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Silence {
@@ -14,12 +18,17 @@ pub(crate) struct Silence {
     pub(crate) channels: u8,
     /// Samples of one channel.
     pub(crate) samples: u64,
+    /// Whether it stands for the sound of a model, which files say of it.
+    pub(crate) is_simulated: bool,
 }
 
 /// Writes 16-bit samples that are all zero: a stream of constant subframes.
 pub(crate) fn write(file: &mut impl Write, sound: Silence) -> io::Result<()> {
     file.write_all(b"fLaC")?;
     file.write_all(&stream_info(sound))?;
+    if sound.is_simulated {
+        file.write_all(&comment(SIMULATED))?;
+    }
     let mut left = sound.samples;
     let mut number = 0;
     while left > 0 {
@@ -31,16 +40,32 @@ pub(crate) fn write(file: &mut impl Write, sound: Silence) -> io::Result<()> {
     Ok(())
 }
 
-/// The only metadata block, marked as the last. Sixteen zeros at its end say that no checksum was made.
+/// The first metadata block, marked as the last where no other follows. Sixteen zeros at its end say that no checksum was made.
 fn stream_info(sound: Silence) -> Vec<u8> {
     let [_, _, high, low] = BLOCK.to_be_bytes();
-    let mut block = vec![0x80, 0, 0, 34, high, low, high, low, 0, 0, 0, 0, 0, 0];
+    let last = if sound.is_simulated { 0 } else { 0x80 };
+    let mut block = vec![last, 0, 0, 34, high, low, high, low, 0, 0, 0, 0, 0, 0];
     let packed = u64::from(sound.sample_rate) << 44
         | u64::from(sound.channels.saturating_sub(1)) << 41
         | 15 << 36
         | sound.samples & 0xf_ffff_ffff;
     block.extend(packed.to_be_bytes());
     block.extend([0; 16]);
+    block
+}
+
+/// The last metadata block: who wrote the file, and one comment.
+fn comment(text: &str) -> Vec<u8> {
+    let text = format!("COMMENT={text}");
+    let mut content = Vec::new();
+    for (count, text) in [(None, "comfy-sim"), (Some(1_u32), &*text)] {
+        content.extend(count.into_iter().flat_map(u32::to_le_bytes));
+        content.extend(u32::try_from(text.len()).unwrap_or_default().to_le_bytes());
+        content.extend(text.as_bytes());
+    }
+    let [_, high, middle, low] = u32::try_from(content.len()).unwrap_or_default().to_be_bytes();
+    let mut block = vec![0x84, high, middle, low];
+    block.extend(content);
     block
 }
 
@@ -116,10 +141,25 @@ mod tests {
     #[test]
     fn a_second_is_as_many_frames_as_it_takes() {
         let mut file = Vec::new();
-        write(&mut file, Silence { sample_rate: 44_100, channels: 2, samples: 44_100 }).unwrap();
+        let sound =
+            Silence { sample_rate: 44_100, channels: 2, samples: 44_100, is_simulated: false };
+        write(&mut file, sound).unwrap();
         assert_eq!(&file[..8], b"fLaC\x80\0\0\x22");
         let frames = file[42..].chunks(4 + 1 + 2 + 1 + 6 + 2);
         assert_eq!(frames.len(), 11);
         assert!(frames.into_iter().all(|frame| frame.starts_with(&[0xff, 0xf8])));
+    }
+
+    #[test]
+    fn a_file_of_simulated_sound_says_so() {
+        let mut file = Vec::new();
+        let sound = Silence { sample_rate: 48_000, channels: 2, samples: 10, is_simulated: true };
+        write(&mut file, sound).unwrap();
+        assert_eq!(&file[..8], b"fLaC\0\0\0\x22");
+        let (comment, text) = (&file[42..], format!("COMMENT={SIMULATED}"));
+        assert_eq!(comment[0], 0x84);
+        let length = usize::from(comment[3]);
+        assert_eq!(&comment[4 + length - text.len()..4 + length], text.as_bytes());
+        assert!(comment[4 + length..].starts_with(&[0xff, 0xf8]));
     }
 }

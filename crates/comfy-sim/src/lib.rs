@@ -14,9 +14,11 @@
 //! It imitates ComfyUI 0.33.0: routes, validation, queue, history, cache, events and their order. Nodes that compute
 //! with pixels, text and files really do so. Models, samplers and latents are simulated: they take their steps, and
 //! `VAEDecode` draws a placeholder that says on its face that it is one; a picture that a few other nodes would have
-//! changed (`Canny`, `LTXVPreprocess`, `ImageUpscaleWithModel`) has a mark that they did not. Videos and animations are made of such
-//! pictures, and sound is silence; an MP4 file is Motion JPEG instead of H.264 and says so. What could be taken for
-//! real (models of video, sound and 3D, paid services) is refused with an `execution_error`.
+//! changed (`Canny`, `LTXVPreprocess`, `ImageUpscaleWithModel`, `SeedVR2PostProcessing`) has a mark that they did not. Videos and animations are made of such
+//! pictures, and sound is silence, which says of itself where it stands for the sound of a model; an MP4 file is Motion
+//! JPEG instead of H.264, says so, and has no sound. A film that is loaded is not decoded but stood for by pictures
+//! that say so. What could be taken for
+//! real (models of 3D, paid services) is refused with an `execution_error`.
 //!
 //! # What it does not imitate
 //!
@@ -52,6 +54,7 @@ mod hub;
 mod listener;
 mod log;
 mod memory;
+mod mp3_file;
 mod mp4_file;
 mod png_file;
 mod python;

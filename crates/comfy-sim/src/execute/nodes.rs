@@ -8,6 +8,7 @@ mod padding;
 mod plain;
 mod resizing;
 mod simulate;
+mod sound;
 
 pub(crate) mod picture;
 
@@ -98,6 +99,8 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "ImageUpscaleWithModel" => simulate::upscale,
         "Canny" => simulate::find_edges,
         "LTXVPreprocess" => simulate::compress,
+        "SeedVR2Preprocess" => simulate::add_margin,
+        "SeedVR2PostProcessing" => simulate::correct_colors,
         "WanVaceToVideo" => simulate::begin_vace,
         "LoadImage" | "LoadImageOutput" => files::load_image,
         "LoadImageMask" => files::load_image_mask,
@@ -108,9 +111,14 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "SaveAnimatedPNG" => media::save_png,
         "CreateVideo" => media::create_video,
         "SaveVideo" => media::save_video,
-        "EmptyAudio" => media::empty_audio,
-        "SaveAudio" => media::save_audio,
-        "PreviewAudio" => media::preview_audio,
+        "LoadVideo" => media::load_video,
+        "GetVideoComponents" => media::video_components,
+        "EmptyAudio" => sound::empty_audio,
+        "VAEDecodeAudio" | "LTXVAudioVAEDecode" => sound::decode_audio,
+        "SaveAudio" => sound::save_audio,
+        "SaveAudioAdvanced" => sound::save_audio_as,
+        "PreviewAudio" => sound::preview_audio,
+        "JoinImageWithAlpha" => images::join_alpha,
         "EmptyImage" => images::empty,
         "ImageScale" => resizing::scale,
         "ImageScaleBy" => resizing::scale_by,

@@ -21,11 +21,13 @@ pub(crate) enum NodeValue {
     Simulated(Arc<Simulated>),
 }
 
-/// Pictures that follow each other, without sound.
+/// Pictures that follow each other.
 #[derive(Clone, Debug)]
 pub(crate) struct Video {
     pub(crate) pictures: Arc<Vec<RgbImage>>,
     pub(crate) frames_per_second: f64,
+    /// It is carried, and not written into any file.
+    pub(crate) sound: Option<Silence>,
 }
 
 /// What is known of a thing that is only simulated: enough to draw a picture that tells where it came from.
@@ -40,6 +42,8 @@ pub(crate) struct Simulated {
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) batch: Option<u32>,
     pub(crate) steps: Option<u32>,
+    /// How long the sound is that it stands for.
+    pub(crate) milliseconds: Option<u64>,
 }
 
 /// The named inputs of a node, resolved, in the order of the prompt.

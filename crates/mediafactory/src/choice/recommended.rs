@@ -68,15 +68,13 @@ impl Factory {
         }
         let contest = contest(&runnable, wanted);
         let mut notes = Vec::new();
-        let best = self
-            .best_of(installed.server, wanted.task, wanted.prompt, &contest, &mut notes)
-            .await?;
+        let best = self.best_of(installed.server, &contest, &mut notes).await?;
         let name = best.as_ref().map(|best| best.best.name());
         let is_best = |one: &&Runnable<'_>| named(one.template) == name;
         let Some(picked) = runnable.iter().find(is_best).or(runnable.first()) else {
             return Err(Error::new(FailureCode::TemplateNotFound, "there is nothing to choose"));
         };
-        notes.insert(0, why(wanted, picked, best.as_ref(), contest.len()));
+        notes.insert(0, why(wanted, picked, best.as_ref(), contest.workflows.len()));
         Ok(Picked { template: picked.template, model: picked.model.clone(), notes })
     }
 
@@ -91,9 +89,7 @@ impl Factory {
             candidates.iter().map(|template| Runnable { template, model: None }).collect();
         let contest = contest(&all, wanted);
         let mut notes = Vec::new();
-        let best = self
-            .best_of(installed.server, wanted.task, wanted.prompt, &contest, &mut notes)
-            .await?;
+        let best = self.best_of(installed.server, &contest, &mut notes).await?;
         let name = best.as_ref().map(|best| best.best.name());
         let is_best = |template: &&&Template| named(template) == name;
         let Some(template) = candidates.iter().find(is_best).or(candidates.first()) else {
@@ -206,13 +202,13 @@ impl Families {
 }
 
 /// The models that are weighed, each with the workflow that would run.
-fn contest(runnable: &[Runnable<'_>], wanted: &Wanted<'_>) -> Contest {
-    let mut contest = Contest::new();
+fn contest<'w>(runnable: &[Runnable<'_>], wanted: &Wanted<'w>) -> Contest<'w> {
+    let mut workflows = BTreeMap::new();
     for Runnable { template, model } in runnable {
         let Some(name) = named(template) else { continue };
-        contest.entry(name).or_insert_with(|| as_run(template, model.as_deref(), wanted.given));
+        workflows.entry(name).or_insert_with(|| as_run(template, model.as_deref(), wanted.given));
     }
-    contest
+    Contest { task: wanted.task, prompt: wanted.prompt, workflows }
 }
 
 /// The workflow of a template with what is given, as far as it takes it: what is wrong with it is

@@ -13,8 +13,16 @@ use super::{
 };
 use crate::{error::Error, factory::Factory, servers::Server};
 
-/// The workflows that would run, by [`Variant::name_in`] of the models that they are for.
-pub(crate) type Contest = BTreeMap<String, Workflow>;
+/// Models of which one is to be taken.
+#[derive(Debug)]
+pub(crate) struct Contest<'a> {
+    /// What is to be made.
+    pub(crate) task: Task,
+    /// What it shall show.
+    pub(crate) prompt: &'a str,
+    /// The workflows that would run, by [`Variant::name_in`] of the models that they are for.
+    pub(crate) workflows: BTreeMap<String, Workflow>,
+}
 
 impl Factory {
     /// The model for which most speaks of those that a server could run at once, all their files being
@@ -22,27 +30,25 @@ impl Factory {
     pub(crate) async fn best_of(
         &self,
         server: &Server,
-        task: Task,
-        prompt: &str,
-        contest: &Contest,
+        contest: &Contest<'_>,
         notes: &mut Vec<String>,
     ) -> Result<Option<Recommended<'static>>, Error> {
         let registry = registry()?;
-        let among: BTreeSet<String> = contest.keys().cloned().collect();
+        let among: BTreeSet<String> = contest.workflows.keys().cloned().collect();
         if among.is_empty() {
             return Ok(None);
         }
-        let mut wish = Understanding::of_task(task);
+        let mut wish = Understanding::of_task(contest.task);
         // There is nothing to choose by the looks where there is nothing to choose.
         if among.len() > 1 {
-            wish.style = looks(prompt)?;
+            wish.style = looks(contest.prompt)?;
         }
         let device = or_note(device(server, &OnDevice::default()).await, "memory is free", notes);
         let files = or_note(server.inventory().await, "memory the files take", notes);
         let files = files.map(|files| files.weights()).unwrap_or_default();
         let times = self.past(Some(&server.name), notes).await?.times(registry);
         let memory = |family: &Family, variant: &Variant| {
-            let workflow = contest.get(&variant.name_in(family))?;
+            let workflow = contest.workflows.get(&variant.name_in(family))?;
             let needs = registry.estimate(workflow, device.as_ref()?, &files).needs()?;
             Some(MemoryNeed { fits_fully_bytes: needs.fully, runs_at_all_bytes: needs.at_all })
         };

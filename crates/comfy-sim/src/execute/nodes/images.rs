@@ -245,6 +245,20 @@ pub(super) fn mask_to_image(inputs: &Inputs, _: &Context) -> Result<Produced, Ex
     Ok(of(masks(inputs, "mask")?.iter().map(gray_as_rgb).collect()))
 }
 
+/// Pictures have no transparency here, so only where all is opaque they are what comes out.
+pub(super) fn join_alpha(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    let (pictures, alphas) = (images(inputs, "image")?, masks(inputs, "alpha")?);
+    let is_opaque = alphas.iter().all(|alpha| alpha.as_raw().iter().all(|value| *value == 0));
+    if !is_opaque {
+        return Err(Exception::new(
+            "NotImplementedError",
+            "comfy-sim does not make pictures with transparency; use a real ComfyUI",
+        ));
+    }
+    let count = pictures.len().max(alphas.len());
+    Ok(of(pictures.iter().cycle().take(count).cloned().collect()))
+}
+
 pub(super) fn gray_as_rgb(mask: &GrayImage) -> RgbImage {
     RgbImage::from_fn(mask.width(), mask.height(), |x, y| {
         let [value] = mask.get_pixel(x, y).0;

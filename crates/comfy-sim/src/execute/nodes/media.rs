@@ -1,4 +1,4 @@
-//! Nodes of animations, videos and sound, as far as they can be done without a model.
+//! Nodes of animations and videos, as far as they can be done without a model.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 
 use super::files::{SavePlace, metadata, with_tokens};
 use super::images::images;
-use super::{Context, Exception, Produced};
+use super::{Context, Exception, Produced, picture};
 use crate::animation_file::{self, AnimationError};
 use crate::execute::values::{Inputs, NodeValue, Video, input, plain};
-use crate::flac_file::{self, Silence};
 use crate::folders::Root;
 use crate::mp4_file::{self, Film};
 use crate::python;
 
+/// How many pictures stand for a film, and how fast they follow each other.
+const UNREAD_FRAMES: u32 = 5;
+const UNREAD_FRAMES_PER_SECOND: f64 = 8.0;
+
 /// The quality of a video's frames.
 const JPEG_QUALITY: u8 = 90;
-
-/// The longest silence that is written, in samples of a channel: a day of it at 48 kHz would do no good to anybody.
-const SAMPLES_MAX: f64 = 1e9;
 
 pub(super) fn save_webp(inputs: &Inputs, context: &Context) -> Result<Produced, Exception> {
     if plain(inputs, "lossless").is_some_and(|lossless| !python::truthy(lossless)) {
@@ -60,13 +60,50 @@ fn save_animation(
 }
 
 pub(super) fn create_video(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    if input(inputs, "audio").is_some() {
-        return Err(refused("CreateVideo", "with sound"));
-    }
+    let sound = match input(inputs, "audio") {
+        Some(NodeValue::Audio(sound)) => Some(*sound),
+        None => None,
+        Some(other) if other.as_plain().is_some_and(Value::is_null) => None,
+        Some(other) => return Err(not_sound(other)),
+    };
     let pictures = images(inputs, "images")?;
     let frames_per_second = number(inputs, "fps")?;
-    let video = Video { pictures, frames_per_second };
+    let video = Video { pictures, frames_per_second, sound };
     Ok(Produced::of(NodeValue::Video(Arc::new(video))))
+}
+
+/// No film is decoded: it is stood for by a few pictures that say so.
+pub(super) fn load_video(inputs: &Inputs, context: &Context) -> Result<Produced, Exception> {
+    let name = plain(inputs, "file").and_then(Value::as_str);
+    let name = name.ok_or_else(|| Exception::missing_input("file"))?;
+    let is_there = context.folders.annotated(name).is_some_and(|path| path.is_file());
+    if !is_there {
+        let message = format!("No such file or directory: '{name}'");
+        return Err(Exception::new("FileNotFoundError", message));
+    }
+    let pictures = (0..UNREAD_FRAMES).map(|index| {
+        let mut picture = picture::draw(name, None, index, picture::SIZE_UNKNOWN);
+        picture::stamp(&mut picture, "FILM NOT READ - comfy-sim");
+        picture
+    });
+    let pictures = Arc::new(pictures.collect());
+    let video = Video { pictures, frames_per_second: UNREAD_FRAMES_PER_SECOND, sound: None };
+    Ok(Produced::of(NodeValue::Video(Arc::new(video))))
+}
+
+pub(super) fn video_components(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    let Some(NodeValue::Video(video)) = input(inputs, "video") else {
+        return Err(Exception::missing_input("video"));
+    };
+    let sound = video.sound.map_or(NodeValue::Plain(Value::Null), NodeValue::Audio);
+    let outputs = vec![
+        NodeValue::Image(Arc::clone(&video.pictures)),
+        sound,
+        NodeValue::Plain(json!(video.frames_per_second)),
+        NodeValue::Plain(json!(8)),
+        NodeValue::Plain(json!("bt709")),
+    ];
+    Ok(Produced { outputs, ui: None })
 }
 
 pub(super) fn save_video(inputs: &Inputs, context: &Context) -> Result<Produced, Exception> {
@@ -104,58 +141,19 @@ fn jpeg(picture: &RgbImage) -> Result<Vec<u8>, Exception> {
     Ok(bytes)
 }
 
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "what does not fit was refused before"
-)]
-pub(super) fn empty_audio(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    let whole = |name: &str| plain(inputs, name).and_then(Value::as_u64);
-    let sample_rate = whole("sample_rate").and_then(|rate| u32::try_from(rate).ok());
-    let sample_rate = sample_rate.ok_or_else(|| Exception::missing_input("sample_rate"))?;
-    let channels = whole("channels").and_then(|count| u8::try_from(count).ok());
-    let channels = channels.ok_or_else(|| Exception::missing_input("channels"))?;
-    let samples = (number(inputs, "duration")? * f64::from(sample_rate)).round();
-    if !(0.0..=SAMPLES_MAX).contains(&samples) {
-        return Err(refused("EmptyAudio", "of such a length"));
-    }
-    let sound = Silence { sample_rate, channels, samples: samples as u64 };
-    Ok(Produced::of(NodeValue::Audio(sound)))
-}
-
-pub(super) fn save_audio(inputs: &Inputs, context: &Context) -> Result<Produced, Exception> {
-    let target = Target::find(inputs, context, (0, 0), ".flac")?;
-    write_audio(inputs, &target)
-}
-
-pub(super) fn preview_audio(inputs: &Inputs, context: &Context) -> Result<Produced, Exception> {
-    let prefix = format!("ComfyUI_temp_{}", context.temp_prefix);
-    let target = Target::at(context, Root::Temp, &prefix, ".flac")?;
-    write_audio(inputs, &target)
-}
-
-fn write_audio(inputs: &Inputs, target: &Target) -> Result<Produced, Exception> {
-    let Some(NodeValue::Audio(sound)) = input(inputs, "audio") else {
-        return Err(Exception::missing_input("audio"));
-    };
-    let mut file = target.create()?;
-    flac_file::write(&mut file, *sound)
-        .and_then(|()| file.flush())
-        .map_err(|error| Exception::new("OSError", error.to_string()))?;
-    let ui = json!({"audio": [target.item()]});
-    Ok(Produced { outputs: vec![NodeValue::Audio(*sound)], ui: Some(ui) })
+fn not_sound(other: &NodeValue) -> Exception {
+    Exception::new("TypeError", format!("'audio' must be an AUDIO, not {}", other.shown()))
 }
 
 /// The one file that a node writes.
-struct Target {
+pub(super) struct Target {
     place: SavePlace,
     root: Root,
     name: String,
 }
 
 impl Target {
-    fn find(
+    pub(super) fn find(
         inputs: &Inputs,
         context: &Context,
         size: (u32, u32),
@@ -166,32 +164,37 @@ impl Target {
         Self::at(context, Root::Output, &with_tokens(&prefix, size), ending)
     }
 
-    fn at(context: &Context, root: Root, prefix: &str, ending: &str) -> Result<Self, Exception> {
+    pub(super) fn at(
+        context: &Context,
+        root: Root,
+        prefix: &str,
+        ending: &str,
+    ) -> Result<Self, Exception> {
         let place = SavePlace::find(&context.folders, root, prefix)?;
         let name = format!("{}_{:05}{ending}", place.stem, place.counter);
         Ok(Self { place, root, name })
     }
 
-    fn create(&self) -> Result<BufWriter<File>, Exception> {
+    pub(super) fn create(&self) -> Result<BufWriter<File>, Exception> {
         let path = self.place.folder.join(&self.name);
         File::create(&path)
             .map(BufWriter::new)
             .map_err(|error| Exception::new("OSError", format!("{error}: '{}'", path.display())))
     }
 
-    fn item(&self) -> Value {
+    pub(super) fn item(&self) -> Value {
         json!({"filename": self.name, "subfolder": self.place.subfolder, "type": self.root.name()})
     }
 }
 
-fn refused(class: &str, what: &str) -> Exception {
+pub(super) fn refused(class: &str, what: &str) -> Exception {
     Exception::new(
         "NotImplementedError",
         format!("comfy-sim does not execute {class} {what}; use a real ComfyUI"),
     )
 }
 
-fn number(inputs: &Inputs, name: &str) -> Result<f64, Exception> {
+pub(super) fn number(inputs: &Inputs, name: &str) -> Result<f64, Exception> {
     let number = plain(inputs, name).and_then(Value::as_f64);
     number.ok_or_else(|| Exception::missing_input(name))
 }

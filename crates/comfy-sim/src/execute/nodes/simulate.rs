@@ -73,10 +73,26 @@ fn note(kind: &str, output: &str, inputs: &Inputs) -> Simulated {
         steps: small("steps")
             .or_else(|| listed_sigmas(inputs))
             .or_else(|| notes().find_map(|(_, note)| note.steps)),
+        milliseconds: milliseconds(inputs)
+            .or_else(|| notes().find_map(|(_, note)| note.milliseconds)),
     }
 }
 
-fn as_note(value: &NodeValue) -> Option<&Simulated> {
+/// How long a sound is to be: in seconds, or as long as the frames of a video.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the conversion saturates, and a sound that is too long is refused"
+)]
+fn milliseconds(inputs: &Inputs) -> Option<u64> {
+    let number = |name: &str| plain(inputs, name).and_then(Value::as_f64);
+    let of_frames = || Some(number("frames_number")? / number("frame_rate")?);
+    let seconds = number("seconds").or_else(of_frames).filter(|seconds| seconds.is_finite())?;
+    Some((seconds * 1000.0).round() as u64)
+}
+
+pub(super) fn as_note(value: &NodeValue) -> Option<&Simulated> {
     value.as_simulated().map(AsRef::as_ref)
 }
 
@@ -182,16 +198,36 @@ pub(super) fn upscale(inputs: &Inputs, _: &Context) -> Result<Produced, Exceptio
 
 /// Only marks the picture: what is computed from it here is simulated anyway.
 pub(super) fn find_edges(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    marked(inputs, "SIMULATED EDGES - comfy-sim")
+    marked(inputs, "image", "SIMULATED EDGES - comfy-sim")
 }
 
 /// The same for the losses of a video that a model is used to.
 pub(super) fn compress(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
-    marked(inputs, "SIMULATED LOSS - comfy-sim")
+    marked(inputs, "image", "SIMULATED LOSS - comfy-sim")
 }
 
-fn marked(inputs: &Inputs, mark: &str) -> Result<Produced, Exception> {
-    let mut pictures = images(inputs, "image")?.to_vec();
+/// The same for the margin that `SeedVR2` wants around pictures.
+pub(super) fn add_margin(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    marked(inputs, "resized_images", "SIMULATED MARGIN - comfy-sim")
+}
+
+/// Cuts pictures to what they were made from, and marks that their colors were left as they are.
+pub(super) fn correct_colors(inputs: &Inputs, _: &Context) -> Result<Produced, Exception> {
+    let (made, originals) = (images(inputs, "images")?, images(inputs, "original_resized_images")?);
+    let cut = |(made, original): (&image::RgbImage, &image::RgbImage)| {
+        let even = |one: u32, other: u32| (one.min(other) & !1).max(1);
+        let width = even(made.width(), original.width());
+        let height = even(made.height(), original.height());
+        let mut out = imageops::crop_imm(made, 0, 0, width, height).to_image();
+        picture::stamp(&mut out, "SIMULATED COLORS - comfy-sim");
+        out
+    };
+    let pictures = made.iter().zip(originals.iter()).map(cut).collect();
+    Ok(Produced::of(NodeValue::Image(Arc::new(pictures))))
+}
+
+fn marked(inputs: &Inputs, name: &str, mark: &str) -> Result<Produced, Exception> {
+    let mut pictures = images(inputs, name)?.to_vec();
     for picture in &mut pictures {
         picture::stamp(picture, mark);
     }
@@ -264,6 +300,7 @@ mod tests {
             size: Some((640, 384)),
             batch: Some(2),
             steps: Some(7),
+            milliseconds: None,
         };
         assert_eq!(as_note(&sampled), Some(&expected));
     }
@@ -272,7 +309,7 @@ mod tests {
     fn a_picture_whose_edges_are_not_looked_for_says_so() {
         let image = image::RgbImage::new(320, 64);
         let inputs = vec![("image".to_owned(), NodeValue::Image(Arc::new(vec![image.clone()])))];
-        let produced = marked(&inputs, "SIMULATED EDGES - comfy-sim").unwrap();
+        let produced = marked(&inputs, "image", "SIMULATED EDGES - comfy-sim").unwrap();
         let marked = produced.outputs[0].as_images().unwrap();
         assert_eq!(marked[0].dimensions(), image.dimensions());
         assert_ne!(marked[0], image);

@@ -13,27 +13,10 @@ use crate::stage::Stage;
 /// What the simulator refuses to run, or does not have, and why; and the templates that therefore
 /// end there.
 const REFUSED: &[(&str, &str, &[&str])] = &[
-    ("JoinImageWithAlpha", "its pictures have no transparency", &["seedvr2_upscale"]),
-    (
-        "LTXVAudioVAEDecode",
-        "silence would be taken for the sound of the model",
-        &["ltx23_img2vid", "ltx23_txt2vid", "ltx2_img2vid", "ltx2_txt2vid"],
-    ),
     (
         "background_removal/birefnet.safetensors",
         "the recorded server has no such file, and no parameter names another",
         &["triposplat_img2splat"],
-    ),
-    ("LoadVideo", "it reads no film", &["seedvr2_video_upscale"]),
-    (
-        "VAEDecodeAudio",
-        "silence would be taken for the sound of the model",
-        &[
-            "ace_step_15_txt2music",
-            "ace_step_txt2music",
-            "stable_audio_3_txt2audio",
-            "stable_audio_open_txt2audio",
-        ],
     ),
     (
         "VAEDecodeHunyuan3D",
