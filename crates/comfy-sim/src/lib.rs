@@ -16,7 +16,9 @@
 //! `VAEDecode` draws a placeholder that says on its face that it is one; a picture that a few other nodes would have
 //! changed (`Canny`, `LTXVPreprocess`, `ImageUpscaleWithModel`) has a mark that they did not. Videos and animations are made of such
 //! pictures, and sound is silence; an MP4 file is Motion JPEG instead of H.264 and says so. What could be taken for
-//! real (models of video, sound and 3D, paid services) is refused with an `execution_error`.
+//! real (models of video and sound, paid services) is refused with an `execution_error`.
+//! The meshes of `Hunyuan3D` are cubes, and the splats of `TripoSplat` boards, that show such a placeholder and name
+//! themselves one; other nodes of 3D are refused, and `RemoveBackground` keeps all of a picture.
 //!
 //! # What it does not imitate
 //!
@@ -48,6 +50,7 @@ mod execute;
 mod flac_file;
 mod folders;
 mod gallery;
+mod glb_file;
 mod hub;
 mod listener;
 mod log;
@@ -58,6 +61,7 @@ mod python;
 mod queue;
 mod routes;
 mod server;
+mod splat_file;
 mod validate;
 
 pub use crate::error::SimError;

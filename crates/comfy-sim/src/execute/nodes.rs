@@ -7,6 +7,7 @@ mod media;
 mod padding;
 mod plain;
 mod resizing;
+mod shapes;
 mod simulate;
 
 pub(crate) mod picture;
@@ -111,6 +112,13 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "EmptyAudio" => media::empty_audio,
         "SaveAudio" => media::save_audio,
         "PreviewAudio" => media::preview_audio,
+        "VAEDecodeHunyuan3D" => shapes::decode_voxels,
+        "VoxelToMesh" | "VoxelToMeshBasic" => shapes::mesh_of_voxels,
+        "VAEDecodeTripoSplat" => shapes::decode_splat,
+        "SplatToFile3D" => shapes::file_of_splat,
+        "SaveGLB" => shapes::save,
+        "RemoveBackground" => shapes::remove_background,
+        "TripoSplatPreprocessImage" => shapes::prepare_for_splat,
         "EmptyImage" => images::empty,
         "ImageScale" => resizing::scale,
         "ImageScaleBy" => resizing::scale_by,

@@ -19,11 +19,6 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         "silence would be taken for the sound of the model",
         &["ltx23_img2vid", "ltx23_txt2vid", "ltx2_img2vid", "ltx2_txt2vid"],
     ),
-    (
-        "background_removal/birefnet.safetensors",
-        "the recorded server has no such file, and no parameter names another",
-        &["triposplat_img2splat"],
-    ),
     ("LoadVideo", "it reads no film", &["seedvr2_video_upscale"]),
     (
         "VAEDecodeAudio",
@@ -34,11 +29,6 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
             "stable_audio_3_txt2audio",
             "stable_audio_open_txt2audio",
         ],
-    ),
-    (
-        "VAEDecodeHunyuan3D",
-        "any shape would be taken for that of the model",
-        &["hunyuan3d_21_img2mesh", "hunyuan3d_2_img2mesh"],
     ),
 ];
 
