@@ -45,7 +45,7 @@ pub fn picture_size(bytes: &[u8]) -> Option<(u32, u32)> {
 }
 
 fn by_mark(head: &[u8]) -> Option<&'static str> {
-    const MARKS: [(&[u8], &str); 10] = [
+    const MARKS: [(&[u8], &str); 12] = [
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"\xff\xd8\xff", "image/jpeg"),
         (b"GIF87a", "image/gif"),
@@ -54,6 +54,8 @@ fn by_mark(head: &[u8]) -> Option<&'static str> {
         (b"ID3", "audio/mpeg"),
         (b"OggS", "audio/ogg"),
         (b"glTF", "model/gltf-binary"),
+        (b"ply\n", "model/ply"),
+        (b"ply\r\n", "model/ply"),
         (b"%PDF-", "application/pdf"),
         (b"PK\x03\x04", "application/zip"),
     ];

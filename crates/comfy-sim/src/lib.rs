@@ -14,11 +14,12 @@
 //! It imitates ComfyUI 0.33.0: routes, validation, queue, history, cache, events and their order. Nodes that compute
 //! with pixels, text and files really do so. Models, samplers and latents are simulated: they take their steps, and
 //! `VAEDecode` draws a placeholder that says on its face that it is one; a picture that a few other nodes would have
-//! changed (`Canny`, `LTXVPreprocess`, `ImageUpscaleWithModel`, `SeedVR2PostProcessing`) has a mark that they did not. Videos and animations are made of such
-//! pictures, and sound is silence, which says of itself where it stands for the sound of a model; an MP4 file is Motion
-//! JPEG instead of H.264, says so, and has no sound. A film that is loaded is not decoded but stood for by pictures
-//! that say so. What could be taken for
-//! real (models of 3D, paid services) is refused with an `execution_error`.
+//! changed (`Canny`, `LTXVPreprocess`, `ImageUpscaleWithModel`, `SeedVR2PostProcessing`) has a mark that they did not.
+//! Videos and animations are made of such pictures, and sound is silence, which says of itself where it stands for the
+//! sound of a model; an MP4 file is Motion JPEG instead of H.264, says so, and has no sound. A film that is loaded is not
+//! decoded but stood for by pictures that say so. The meshes of `Hunyuan3D` are cubes, and the splats of `TripoSplat`
+//! boards, that show such a placeholder and name themselves one; `RemoveBackground` keeps all of a picture. What could be
+//! taken for real (other models of 3D, paid services) is refused with an `execution_error`.
 //!
 //! # What it does not imitate
 //!
@@ -50,6 +51,7 @@ mod execute;
 mod flac_file;
 mod folders;
 mod gallery;
+mod glb_file;
 mod hub;
 mod listener;
 mod log;
@@ -61,6 +63,7 @@ mod python;
 mod queue;
 mod routes;
 mod server;
+mod splat_file;
 mod validate;
 
 pub use crate::error::SimError;

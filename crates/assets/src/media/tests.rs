@@ -9,7 +9,7 @@ fn check(head: &[u8], file_name: &str, expected: &str) {
 
 #[test]
 fn marks_decide_whatever_the_name_says() {
-    let marked: [(&[u8], &str); 22] = [
+    let marked: [(&[u8], &str); 24] = [
         (b"\x89PNG\r\n\x1a\n", "image/png"),
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "image/webp"),
@@ -28,6 +28,8 @@ fn marks_decide_whatever_the_name_says() {
         (b"\xff\xf3\x90\x64", "audio/mpeg"),
         (b"OggS\0\x02", "audio/ogg"),
         (b"glTF\x02\0\0\0", "model/gltf-binary"),
+        (b"ply\nformat binary_little_endian 1.0\n", "model/ply"),
+        (b"ply\r\nformat ascii 1.0\r\n", "model/ply"),
         (b"%PDF-1.7", "application/pdf"),
         (b"PK\x03\x04", "application/zip"),
         // Almost the sync word of MPEG audio: a byte order mark of UTF-16, and AAC.

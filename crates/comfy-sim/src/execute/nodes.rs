@@ -7,6 +7,7 @@ mod media;
 mod padding;
 mod plain;
 mod resizing;
+mod shapes;
 mod simulate;
 mod sound;
 
@@ -119,6 +120,13 @@ pub(crate) fn work_of(class_type: &str, class: NodeClass<'_>) -> Work {
         "SaveAudioAdvanced" => sound::save_audio_as,
         "PreviewAudio" => sound::preview_audio,
         "JoinImageWithAlpha" => images::join_alpha,
+        "VAEDecodeHunyuan3D" => shapes::decode_voxels,
+        "VoxelToMesh" | "VoxelToMeshBasic" => shapes::mesh_of_voxels,
+        "VAEDecodeTripoSplat" => shapes::decode_splat,
+        "SplatToFile3D" => shapes::file_of_splat,
+        "SaveGLB" => shapes::save,
+        "RemoveBackground" => shapes::remove_background,
+        "TripoSplatPreprocessImage" => shapes::prepare_for_splat,
         "EmptyImage" => images::empty,
         "ImageScale" => resizing::scale,
         "ImageScaleBy" => resizing::scale_by,

@@ -38,7 +38,7 @@ const MODEL_FOLDERS: &[(&str, Option<(&str, &str)>)] = &[
     ("classifiers", None),
     ("model_patches", Some(("ModelPatchLoader", "name"))),
     ("audio_encoders", Some(("AudioEncoderLoader", "audio_encoder_name"))),
-    ("background_removal", None),
+    ("background_removal", Some(("LoadBackgroundRemovalModel", "bg_removal_name"))),
     ("frame_interpolation", None),
     ("geometry_estimation", None),
     ("optical_flow", None),

@@ -15,4 +15,5 @@ mod faults;
 mod gallery;
 mod recordings;
 mod routes;
+mod shapes;
 mod traps;

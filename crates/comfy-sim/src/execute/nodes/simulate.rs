@@ -13,6 +13,7 @@ use crate::execute::values::{Inputs, NodeValue, Simulated, input, plain};
 /// Types that can be stood for by a note. Not among them: pictures, sound, video and 3D, which somebody would look
 /// at and take for real.
 const NOTED: &[&str] = &[
+    "BACKGROUND_REMOVAL",
     "CLIP",
     "CLIP_VISION",
     "CLIP_VISION_OUTPUT",
