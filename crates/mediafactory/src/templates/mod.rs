@@ -52,7 +52,8 @@ pub struct Template {
     pub tags: Vec<String>,
     /// The oldest ComfyUI that has all its nodes.
     pub minimum_version: String,
-    /// Its place in the order in which `generate` tries templates; lower is earlier.
+    /// Its place among all templates; lower is earlier. Between those of one model, `generate` takes
+    /// the first.
     pub generate_order: u32,
     /// The model files it loads when nothing else is said.
     pub models: Vec<TemplateModel>,
