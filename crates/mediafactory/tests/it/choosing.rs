@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use comfy_sim::SimMemory;
 use mediafactory::{Error, FailureCode, GenerateRequest, Json, StartedJob, Waited};
 
 use crate::stage::Stage;
@@ -39,6 +40,22 @@ async fn the_recommended_of_the_models_that_are_there_is_picked_and_it_is_said_w
     // Nobody reads so much, and it is a prompt all the same.
     let long = start(&stage, GenerateRequest::new("a fox ".repeat(2_000))).await;
     assert_eq!(long.template, plain.template);
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_fits_into_the_memory_of_the_server_is_preferred() {
+    let stage = Stage::new().await;
+    let note_on = async |total_bytes: u64| {
+        let card = SimMemory { kind: "cuda", total_bytes, ..SimMemory::default() };
+        stage.sim.set_memory(card);
+        start(&stage, GenerateRequest::new("a fox")).await.notes[0].clone()
+    };
+    let large = note_on(96 << 30).await;
+    assert!(large.contains("fits whole into 96"), "{large}");
+    let small = note_on(8 << 30).await;
+    assert!(small.contains("fits whole into 8"), "{small}");
+    assert_ne!(large, small);
     stage.factory.shutdown().await;
 }
 

@@ -141,6 +141,20 @@ async fn what_is_recommended_for_a_small_card_fits_into_it() {
 }
 
 #[tokio::test]
+async fn a_small_card_is_not_given_a_model_with_a_file_larger_than_it() {
+    let stage = Stage::new().await;
+    for gigabytes in [4.0, 6.0, 8.0] {
+        let wish = Wish { available_vram_gb: Some(gigabytes), ..Wish::new("a picture of a fox") };
+        let advice = stage.factory.recommend_model(&wish).await.unwrap();
+        let told = advice.recommended.to_string();
+        let (best, others) = told.split_once("\nor ").unwrap();
+        assert!(!best.contains("does not fit whole"), "{told}");
+        assert!(!others.is_empty() && !best.contains("does not run in"), "{told}");
+    }
+    stage.factory.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_wish_that_nobody_can_read_is_refused_with_what_would_help() {
     let stage = Stage::new().await;
     let factory = &stage.factory;

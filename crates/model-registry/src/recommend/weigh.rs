@@ -59,7 +59,7 @@ impl<'a, 'r> Weigher<'a, 'r> {
         let download_bytes = download_bytes(variant, missing.as_deref());
         let mut reasons = self.rank(variant);
         reasons.extend(self.currency(family));
-        reasons.extend(self.memory(fit, memory));
+        reasons.extend(self.memory(variant, fit, memory));
         reasons.extend(self.size(variant));
         reasons.extend(files(variant, missing.as_deref(), download_bytes));
         reasons.extend(self.work(variant));
@@ -127,14 +127,32 @@ impl<'a, 'r> Weigher<'a, 'r> {
         }
     }
 
-    fn memory(&self, fit: MemoryFit, memory: Option<MemoryNeed>) -> Option<Reason> {
+    fn memory(
+        &self,
+        variant: &Variant,
+        fit: MemoryFit,
+        memory: Option<MemoryNeed>,
+    ) -> Option<Reason> {
         let free_bytes = self.free_bytes?;
         let free = told_memory(free_bytes);
         let is_small = self.wish.asks_for(Need::Small) || free_bytes <= points::SMALL_BYTES;
         let Some(need) = memory else {
-            let text = format!("whether it fits into {free} is not known");
-            return (fit == MemoryFit::Unknown)
-                .then(|| reason(Term::Memory, points::MEMORY_UNKNOWN, text));
+            if fit != MemoryFit::Unknown {
+                return None;
+            }
+            return Some(match largest_at_least(variant).filter(|least| *least > free_bytes) {
+                Some(least) if is_small => {
+                    let least = told_bytes(least);
+                    let text = format!(
+                        "does not fit whole into {free}: the largest of its files has at least {least}"
+                    );
+                    reason(Term::Memory, points::SPILLS_WHERE_SMALL, text)
+                }
+                Some(_) | None => {
+                    let text = format!("whether it fits into {free} is not known");
+                    reason(Term::Memory, points::MEMORY_UNKNOWN, text)
+                }
+            });
         };
         let (whole, least) =
             (told_memory(need.fits_fully_bytes), told_memory(need.runs_at_all_bytes));
@@ -303,6 +321,11 @@ fn download_bytes(variant: &Variant, missing: Option<&[MissingFile<'_>]>) -> Opt
     let sum = missing.iter().map(|file| file.bytes).sum::<Option<u64>>();
     let is_all = missing.len() == needed(variant);
     sum.or_else(|| variant.download_bytes.filter(|_| is_all))
+}
+
+/// What the largest file has at least, where only the sum of all is known: their mean.
+fn largest_at_least(variant: &Variant) -> Option<u64> {
+    variant.download_bytes?.checked_div(u64::try_from(needed(variant)).ok()?)
 }
 
 /// How many files a variant cannot run without.
