@@ -132,7 +132,8 @@ impl Factory {
         Ok(None)
     }
 
-    async fn may_be_simulated(&self, urls: &[String]) -> Result<bool, Error> {
+    /// Whether one of these servers is the simulator.
+    pub(crate) async fn may_be_simulated(&self, urls: &[String]) -> Result<bool, Error> {
         for server in self.parts.servers.iter().filter(|server| urls.contains(&server.url())) {
             let connection = self.parts.engine.connection(&server.url());
             if server.is_simulated(connection).await? {

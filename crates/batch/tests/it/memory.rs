@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use batch::{MemoryPeak, State};
-use comfy_sim::{Moment, SimMemory};
+use batch::{Engine, JobId, MemoryPeak, State};
+use comfy_sim::{Gate, Moment, SimMemory};
 
 use crate::stage::{PATIENCE, Stage, ended, pass, reaches};
 
@@ -25,16 +25,22 @@ async fn asked(stage: &Stage, times: usize) {
     tokio::time::timeout(PATIENCE, asked).await.expect("the server was not asked");
 }
 
-#[tokio::test]
-async fn the_highest_of_what_was_seen_is_written_with_the_end() {
-    let stage = Stage::new().await;
-    let engine = stage.engine();
+/// A job that runs, and does not go on before its gate is released.
+async fn held(stage: &Stage, engine: &Engine) -> (Gate, JobId) {
     let gate = stage.sim.hold(Moment::AtStep(1));
     let record = Stage::record(2);
     let id = record.id;
     engine.start(record).await.unwrap();
     gate.reached().await;
-    reaches(&engine, &id, State::Running).await;
+    reaches(engine, &id, State::Running).await;
+    (gate, id)
+}
+
+#[tokio::test]
+async fn the_highest_of_what_was_seen_is_written_with_the_end() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let (gate, id) = held(&stage, &engine).await;
     for (before, (used, pause)) in [(5, FIRST), (17, PAUSE), (3, PAUSE)].into_iter().enumerate() {
         stage.sim.set_memory(card(used));
         assert_eq!(stage.sim.memory_asked(), before);
@@ -75,12 +81,7 @@ async fn a_short_job_costs_no_request() {
 async fn a_server_that_does_not_tell_its_memory_harms_no_job() {
     let stage = Stage::new().await;
     let engine = stage.engine();
-    let gate = stage.sim.hold(Moment::AtStep(1));
-    let record = Stage::record(2);
-    let id = record.id;
-    engine.start(record).await.unwrap();
-    gate.reached().await;
-    reaches(&engine, &id, State::Running).await;
+    let (gate, id) = held(&stage, &engine).await;
     // It is asked, and does not answer for longer than anybody waits for it.
     stage.sim.hang();
     pass(FIRST).await;
@@ -103,12 +104,7 @@ async fn what_a_processor_uses_is_no_memory_of_a_card() {
     let stage = Stage::new().await;
     stage.sim.set_memory(SimMemory { kind: "cpu", ..card(17) });
     let engine = stage.engine();
-    let gate = stage.sim.hold(Moment::AtStep(1));
-    let record = Stage::record(2);
-    let id = record.id;
-    engine.start(record).await.unwrap();
-    gate.reached().await;
-    reaches(&engine, &id, State::Running).await;
+    let (gate, id) = held(&stage, &engine).await;
     pass(FIRST).await;
     asked(&stage, 1).await;
     pass(PAUSE).await;

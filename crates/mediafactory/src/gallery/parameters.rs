@@ -140,20 +140,11 @@ fn folder_of(found: &Found, kind: ModelKind, node: &Node, models: &[Declared]) -
 
 /// Where such models usually lie.
 pub(super) fn usual_folder(kind: ModelKind, node: &Node) -> Option<&'static str> {
-    Some(match kind {
-        ModelKind::Checkpoint => "checkpoints",
-        ModelKind::Diffusion => "diffusion_models",
-        ModelKind::TextEncoder => "text_encoders",
-        ModelKind::Vae => "vae",
-        ModelKind::Lora => "loras",
-        ModelKind::ControlNet => "controlnet",
-        ModelKind::ClipVision => "clip_vision",
-        ModelKind::Upscaler if node.class_type().as_str().contains("Latent") => {
-            "latent_upscale_models"
-        }
-        ModelKind::Upscaler => "upscale_models",
-        ModelKind::Service | ModelKind::Other | _ => return None,
-    })
+    let is_of_latents = node.class_type().as_str().contains("Latent");
+    if kind == ModelKind::Upscaler && is_of_latents {
+        return Some("latent_upscale_models");
+    }
+    kind.folder()
 }
 
 impl Draft<'_> {

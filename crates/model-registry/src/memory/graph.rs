@@ -196,23 +196,8 @@ pub(super) struct Named<'w> {
 impl Named<'_> {
     /// The folder of ComfyUI that nodes take files of this kind from.
     pub(super) fn folder(&self) -> &'static str {
-        folder(self.kind).unwrap_or("diffusion_models")
+        self.kind.folder().unwrap_or("diffusion_models")
     }
-}
-
-/// The folder of ComfyUI that files of a kind are in, where they all are in one.
-pub(super) fn folder(kind: ModelKind) -> Option<&'static str> {
-    Some(match kind {
-        ModelKind::Checkpoint => "checkpoints",
-        ModelKind::Diffusion => "diffusion_models",
-        ModelKind::TextEncoder => "text_encoders",
-        ModelKind::Vae => "vae",
-        ModelKind::Lora => "loras",
-        ModelKind::ControlNet => "controlnet",
-        ModelKind::ClipVision => "clip_vision",
-        ModelKind::Upscaler => "upscale_models",
-        ModelKind::Service | ModelKind::Other | _ => return None,
-    })
 }
 
 fn links<'n>(

@@ -8,7 +8,6 @@ use workflow_graph::{
 };
 
 use super::{
-    graph,
     plan::{Canvas, Plan, PlannedStage},
     workflow,
 };
@@ -75,7 +74,7 @@ fn files(registry: &Registry, roles: &Roles) -> Vec<String> {
         let file = found.value.as_str().filter(|_| kind != roles::ModelKind::Service)?;
         let name = file_name(file);
         let in_data = registry.users(name).find_map(|family| family.file(name));
-        let folder = in_data.map(|file| file.folder.as_str()).or_else(|| graph::folder(kind));
+        let folder = in_data.map(|file| file.folder.as_str()).or_else(|| kind.folder());
         Some(format!("{}/{file}", folder.unwrap_or("models")))
     });
     let mut files: Vec<String> = named.take(FILES_MAX).collect();

@@ -127,6 +127,29 @@ pub enum ModelKind {
     Other,
 }
 
+impl ModelKind {
+    /// The folder of ComfyUI that files of this kind are in, where they all are in one.
+    ///
+    /// ```
+    /// use workflow_graph::roles::ModelKind;
+    /// assert_eq!(ModelKind::Lora.folder(), Some("loras"));
+    /// assert_eq!(ModelKind::Service.folder(), None);
+    /// ```
+    pub fn folder(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Checkpoint => "checkpoints",
+            Self::Diffusion => "diffusion_models",
+            Self::TextEncoder => "text_encoders",
+            Self::Vae => "vae",
+            Self::Lora => "loras",
+            Self::ControlNet => "controlnet",
+            Self::ClipVision => "clip_vision",
+            Self::Upscaler => "upscale_models",
+            Self::Service | Self::Other => return None,
+        })
+    }
+}
+
 /// An input whose role is known, and what is written there.
 ///
 /// ```
